@@ -1,0 +1,48 @@
+// Owns the codes that a client may be told, with whether to retry and after how long.
+// Invariant: a code, once out, keeps its meaning; docs/wire.md lists every one (a test compares).
+// Must not: hold texts for people beyond a default.
+
+/** Whether the same request may succeed later, and after how many ms at the earliest. */
+export interface Advice {
+  readonly retry: boolean;
+  readonly after: number;
+}
+
+const never: Advice = { retry: false, after: 0 };
+
+export const CODES = {
+  bad_frame: never,
+  bad_version: never,
+  not_ready: never,
+  bad_token: never,
+  token_expired: never,
+  auth_timeout: { retry: true, after: 0 },
+  too_large: never,
+  over_window: { retry: true, after: 50 },
+  busy: { retry: true, after: 200 },
+  unavailable: { retry: true, after: 500 },
+  unknown_chat: never,
+  unknown_user: never,
+  not_member: never,
+  not_allowed: never,
+  bad_id: never,
+  full: never,
+  bad_request: never,
+} as const satisfies Record<string, Advice>;
+
+export type Code = keyof typeof CODES;
+
+/** An expected refusal, returned as a value. */
+export interface Refusal {
+  readonly code: Code;
+  readonly detail: string;
+}
+
+export function refuse(code: Code, detail: string): Refusal {
+  return { code, detail };
+}
+
+/** Throws where an invariant is broken: a bug, in production too. The actor crashes and its supervisor decides. */
+export function assert(condition: unknown, what: string): asserts condition {
+  if (!condition) throw new Error(`invariant broken: ${what}`);
+}

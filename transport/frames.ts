@@ -1,0 +1,159 @@
+// Owns the vocabulary of the wire protocol (docs/wire.md): type tags, codes, and the decoded form of each frame.
+// Invariant: numbers and codes here are public and never change meaning; frames only ever gain trailing fields.
+// Must not: hold bytes or behaviour (codec.ts encodes and decodes). Shared by server and SDK: no Node built-ins.
+
+export const WIRE_VERSION = 1;
+export const SUBPROTOCOL = 'weft.v1';
+
+/** A chat as written on the wire: its 16-byte id, or an alias of this connection. */
+export type ChatRef = Uint8Array | number;
+/** A user as written on the wire: the id, or an alias of this connection. */
+export type UserRef = string | number;
+
+/** Frame types. 1-31 from the client, 32-63 from the server. */
+export const T = {
+  HELLO: 1,
+  SEND: 2,
+  ACK: 3,
+  READ: 4,
+  CREDIT: 5,
+  SYNC: 6,
+  DIRECT: 7,
+  CREATE: 8,
+  CHANGE: 9,
+  HISTORY: 10,
+  LIST: 11,
+  INFO: 12,
+  TYPING: 13,
+  WATCH: 14,
+  PING: 15,
+  TOKEN: 16,
+  WELCOME: 32,
+  SENT: 33,
+  MESSAGE: 34,
+  EVENT: 35,
+  RECEIPT: 36,
+  CERT: 37,
+  SYNCED: 38,
+  CHAT: 39,
+  USER: 40,
+  OK: 41,
+  ERROR: 42,
+  TYPING_OF: 43,
+  PRESENCE: 44,
+  PAGE: 45,
+  RESYNC: 46,
+  GOAWAY: 47,
+  PONG: 48,
+  FAILED: 49,
+} as const;
+
+export const DURABILITY = { memory: 0, flushed: 1, replicated: 2 } as const;
+export const CHAT_KIND = { direct: 1, group: 2 } as const;
+export const ROLE = { gone: 0, member: 1, admin: 2, owner: 3 } as const;
+/** Membership operations: `op` of CHANGE and of EVENT. */
+export const OP = { created: 1, added: 2, removed: 3, left: 4, owner: 5 } as const;
+
+export const CLOSE = {
+  normal: 1000,
+  goingAway: 1001,
+  tooBig: 1009,
+  badFrame: 4400,
+  auth: 4401,
+  authTimeout: 4408,
+  replaced: 4409,
+  flood: 4413,
+  failed: 4500,
+} as const;
+
+export interface SyncEntry {
+  readonly chat: Uint8Array;
+  readonly seq: number;
+  readonly read: number;
+  readonly flags: number;
+}
+
+export type ClientFrame =
+  | { type: 1; version: number; token: string; credit: number; agent: string }
+  | { type: 2; chat: ChatRef; id: Uint8Array; body: Uint8Array }
+  | { type: 3; chat: ChatRef; seq: number }
+  | { type: 4; chat: ChatRef; seq: number }
+  | { type: 5; n: number }
+  | { type: 6; entries: SyncEntry[]; more: boolean; backfill: number }
+  | { type: 7; r: number; user: string }
+  | { type: 8; r: number; id: Uint8Array; title: string; users: string[] }
+  | { type: 9; r: number; chat: ChatRef; id: Uint8Array; op: number; users: string[] }
+  | { type: 10; r: number; chat: ChatRef; before: number; limit: number }
+  | { type: 11; r: number; after: Uint8Array | null; limit: number }
+  | { type: 12; r: number; chat: ChatRef }
+  | { type: 13; chat: ChatRef; on: boolean }
+  | { type: 14; chat: ChatRef; on: boolean }
+  | { type: 15; n: number }
+  | { type: 16; r: number; token: string };
+
+/** Plain MessagePack value, as far as the protocol uses it. */
+export type Plain = number | string | boolean | null | Uint8Array | readonly Plain[];
+
+export interface CertEntry {
+  readonly chat: Uint8Array;
+  readonly head: number;
+  readonly start: number;
+  /** Present for chats that the vector lacked. */
+  readonly kind?: number;
+  readonly name?: string;
+}
+
+/** A row of PAGE: like MESSAGE or EVENT, with the sender's whole id. */
+export type PageRow =
+  | { type: 34; from: string; seq: number; id: Uint8Array; lag: number; body: Uint8Array }
+  | { type: 35; from: string; seq: number; id: Uint8Array; lag: number; op: number; args: readonly Plain[] };
+
+export type ServerFrame =
+  | {
+      type: 32;
+      user: string;
+      device: string;
+      durability: number;
+      window: number;
+      maxBody: number;
+      time: number;
+      heartbeat: number;
+      expires: number;
+    }
+  | { type: 33; n: number; seq: number; durability: number }
+  | { type: 34; chat: ChatRef; from: UserRef; seq: number; id: Uint8Array; lag: number; body: Uint8Array }
+  | {
+      type: 35;
+      chat: ChatRef;
+      from: UserRef;
+      seq: number;
+      id: Uint8Array;
+      lag: number;
+      op: number;
+      args: readonly Plain[];
+    }
+  | { type: 36; chat: ChatRef; user: UserRef; delivered: number; read: number }
+  | { type: 37; entries: CertEntry[] }
+  | { type: 38; chats: number }
+  | { type: 39; alias: number; chat: Uint8Array; kind: number; name: string }
+  | { type: 40; alias: number; user: string }
+  | { type: 41; r: number; results: readonly Plain[] }
+  | { type: 42; r: number; code: string; retry: boolean; after: number; detail: string }
+  | { type: 43; chat: ChatRef; user: UserRef; on: boolean }
+  | { type: 44; user: UserRef; online: boolean; lastSeen: number }
+  | { type: 45; r: number; rows: PageRow[]; more: boolean }
+  | { type: 46 }
+  | { type: 47; after: number; reason: string }
+  | { type: 48; n: number }
+  | { type: 49; n: number; code: string; retry: boolean; after: number; detail: string };
+
+/** A frame of a type that this build does not know: to be ignored. */
+export interface UnknownFrame {
+  readonly type: 0;
+  readonly tag: number;
+}
+/** Bytes that are no frame: answered `bad_frame`. */
+export interface BadFrame {
+  readonly type: -1;
+  readonly reason: string;
+}

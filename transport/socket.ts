@@ -1,0 +1,74 @@
+// Owns the contract between a WebSocket server (uWebSockets.js or ws) and what is behind it.
+// Invariant: bytes handed over in either direction belong to the callee only during the call; whoever keeps them copies.
+// Must not: know frames or actors.
+
+/** `sent`: with the kernel. `queued`: buffered by us, `drained` follows. `dropped`: over the buffer's limit, not sent. */
+export type SendOutcome = 'sent' | 'queued' | 'dropped';
+
+/** One accepted client connection. All calls are safe after the close and then do nothing. */
+export interface Socket {
+  /** Remote address as text, for limits and logs. */
+  readonly address: string;
+  /** Sends one binary frame; `bytes` may be reused as soon as this returns. */
+  send(bytes: Uint8Array): SendOutcome;
+  /** Bytes accepted but not yet with the kernel. */
+  buffered(): number;
+  /** Packs the sends made within `task` into as few system calls as possible. */
+  cork(task: () => void): void;
+  close(code: number, reason: string): void;
+}
+
+/** The owner of one connection. */
+export interface SocketHandler {
+  /** A whole binary message; `bytes` is valid only during the call. */
+  message(bytes: Uint8Array): void;
+  /** A text message came: the protocol has none. */
+  text(): void;
+  /** The send buffer emptied after `queued`. May not come; poll `buffered` too. */
+  drained(): void;
+  /** Exactly once, after which the socket is dead. */
+  closed(code: number): void;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  header(name: string): string;
+  readonly address: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** WebSocket path; others are HTTP. */
+  readonly path: string;
+  /** Subprotocol offered; a client that asks for others only is refused with 400. */
+  readonly protocol: string;
+  /** Largest message in bytes; a larger one closes with 1009. */
+  readonly maxMessage: number;
+  /** Bytes buffered per connection before sends are dropped. */
+  readonly maxBuffered: number;
+  accept(socket: Socket): SocketHandler;
+  http(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
+}
+
+export interface Server {
+  readonly engine: 'uws' | 'ws';
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting; open connections stay. */
+  pause(): void;
+  /** Closes the listener and what is still open (code 1001). */
+  close(): Promise<void>;
+}
+
+/** Rejects with `listen_failed` when the address is taken or not ours. */
+export type ServerFactory = (options: ServerOptions) => Promise<Server>;
