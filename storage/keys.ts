@@ -1,0 +1,193 @@
+// Owns the key layout: every kind of row, its key and its value, in one place.
+// Invariant: keys sort so that each question is one range read; tags never change meaning; values only gain trailing bytes.
+// Must not: read or write a store.
+//
+//   tag   key                        value                                                written
+//   ----  -------------------------  ---------------------------------------------------  -----------------------------
+//   0x01  chat·16  seq·6             message or event row (transport/row.ts)              once, with its append
+//   0x02  chat·16  id·16             seq·6, then the sender's user id                     once, with its append (dedupe)
+//   0x03  chat·16                    chat row: kind, title, members and roles (rows.ts)   on creation and member changes
+//   0x04  user 00  chat·16           inbox row: a user's view of a chat (rows.ts)         with appends, receipts, changes
+//   0x05  user 00  device            device row: first seen                               on a device's first connection
+//   0x06  user                       last seen, wall ms·6                                 when the last device leaves
+//   0x07  shard·2                    grant: epoch·6, then the owner's node id             on a change of owner
+//   0x08  shard·2                    dirty set: chats of the newest commit (rows.ts)      with every group commit
+//   0xff  'weft-format'              format version of the store                          by the engine
+//
+// A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
+
+import { createHash } from 'node:crypto';
+import { assert } from '../actors/errors.js';
+import { LIMITS } from '../actors/limits.js';
+import { CHAT_KIND } from '../transport/frames.js';
+
+const TAG = { message: 1, id: 2, chat: 3, inbox: 4, device: 5, seen: 6, grant: 7, dirty: 8 } as const;
+
+/** Bytes of a stored number: 2⁴⁸ messages a chat, and ms until the year 10889. */
+export const NUMBER_BYTES = 6;
+
+export function putNumber(into: Uint8Array, at: number, value: number): number {
+  const high = Math.floor(value / 0x1_0000_0000);
+  into[at] = high >>> 8;
+  into[at + 1] = high;
+  into[at + 2] = value >>> 24;
+  into[at + 3] = value >>> 16;
+  into[at + 4] = value >>> 8;
+  into[at + 5] = value;
+  return at + NUMBER_BYTES;
+}
+
+export function getNumber(from: Uint8Array, at: number): number {
+  assert(at + NUMBER_BYTES <= from.length, 'stored number cut short');
+  const high = from[at]! * 0x100 + from[at + 1]!;
+  const low = ((from[at + 2]! << 24) | (from[at + 3]! << 16) | (from[at + 4]! << 8) | from[at + 5]!) >>> 0;
+  return high * 0x1_0000_0000 + low;
+}
+
+// ---- identities ----
+
+/** Lower-case hex of a chat id: the name of its actor, in maps and for people. */
+export function chatKey(chat: Uint8Array): string {
+  return Buffer.from(chat.buffer, chat.byteOffset, chat.byteLength).toString('hex');
+}
+
+export function chatFromKey(key: string): Uint8Array {
+  return Buffer.from(key, 'hex');
+}
+
+/** Kind of a chat, read off its id: the first byte says it, so a chat's actor is chosen before anything is read. */
+export function chatKind(chat: Uint8Array): number {
+  return chat[0]!;
+}
+
+function derived(kind: number, ...parts: (string | Uint8Array)[]): Uint8Array {
+  const hash = createHash('sha256').update(`weft chat ${kind}`);
+  for (const part of parts) hash.update('\0').update(part);
+  const chat = new Uint8Array(16);
+  chat.set(hash.digest().subarray(0, 15), 1);
+  chat[0] = kind;
+  return chat;
+}
+
+/** The direct chat of two users (or of one with oneself): the same id whoever asks, without a lookup. */
+export function directChat(a: string, b: string): Uint8Array {
+  return a < b ? derived(CHAT_KIND.direct, a, b) : derived(CHAT_KIND.direct, b, a);
+}
+
+/** The group that `creator` made with request `id`: a retry names the same group. */
+export function groupChat(creator: string, id: Uint8Array): Uint8Array {
+  return derived(CHAT_KIND.group, creator, id);
+}
+
+/** Shard of a chat. The id is a hash, so two of its bytes spread evenly. */
+export function shardOf(chat: Uint8Array): number {
+  return ((chat[1]! << 8) | chat[2]!) % LIMITS.shards;
+}
+
+/** True for 1 to `limit` bytes of UTF-8 without control characters. */
+export function isName(text: string, limit: number): boolean {
+  if (text.length === 0 || text.length > limit) return false;
+  for (let i = 0; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || unit === 0x7f) return false;
+    if (unit > 0x7f) return Buffer.byteLength(text) <= limit && !/[\p{Cc}\p{Cs}]/u.test(text);
+  }
+  return true;
+}
+
+// ---- keys ----
+
+function withChat(tag: number, chat: Uint8Array, extra: number): Uint8Array {
+  assert(chat.length === 16, 'chat id of 16 bytes');
+  const key = new Uint8Array(17 + extra);
+  key[0] = tag;
+  key.set(chat, 1);
+  return key;
+}
+
+function withUser(tag: number, user: string, tail: Uint8Array | null): Uint8Array {
+  const name = Buffer.from(user, 'utf8');
+  const key = new Uint8Array(1 + name.length + (tail === null ? 0 : 1 + tail.length));
+  key[0] = tag;
+  key.set(name, 1);
+  if (tail !== null) key.set(tail, 2 + name.length);
+  return key;
+}
+
+function withShard(tag: number, shard: number): Uint8Array {
+  return Uint8Array.of(tag, shard >>> 8, shard & 0xff);
+}
+
+export function messageKey(chat: Uint8Array, seq: number): Uint8Array {
+  const key = withChat(TAG.message, chat, NUMBER_BYTES);
+  putNumber(key, 17, seq);
+  return key;
+}
+
+/** Sequence number of a message key. */
+export function seqOf(key: Uint8Array): number {
+  return getNumber(key, 17);
+}
+
+export function idKey(chat: Uint8Array, id: Uint8Array): Uint8Array {
+  const key = withChat(TAG.id, chat, 16);
+  key.set(id, 17);
+  return key;
+}
+
+/** First and end key of a chat's message ids. */
+export function idRange(chat: Uint8Array): { start: Uint8Array; end: Uint8Array } {
+  return prefixRange(withChat(TAG.id, chat, 0));
+}
+
+export function chatRowKey(chat: Uint8Array): Uint8Array {
+  return withChat(TAG.chat, chat, 0);
+}
+
+export function inboxKey(user: string, chat: Uint8Array): Uint8Array {
+  return withUser(TAG.inbox, user, chat);
+}
+
+/** All chats of a user, in order of chat id; `after` skips up to and with that chat. */
+export function inboxRange(user: string, after: Uint8Array | null): { start: Uint8Array; end: Uint8Array } {
+  const range = prefixRange(withUser(TAG.inbox, user, new Uint8Array(0)));
+  return after === null ? range : { start: successor(inboxKey(user, after)), end: range.end };
+}
+
+/** Chat id of an inbox key. */
+export function chatOfInbox(key: Uint8Array): Uint8Array {
+  return key.slice(key.length - 16);
+}
+
+export function deviceKey(user: string, device: string): Uint8Array {
+  return withUser(TAG.device, user, Buffer.from(device, 'utf8'));
+}
+
+export function seenKey(user: string): Uint8Array {
+  return withUser(TAG.seen, user, null);
+}
+
+export function grantKey(shard: number): Uint8Array {
+  return withShard(TAG.grant, shard);
+}
+
+export function dirtyKey(shard: number): Uint8Array {
+  return withShard(TAG.dirty, shard);
+}
+
+/** The least key above `key`. */
+export function successor(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** All keys that begin with `prefix` (whose last byte is below 0xff in every use here or is followed up). */
+export function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8Array } {
+  const end = prefix.slice();
+  let last = end.length - 1;
+  while (last >= 0 && end[last] === 0xff) last -= 1;
+  assert(last >= 0, 'prefix with an end');
+  end[last]! += 1;
+  return { start: prefix, end: end.subarray(0, last + 1) };
+}

@@ -1,0 +1,204 @@
+// Owns the append path: one writer per shard, which gathers what its chats append and commits it in one transaction.
+// Invariant: an append is answered `committed` only after the store said durable, and a chat's appends are answered in
+// order; each transaction reads the shard's grant and requires it to be mine, so a node that lost the shard cannot write.
+// Must not: know what the rows mean, or decide who owns a shard (it takes the grant at `open`).
+//
+//   conversations ── append ──▶ shard queue ──▶ [ check grant | rows of many chats | dirty set ] ──▶ store.commit
+//                                   ▲                                                                  │
+//                                   └────────────── the next batch gathers meanwhile ◀─────────────────┘
+//
+// The dirty set names the chats of the newest transaction. It is overwritten by the next one, which starts only after
+// the batch before was answered and so fanned out in memory: it is cleared at no transaction of its own.
+
+import { assert } from '../actors/errors.js';
+import { LIMITS } from '../actors/limits.js';
+import type { World } from '../actors/world.js';
+import { dirtyKey, getNumber, grantKey, NUMBER_BYTES, putNumber } from './keys.js';
+import { encodeDirty } from './rows.js';
+import type { CommitResult, Store, Write } from './store.js';
+
+/** `lost`: another node owns the shard now; nothing of mine is written any more. Others as in CommitResult. */
+export type AppendResult =
+  | { readonly outcome: 'committed' }
+  | { readonly outcome: 'lost' }
+  | { readonly outcome: 'failed'; readonly reason: string };
+
+/** What one chat wants written, all or nothing. */
+export interface Append {
+  readonly chat: Uint8Array;
+  readonly shard: number;
+  /** Highest sequence number of the chat after this append. */
+  readonly head: number;
+  readonly writes: readonly Write[];
+  /** Bytes of keys and values. At most LIMITS.batchBytes. */
+  readonly bytes: number;
+  /** Present only if some write of this append shows, when found as written, that all of it was applied. */
+  readonly witness: Write;
+  readonly done: (result: AppendResult) => void;
+}
+
+export interface LogStats {
+  readonly appends: number;
+  readonly transactions: number;
+  readonly queued: number;
+  readonly unknown: number;
+  readonly failed: number;
+}
+
+interface Shard {
+  readonly index: number;
+  readonly grant: Uint8Array;
+  queue: Append[];
+  busy: boolean;
+  lost: boolean;
+}
+
+export class Log {
+  readonly #store: Store;
+  readonly #world: World;
+  readonly #onLost: (shard: number) => void;
+  readonly #shards: Shard[];
+  #ready: Shard[] = [];
+  #deferred = false;
+  #idle: (() => void)[] = [];
+  #stats = { appends: 0, transactions: 0, queued: 0, unknown: 0, failed: 0 };
+
+  private constructor(store: Store, world: World, grants: Uint8Array[], onLost: (shard: number) => void) {
+    this.#store = store;
+    this.#world = world;
+    this.#onLost = onLost;
+    this.#shards = grants.map((grant, index) => ({ index, grant, queue: [], busy: false, lost: false }));
+  }
+
+  /**
+   * Takes every shard for `node` (epoch + 1, in one transaction).
+   * @throws Error `store_unavailable` when the store refuses or another node takes shards at the same moment.
+   */
+  static async open(store: Store, world: World, node: string, onLost: (shard: number) => void): Promise<Log> {
+    const before = await Promise.all(Array.from({ length: LIMITS.shards }, (_, shard) => store.get(grantKey(shard))));
+    const grants = before.map((grant) => {
+      const name = Buffer.from(node, 'utf8');
+      const next = new Uint8Array(NUMBER_BYTES + name.length);
+      putNumber(next, 0, (grant === undefined ? 0 : getNumber(grant, 0)) + 1);
+      next.set(name, NUMBER_BYTES);
+      return next;
+    });
+    const result = await store.commit({
+      checks: before.map((grant, shard) => ({ key: grantKey(shard), value: grant ?? null })),
+      writes: grants.map((grant, shard) => ({ key: grantKey(shard), value: grant })),
+    });
+    if (result.outcome !== 'committed')
+      throw new Error(`store_unavailable: shards could not be taken (${result.outcome})`);
+    return new Log(store, world, grants, onLost);
+  }
+
+  /** Queues the append; `busy` means that nothing was queued. `done` is called later, never from within. */
+  append(append: Append): 'ok' | 'busy' {
+    assert(append.bytes <= LIMITS.batchBytes, 'append fits a batch');
+    const shard = this.#shards[append.shard]!;
+    if (shard.queue.length >= LIMITS.shardQueue) return 'busy';
+    shard.queue.push(append);
+    this.#stats.appends += 1;
+    this.#stats.queued += 1;
+    this.#schedule(shard);
+    return 'ok';
+  }
+
+  stats(): LogStats {
+    return { ...this.#stats };
+  }
+
+  /** Resolves when nothing is queued or in flight. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#settle();
+    });
+  }
+
+  #schedule(shard: Shard): void {
+    if (shard.busy || shard.queue.length === 0) return;
+    shard.busy = true;
+    this.#ready.push(shard);
+    if (this.#deferred) return;
+    this.#deferred = true;
+    this.#world.defer(() => {
+      this.#deferred = false;
+      const ready = this.#ready;
+      this.#ready = [];
+      for (const next of ready) void this.#commit(next, take(next));
+    });
+  }
+
+  async #commit(shard: Shard, batch: Append[]): Promise<void> {
+    const result = shard.lost ? ({ outcome: 'lost' } as const) : await this.#write(shard, batch);
+    this.#stats.queued -= batch.length;
+    if (result.outcome === 'failed') this.#stats.failed += 1;
+    for (const append of batch) append.done(result);
+    shard.busy = false;
+    this.#schedule(shard);
+    this.#settle();
+  }
+
+  async #write(shard: Shard, batch: Append[]): Promise<AppendResult> {
+    const writes: Write[] = [];
+    for (const append of batch) for (const write of append.writes) writes.push(write);
+    writes.push({ key: dirtyKey(shard.index), value: encodeDirty(batch) });
+    const checks = [{ key: grantKey(shard.index), value: shard.grant }];
+    for (;;) {
+      this.#stats.transactions += 1;
+      const result = await this.#attempt({ checks, writes });
+      if (result.outcome === 'committed') return result;
+      if (result.outcome === 'failed') return { outcome: 'failed', reason: result.code };
+      if (result.outcome === 'conflict') {
+        shard.lost = true;
+        this.#onLost(shard.index);
+        return { outcome: 'lost' };
+      }
+      this.#stats.unknown += 1;
+      const witness = batch[0]!.witness;
+      const found = await this.#read(witness.key);
+      if (found === 'unreadable') return { outcome: 'failed', reason: 'store_unavailable' };
+      if (found !== undefined && same(found, witness.value!)) return { outcome: 'committed' };
+    }
+  }
+
+  async #attempt(commit: Parameters<Store['commit']>[0]): Promise<CommitResult> {
+    try {
+      return await this.#store.commit(commit);
+    } catch (error) {
+      return { outcome: 'unknown', reason: String(error) };
+    }
+  }
+
+  async #read(key: Uint8Array): Promise<Uint8Array | undefined | 'unreadable'> {
+    try {
+      return await this.#store.get(key);
+    } catch {
+      return 'unreadable';
+    }
+  }
+
+  #settle(): void {
+    if (this.#idle.length === 0 || this.#stats.queued > 0) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** As many appends from the front as fit one transaction; at least one. */
+function take(shard: Shard): Append[] {
+  let bytes = 0;
+  let count = 0;
+  while (count < shard.queue.length) {
+    bytes += shard.queue[count]!.bytes;
+    if (bytes > LIMITS.batchBytes && count > 0) break;
+    count += 1;
+  }
+  return count === shard.queue.length ? shard.queue.splice(0) : shard.queue.splice(0, count);
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}

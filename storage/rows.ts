@@ -1,0 +1,154 @@
+// Owns the bytes of stored rows other than messages: inbox rows, chat rows, dirty sets.
+// Invariant: every row starts with a version byte and only gains trailing fields, so builds of two versions read each
+// other's rows; decoding what encoding made gives the same value.
+// Must not: read or write a store, or know the keys.
+//
+// Inbox row, the hot one (one per member and batch), has fixed places for what changes with each message:
+//
+//    0        1     2      3       9      15          21      27     28
+//   +--------+-----+------+-------+------+-----------+-------+------+----------------+---------------+--------+-----
+//   | ver. 1 | kind| flags| head·6| at·6 | delivered·6| read·6| spans| (from·6 until·6)*| devices·1 …   | name   | …
+//   +--------+-----+------+-------+------+-----------+-------+------+----------------+---------------+--------+-----
+
+import { pack, unpack } from 'msgpackr';
+import { assert } from '../actors/errors.js';
+import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
+
+const VERSION = 1;
+
+/** From `from` to `until`, both visible; `until` 0: still a member. */
+export interface Span {
+  from: number;
+  until: number;
+}
+
+/** How far one device of the user has the chat. */
+export interface DeviceCursor {
+  readonly device: string;
+  delivered: number;
+}
+
+/** A user's view of one chat: where the chat stands, what the user may see, how far the user is. */
+export interface Inbox {
+  kind: number;
+  /** The chat is read from its own log: `head` here is only that of the last change of membership. */
+  large: boolean;
+  head: number;
+  /** Wall ms of the newest message. */
+  at: number;
+  delivered: number;
+  read: number;
+  spans: Span[];
+  devices: DeviceCursor[];
+  /** The other user of a direct chat, the title of a group. */
+  name: string;
+}
+
+const FLAG_LARGE = 1;
+
+/** Encoded inbox row. Throws on a broken invariant only. */
+export function encodeInbox(inbox: Inbox): Uint8Array {
+  let size = 29 + inbox.spans.length * 2 * NUMBER_BYTES + 2 + Buffer.byteLength(inbox.name);
+  for (const cursor of inbox.devices) size += 1 + Buffer.byteLength(cursor.device) + NUMBER_BYTES;
+  const row = Buffer.allocUnsafe(size);
+  row[0] = VERSION;
+  row[1] = inbox.kind;
+  row[2] = inbox.large ? FLAG_LARGE : 0;
+  putNumber(row, 3, inbox.head);
+  putNumber(row, 9, inbox.at);
+  putNumber(row, 15, inbox.delivered);
+  putNumber(row, 21, inbox.read);
+  let at = 27;
+  row[at++] = inbox.spans.length;
+  for (const span of inbox.spans) at = putNumber(row, putNumber(row, at, span.from), span.until);
+  row[at++] = inbox.devices.length;
+  for (const cursor of inbox.devices) {
+    const length = row.write(cursor.device, at + 1);
+    row[at] = length;
+    at = putNumber(row, at + 1 + length, cursor.delivered);
+  }
+  const named = row.write(inbox.name, at + 2);
+  row.writeUInt16BE(named, at);
+  assert(at + 2 + named === size, 'inbox row size');
+  return row;
+}
+
+export function decodeInbox(bytes: Uint8Array): Inbox {
+  const row = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  assert(row.length >= 29 && row[0]! >= VERSION, 'inbox row of a known version');
+  const spans: Span[] = [];
+  let at = 28;
+  for (let n = row[27]!; n > 0; n -= 1, at += 2 * NUMBER_BYTES) {
+    spans.push({ from: getNumber(row, at), until: getNumber(row, at + NUMBER_BYTES) });
+  }
+  const devices: DeviceCursor[] = [];
+  for (let n = row[at++]!; n > 0; n -= 1) {
+    const end = at + 1 + row[at]!;
+    devices.push({ device: row.toString('utf8', at + 1, end), delivered: getNumber(row, end) });
+    at = end + NUMBER_BYTES;
+  }
+  const length = row.readUInt16BE(at);
+  return {
+    kind: row[1]!,
+    large: (row[2]! & FLAG_LARGE) !== 0,
+    head: getNumber(row, 3),
+    at: getNumber(row, 9),
+    delivered: getNumber(row, 15),
+    read: getNumber(row, 21),
+    spans,
+    devices,
+    name: row.toString('utf8', at + 2, at + 2 + length),
+  };
+}
+
+/** What a chat is, apart from its messages. */
+export interface ChatRow {
+  kind: number;
+  /** Wall ms. */
+  created: number;
+  title: string;
+  large: boolean;
+  /** Present members with their roles, in order of joining. */
+  members: { user: string; role: number }[];
+}
+
+export function encodeChat(chat: ChatRow): Uint8Array {
+  const members = chat.members.map((member) => [member.user, member.role]);
+  return pack([VERSION, chat.kind, chat.created, chat.title, chat.large, members]);
+}
+
+export function decodeChat(bytes: Uint8Array): ChatRow {
+  const [version, kind, created, title, large, members] = unpack(bytes) as [
+    number,
+    number,
+    number,
+    string,
+    boolean,
+    [string, number][],
+  ];
+  assert(version >= VERSION, 'chat row of a known version');
+  return { kind, created, title, large, members: members.map(([user, role]) => ({ user, role })) };
+}
+
+/** Chats of the newest commit of a shard, with the head each reached: what a next owner must tell online members. */
+export type DirtySet = { readonly chat: Uint8Array; readonly head: number }[];
+
+export function encodeDirty(dirty: DirtySet): Uint8Array {
+  const row = new Uint8Array(1 + dirty.length * (16 + NUMBER_BYTES));
+  row[0] = VERSION;
+  let at = 1;
+  for (const { chat, head } of dirty) {
+    row.set(chat, at);
+    at = putNumber(row, at + 16, head);
+  }
+  return row;
+}
+
+export function decodeDirty(row: Uint8Array): DirtySet {
+  assert(row.length >= 1 && row[0]! >= VERSION, 'dirty set of a known version');
+  const dirty: DirtySet = [];
+  for (let at = 1; at + 16 + NUMBER_BYTES <= row.length; at += 16 + NUMBER_BYTES) {
+    dirty.push({ chat: row.slice(at, at + 16), head: getNumber(row, at + 16) });
+  }
+  return dirty;
+}
