@@ -8,12 +8,29 @@ export const LIMITS = {
   /** Messages one cell may handle before the next has its turn: long enough to amortise the switch, short enough that
    * a busy chat does not hold up the others for more than tens of microseconds. */
   sliceMessages: 64,
+  /** ms one cell may keep its turn when its handlers are slow: a quarter of the run queue's own turn. */
+  sliceMs: 1,
   /** ms the run queue may work before I/O gets its turn. Sockets are read in between, so this bounds added latency. */
   turnMs: 4,
+  /** Messages the run queue may handle before I/O gets its turn: above what 4 ms can hold on any machine, so it ends a
+   * turn only where the clock stands still, as in simulation. */
+  turnMessages: 131_072,
+  /** Messages between two looks at the clock, at most: a look costs about as much as a message. */
+  clockStride: 16,
   /** User-lane bound where a kind of actor names none. */
   mailbox: 1_024,
   /** Slots a mailbox ring starts with. Most mailboxes never hold more than a few. */
   ringStart: 8,
+  /** Slots of all rings kept for reuse: 1 MiB of pointers. */
+  ringPool: 131_072,
+  /** Messages of class `admit` beyond a full mailbox's bound: above the sum of the bounded windows they answer. */
+  admitted: 65_536,
+  /** Timers and asks one actor may have open: cancelling looks through them, so this bounds that search too. */
+  operations: 4_096,
+  /** Actors alive in one runtime: at 700 bytes and their state, what a process's heap can hold. */
+  cells: 4_000_000,
+  /** Behaviour objects of one runtime. There is one per kind; more means that someone makes them per actor. */
+  kinds: 1_024,
   /** Dead letters kept for inspection; older ones are only counted. */
   deadLetters: 128,
   /** ms resolution of the timer wheel. Nothing in the product needs finer. */
@@ -30,6 +47,10 @@ export const LIMITS = {
   certEntries: 400,
   /** Nesting of arrays in a client's frame: [type, [[…]]] needs 3. */
   depth: 4,
+  /** The same in a server's frame: the users of an event within a PAGE are at 5, and servers may be newer than the SDK. */
+  serverDepth: 8,
+  /** Bytes that an encoder's reused buffer may keep: a full PAGE passes without a new allocation each time. */
+  scratch: 524_288,
   /** Bytes of a user id and of a device id: an e-mail address or UUID fits; keys stay short. */
   userId: 64,
   deviceId: 64,
@@ -101,4 +122,60 @@ export const LIMITS = {
   shardQueue: 16_384,
   /** Bytes of one group commit; well under the store's transaction limit, so that one more append always fits. */
   batchBytes: 786_432,
+
+  // ---- the SDK (client/) ----
+  /** Messages waiting in a client's outbox: days offline of a busy person. Then `send` rejects with `outbox_full`. */
+  clientOutbox: 10_000,
+  /** Bytes of bodies waiting in a client's outbox: fits a phone's memory and every browser's quota. */
+  clientOutboxBytes: 33_554_432,
+  /** Deliveries granted to the server and not handled by the application yet; bounds what a slow listener piles up. */
+  clientCredit: 512,
+  /** Messages kept that arrived ahead of a gap, over all chats. Under clientCredit, so that the gap's own messages
+   * still have credit; beyond it they are dropped and come again. */
+  clientHeld: 128,
+  /** Own sequence numbers a chat remembers above its cursor; beyond, an own message may show up as one of the user's. */
+  clientOwn: 1_024,
+  /** Widest gap pulled with HISTORY; a wider one is cheaper by SYNC. */
+  clientGap: 1_000,
+  /** Requests of a client (DIRECT, INFO, …) without an answer; then they reject with `busy`. */
+  clientRequests: 256,
+  /** Users per chat whose receipts a client keeps. */
+  clientReceipts: 1_024,
+  /** Listeners of one kind of event: more is a leak. */
+  clientListeners: 64,
+  /** ms ACKs, READs and cursors are gathered: below what a person sees, above what a burst takes. */
+  clientAckMs: 30,
+  /** Messages after which ACKs go out at once, so that a catch-up moves the server's view along. */
+  clientAckMessages: 32,
+  /** Sends of one chat on their way at once. More than 1 is faster over long paths, but lets a later message overtake
+   * an earlier one that the server refused as `busy`. */
+  clientPipeline: 1,
+  /** Bytes buffered in the socket before a client stops adding sends: an upload must not queue minutes ahead of PING. */
+  clientBuffered: 1_048_576,
+  /** Full jitter (AWS Architecture Blog, 2015): uniform in 0 … min(cap, base × 2^attempt). */
+  clientBackoffBaseMs: 500,
+  clientBackoffCapMs: 30_000,
+  /** ms online after which the next loss counts as the first. */
+  clientStableMs: 10_000,
+  /** ms from dialling to WELCOME, and for a token function to answer. */
+  clientConnectMs: 10_000,
+  clientTokenMs: 30_000,
+  /** ms without any frame after a PING before a connection counts as dead. */
+  clientPongMs: 10_000,
+  /** ms a request waits for its answer, reconnects included. */
+  clientRequestMs: 15_000,
+  /** ms a gap below an own message may last before it is pulled: the server may only be waiting for credit. */
+  clientGapMs: 2_000,
+  /** ms between two SYNCs of one connection made because of gaps. */
+  clientResyncMs: 1_000,
+  /** ms after GOAWAY that answers are waited for. */
+  clientDrainMs: 3_000,
+  /** ms before a token's end that a fresh one is fetched (or at half its life, whichever is later). */
+  clientTokenLeadMs: 60_000,
+  /** Longest single timer: engines turn over 2^31 ms into 1 ms. */
+  clientTimerMs: 3_600_000,
+  /** ms in which a repeated `typing(true)` is not sent again. */
+  clientTypingMs: 3_000,
+  /** Bytes of a client's journal beyond twice its live content before it is rewritten. */
+  clientJournalSlack: 1_048_576,
 } as const;
