@@ -51,6 +51,8 @@ export const LIMITS = {
   serverDepth: 8,
   /** Bytes that an encoder's reused buffer may keep: a full PAGE passes without a new allocation each time. */
   scratch: 524_288,
+  /** Bytes of a slab that bodies and rows of up to an eighth of it share: one kept body keeps this much alive at worst. */
+  slab: 16_384,
   /** Bytes of a user id and of a device id: an e-mail address or UUID fits; keys stay short. */
   userId: 64,
   deviceId: 64,
@@ -122,6 +124,12 @@ export const LIMITS = {
   shardQueue: 16_384,
   /** Bytes of one group commit; well under the store's transaction limit, so that one more append always fits. */
   batchBytes: 786_432,
+  /** Commits evaluated in one transaction of an embedded store: its evaluation holds the event loop, about 15 µs each. */
+  groupCommits: 256,
+  /** Commits waiting in one store. The 32 shards keep a few each in flight; beyond this something is broken. */
+  storeQueue: 16_384,
+  /** ms between looks at watched keys that another process may have changed. */
+  watchPollMs: 50,
 
   // ---- the SDK (client/) ----
   /** Messages waiting in a client's outbox: days offline of a busy person. Then `send` rejects with `outbox_full`. */

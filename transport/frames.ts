@@ -147,6 +147,9 @@ export type ServerFrame =
   | { type: 48; n: number }
   | { type: 49; n: number; code: string; retry: boolean; after: number; detail: string };
 
+/** How many elements a frame must have, and how many of them this build knows; the type counts as one. */
+export type FieldCounts = readonly [required: number, known: number];
+
 /** A frame of a type that this build does not know: to be ignored. */
 export interface UnknownFrame {
   readonly type: 0;

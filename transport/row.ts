@@ -1,0 +1,91 @@
+// Owns the stored form of a chat's entries: a MessagePack array `[type, from, id, lag, …]`, with `body` for a message and
+// `op, args` for an event. The row's bytes after `from` go out unchanged as the tail of MESSAGE, EVENT and PAGE rows:
+//
+//     row      [ type | from |       id | lag | body … ]
+//                                    '------ tail -----'
+//     MESSAGE  [ type | chat | from | seq | id | lag | body … ]
+//
+// Invariant: rows only ever gain trailing fields; a row read back is equal to what was written.
+// Must not: know keys, stores or connections.
+
+import { assert } from '../actors/errors.js';
+import { LIMITS } from '../actors/limits.js';
+import { type Plain, T } from './frames.js';
+import { Reader } from './reader.js';
+import { Slab } from './slab.js';
+import { Writer } from './writer.js';
+
+export type StoredRow =
+  | { type: 34; from: string; id: Uint8Array; lag: number; body: Uint8Array }
+  | { type: 35; from: string; id: Uint8Array; lag: number; op: number; args: readonly Plain[] };
+
+/** A row cut, not decoded. `tail` and `sender` are views into the row. */
+export interface RowParts {
+  readonly type: 34 | 35;
+  readonly from: string;
+  /** `from` as it stands encoded. */
+  readonly sender: Uint8Array;
+  /** The encoded fields after `from`. */
+  readonly tail: Uint8Array;
+  /** How many fields the tail holds. */
+  readonly fields: number;
+}
+
+const slab = new Slab();
+const reader = new Reader(slab);
+const writer = new Writer();
+
+/** A message's row. `lag` in ms, `id` of 16 bytes. */
+export function encodeMessageRow(from: string, id: Uint8Array, lag: number, body: Uint8Array): Uint8Array {
+  return writer.reset().array(5).int(T.MESSAGE).str(from).bin(id).int(lag).bin(body).copy(slab);
+}
+
+export function encodeEventRow(
+  from: string,
+  id: Uint8Array,
+  lag: number,
+  op: number,
+  args: readonly Plain[],
+): Uint8Array {
+  return writer.reset().array(6).int(T.EVENT).str(from).bin(id).int(lag).int(op).plains(args).copy(slab);
+}
+
+export function encodeRow(row: StoredRow): Uint8Array {
+  return row.type === T.MESSAGE
+    ? encodeMessageRow(row.from, row.id, row.lag, row.body)
+    : encodeEventRow(row.from, row.id, row.lag, row.op, row.args);
+}
+
+/** Decodes a row. What is in the store was written by encodeRow, so anything else is a broken invariant. */
+export function decodeRow(bytes: Uint8Array): StoredRow {
+  const { count, type } = open(bytes);
+  const from = reader.str();
+  const id = reader.id();
+  const lag = reader.int();
+  const row: StoredRow =
+    type === T.MESSAGE
+      ? { type, from, id, lag, body: reader.bin() }
+      : { type, from, id, lag, op: reader.uint(), args: reader.plains(2) };
+  reader.skip(count - (type === T.MESSAGE ? 5 : 6), 1);
+  assert(reader.close(), `a stored row decodes (${reader.fault})`);
+  return row;
+}
+
+/** Cuts a row for delivery without looking into its tail. */
+export function rowTail(bytes: Uint8Array): RowParts {
+  const { count, type } = open(bytes);
+  const start = reader.position;
+  const from = reader.str();
+  const sender = reader.cut(start);
+  assert(reader.fault === '', `a stored row opens (${reader.fault})`);
+  return { type, from, sender, tail: bytes.subarray(reader.position), fields: count - 2 };
+}
+
+function open(bytes: Uint8Array): { count: number; type: 34 | 35 } {
+  reader.open(bytes, LIMITS.serverDepth);
+  const count = reader.array();
+  const type = reader.int();
+  assert(type === T.MESSAGE || type === T.EVENT, 'a stored row is a message or an event');
+  assert(count >= (type === T.MESSAGE ? 5 : 6), 'a stored row has all its fields');
+  return { count, type };
+}
