@@ -3,6 +3,7 @@
 // the run.
 // Must not: hide or reorder anything of the spec report.
 
+import { relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { spec as Spec } from 'node:test/reporters';
 
@@ -48,7 +49,7 @@ function addendum(files, skips) {
   return `${lines.join('\n')}\n\n`;
 }
 
-/** dist/test/a.test.js → test/a.test.ts */
+/** The source's path in the checkout; where the runner knows no source map, the compiled file's. */
 function source(file) {
-  return file.replace(/^.*[\\/]dist[\\/]/, '').replace(/\.js$/, '.ts');
+  return relative(process.cwd(), file).replace(/^dist[\\/](.*)\.js$/, '$1.ts');
 }
