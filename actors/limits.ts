@@ -108,11 +108,15 @@ export const LIMITS = {
   conversationMailbox: 4_096,
   /** Appends a conversation has handed to the log and not seen durable. */
   conversationInFlight: 1_024,
+  /** Bytes of message rows in one append of a chat; leaves room in a batch for the members' rows. */
+  appendBytes: 524_288,
+  /** ms before a chat whose store failed reads its state again. */
+  reloadMs: 200,
   /** Newest message ids a conversation keeps in memory; older retries are looked up in the store. */
   recentIds: 64,
   /** Devices of a user that a chat keeps delivery positions for. */
   devices: 16,
-  /** Join-to-leave spans remembered per member; the oldest are merged. */
+  /** Join-to-leave spans remembered per member; the oldest is forgotten. */
   spans: 8,
   /** ms without a message before a conversation or user leaves memory. */
   passivateMs: 60_000,

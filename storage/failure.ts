@@ -1,0 +1,23 @@
+// Owns the codes of a store that cannot be opened.
+// Invariant: the text names the file or directory, so that an operator knows where to look.
+// Must not: carry results of commits; those are values (store.ts).
+
+export type StoreFailure =
+  /** The data file is damaged, cut short or not a store of ours. */
+  | 'store_corrupt'
+  /** Written by a later version of Weft. */
+  | 'store_newer'
+  /** No access, read-only, or the disk answers with errors. */
+  | 'store_unavailable';
+
+/** Thrown by the open functions alone. */
+export class StoreOpenError extends Error {
+  constructor(
+    readonly code: StoreFailure,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'StoreOpenError';
+  }
+}
