@@ -36,6 +36,22 @@ export const LIMITS = {
   /** ms resolution of the timer wheel. Nothing in the product needs finer. */
   wheelTickMs: 10,
 
+  // ---- supervision ----
+  /** Children of one supervisor. nact copies an actor's child map for every event; many of one kind are a pool. */
+  supervised: 64,
+  /** ms a child may take to stop before it is killed, where its spec names no time. The node has 5 s in all. */
+  childStopMs: 2_000,
+  /** Partitions of a pool: a storm of crashes restarts an eighth of it. */
+  poolPartitions: 8,
+  /** Cells of one pool. At 700 bytes an idle cell and as much of state: under 1 GB. */
+  poolCells: 500_000,
+  /** Keys per partition whose crashes are remembered; the longest quiet give way. */
+  crashRecords: 4_096,
+  /** Characters of an error's text kept with them. */
+  crashText: 200,
+  /** Cells a stopping partition ends in one turn of the event loop. */
+  sweepCells: 1_000,
+
   // ---- frames ----
   /** Bytes of a message body: an encrypted text with its padding and a thumbnail; larger media goes to object storage. */
   body: 65_536,
@@ -85,6 +101,10 @@ export const LIMITS = {
   userChats: 20_000,
   /** ms without a frame or ping from the client before the connection is closed. */
   idleMs: 120_000,
+  /** ms to send a whole HTTP request head, for a listener that strangers reach: slow senders do not hold sockets. */
+  requestMs: 10_000,
+  /** ms that a closing server waits for its peers' last bytes before it cuts them off. */
+  lingerMs: 1_000,
   /** ms of the client's heartbeat, as told in WELCOME. */
   heartbeatMs: 30_000,
   /** Connections one user may have at once, over all devices. */

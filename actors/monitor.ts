@@ -1,0 +1,152 @@
+// Owns who hears of an actor's end, and what it holds that its end must undo: monitors, links, timers and asks.
+// Invariant: each monitor hears exactly once, or never after it was taken back; both sides forget it at the same moment.
+// Must not: decide what an end means to those who hear of it (cell.ts).
+
+import type { ExitReason } from './behaviour.js';
+import type { Cell } from './cell.js';
+
+/** One party that wants to hear of one actor's end. */
+export abstract class Monitor {
+  target: Bonds | null = null;
+  previous: Monitor | null = null;
+  next: Monitor | null = null;
+
+  /** The actor ended. Called once, when nothing of it is left but this. */
+  abstract down(reason: ExitReason): void;
+
+  /** Takes it back; harmless when it has fired. */
+  detach(): void {
+    this.target?.unwatch(this);
+  }
+}
+
+/** Something an actor started that must not outlive it: a timer or an ask. */
+export interface Held {
+  readonly op: number;
+  older: Held | null;
+  newer: Held | null;
+  /** Ends it without a signal. */
+  drop(): void;
+}
+
+/**
+ * What ties one actor to others; made when the first tie is. Chains through the ties themselves, so that most ties cost
+ * no more than the object they need anyway.
+ *
+ *     watchers → [m] ⇄ [m] ⇄ [m]     newest first, in constant time both ways
+ *     held     → [t] ⇄ [a]           newest first; cancelling looks through at most LIMITS.operations
+ */
+export class Bonds {
+  readonly #cell: Cell;
+  #watchers: Monitor | null = null;
+  #held: Held | null = null;
+  #holding = 0;
+  #watching: Map<number, Monitor> | null = null;
+  #links: Set<Cell> | null = null;
+
+  constructor(cell: Cell) {
+    this.#cell = cell;
+  }
+
+  /** Timers and asks open. */
+  get holding(): number {
+    return this.#holding;
+  }
+
+  get links(): number {
+    return this.#links?.size ?? 0;
+  }
+
+  get watching(): number {
+    return this.#watching?.size ?? 0;
+  }
+
+  watch(monitor: Monitor): void {
+    monitor.target = this;
+    monitor.next = this.#watchers;
+    if (this.#watchers !== null) this.#watchers.previous = monitor;
+    this.#watchers = monitor;
+  }
+
+  unwatch(monitor: Monitor): void {
+    if (monitor.previous === null) this.#watchers = monitor.next;
+    else monitor.previous.next = monitor.next;
+    if (monitor.next !== null) monitor.next.previous = monitor.previous;
+    monitor.target = null;
+    monitor.previous = null;
+    monitor.next = null;
+  }
+
+  hold(held: Held): void {
+    held.older = this.#held;
+    if (this.#held !== null) this.#held.newer = held;
+    this.#held = held;
+    this.#holding++;
+  }
+
+  release(held: Held): void {
+    if (held.newer === null) this.#held = held.older;
+    else held.newer.older = held.older;
+    if (held.older !== null) held.older.newer = held.newer;
+    held.older = null;
+    held.newer = null;
+    this.#holding--;
+  }
+
+  find(op: number): Held | null {
+    let held = this.#held;
+    while (held !== null && held.op !== op) held = held.older;
+    return held;
+  }
+
+  /** Remembers a monitor that this actor keeps on another one. */
+  addWatching(id: number, monitor: Monitor): void {
+    this.#watching ??= new Map();
+    this.#watching.set(id, monitor);
+  }
+
+  removeWatching(id: number): Monitor | undefined {
+    const monitor = this.#watching?.get(id);
+    this.#watching?.delete(id);
+    return monitor;
+  }
+
+  link(peer: Cell): void {
+    this.#links ??= new Set();
+    this.#links.add(peer);
+  }
+
+  unlink(peer: Cell): void {
+    this.#links?.delete(peer);
+  }
+
+  /** Undoes what this actor holds: nothing of it fires or is answered from here on. */
+  letGo(): void {
+    while (this.#held !== null) this.#held.drop();
+    const watching = this.#watching;
+    this.#watching = null;
+    if (watching !== null) for (const monitor of watching.values()) monitor.detach();
+  }
+
+  /** Tells everyone who is tied to this actor. Each tie is cut before its party hears, so none hears twice. */
+  announce(reason: ExitReason): void {
+    const links = this.#links;
+    this.#links = null;
+    if (links !== null) {
+      for (const peer of links) {
+        peer.unlinked(this.#cell);
+        peer.interrupt(reason, this.#cell);
+      }
+    }
+    for (let monitor = this.#watchers; monitor !== null; monitor = this.#watchers) {
+      this.unwatch(monitor);
+      monitor.down(reason);
+    }
+  }
+
+  /** Cuts the links of an actor that never was. */
+  forsake(): void {
+    if (this.#links !== null) for (const peer of this.#links) peer.unlinked(this.#cell);
+    this.#links = null;
+  }
+}
