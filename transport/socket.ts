@@ -15,6 +15,7 @@ export interface Socket {
   buffered(): number;
   /** Packs the sends made within `task` into as few system calls as possible. */
   cork(task: () => void): void;
+  /** Ends the connection; `closed` may come before this returns. A reason beyond 123 bytes is cut. */
   close(code: number, reason: string): void;
 }
 
@@ -26,7 +27,10 @@ export interface SocketHandler {
   text(): void;
   /** The send buffer emptied after `queued`. May not come; poll `buffered` too. */
   drained(): void;
-  /** Exactly once, after which the socket is dead. */
+  /**
+   * Exactly once, after which the socket is dead. The code is the peer's or that of our own `close`; 1006: the connection
+   * broke or was idle for too long; 1005: the peer gave none.
+   */
   closed(code: number): void;
 }
 
@@ -56,6 +60,8 @@ export interface ServerOptions {
   readonly maxMessage: number;
   /** Bytes buffered per connection before sends are dropped. */
   readonly maxBuffered: number;
+  /** ms without a byte from the client before it is cut off (closed with 1006). The uws engine counts in steps of 4 s. */
+  readonly idleMs?: number;
   accept(socket: Socket): SocketHandler;
   http(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }
@@ -70,5 +76,15 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Rejects with `listen_failed` when the address is taken or not ours. */
+/** The address could not be had: in use, not ours, or not permitted. */
+export class ListenError extends Error {
+  readonly code = 'listen_failed';
+
+  constructor(host: string, port: number, reason: string) {
+    super(`cannot listen on ${host}:${port}: ${reason}`);
+    this.name = 'ListenError';
+  }
+}
+
+/** Rejects with ListenError (`listen_failed`) when the address is taken or not ours. */
 export type ServerFactory = (options: ServerOptions) => Promise<Server>;

@@ -1,0 +1,200 @@
+// Owns the WebSocket and HTTP server on uWebSockets.js.
+// Invariant: a native socket is touched only between `open` and `close`: afterwards any call on it throws, so the
+// connection forgets it first.
+// Must not: keep a message's bytes (they are gone when the handler returns), or rely on `drain` (uWebSockets#1047).
+// Absent on purpose: compression (bodies are ciphertext) and automatic pings (the client keeps the connection alive).
+
+import { STATUS_CODES } from 'node:http';
+import { LIMITS } from '../actors/limits.js';
+import { addressOf } from './address.js';
+import { answer, closeReason, subprotocol } from './http.js';
+import {
+  type HttpRequest,
+  type HttpResponse,
+  ListenError,
+  type SendOutcome,
+  type Server,
+  type ServerOptions,
+  type Socket,
+  type SocketHandler,
+} from './socket.js';
+import type { NativeRequest, NativeResponse, NativeSocket, Uws } from './uws-native.js';
+
+/**
+ * uWebSockets.js cuts a connection off without a close frame when a message is over its limit. It is given twice ours, so
+ * that a message somewhat too large is seen whole and answered with 1009.
+ */
+const SPARE = 2;
+/** What it tells the close handler when it has cut off such a connection. */
+const TOO_BIG = 'Received too big message';
+const OUTCOMES: readonly SendOutcome[] = ['queued', 'sent', 'dropped'];
+
+class UwsSocket implements Socket {
+  readonly address: string;
+  #native: NativeSocket | undefined;
+  #handler: SocketHandler | undefined;
+  #code = 0;
+
+  constructor(native: NativeSocket) {
+    this.#native = native;
+    this.address = addressOf(new Uint8Array(native.getRemoteAddress()));
+  }
+
+  open(options: ServerOptions): void {
+    this.#handler = options.accept(this);
+    if (this.#native === undefined) this.#handler.closed(this.#code);
+  }
+
+  send(bytes: Uint8Array): SendOutcome {
+    return OUTCOMES[this.#native?.send(bytes, true, false) ?? 2] ?? 'dropped';
+  }
+
+  buffered(): number {
+    return this.#native?.getBufferedAmount() ?? 0;
+  }
+
+  cork(task: () => void): void {
+    if (this.#native === undefined) task();
+    else this.#native.cork(task);
+  }
+
+  close(code: number, reason: string): void {
+    this.#native?.end(code, closeReason(reason));
+  }
+
+  message(bytes: ArrayBuffer, isBinary: boolean, limit: number): void {
+    if (bytes.byteLength > limit) this.close(1009, 'message too big');
+    else if (isBinary) this.#handler?.message(new Uint8Array(bytes));
+    else this.#handler?.text();
+  }
+
+  drain(): void {
+    if (this.buffered() === 0) this.#handler?.drained();
+  }
+
+  closed(code: number): void {
+    this.#native = undefined;
+    this.#code = code;
+    this.#handler?.closed(code);
+  }
+}
+
+interface UserData {
+  socket: UwsSocket | undefined;
+}
+
+export function listenUws(uws: Uws, options: ServerOptions): Promise<Server> {
+  const open = new Set<UwsSocket>();
+  const app = uws.App();
+  app.ws<UserData>(options.path, {
+    compression: uws.DISABLED,
+    maxPayloadLength: options.maxMessage * SPARE,
+    maxBackpressure: options.maxBuffered,
+    closeOnBackpressureLimit: false,
+    idleTimeout: idleSeconds(options.idleMs ?? LIMITS.idleMs),
+    sendPingsAutomatically: false,
+    upgrade: (response, request, context) => {
+      const offered = request.getHeader('sec-websocket-protocol');
+      const protocol = subprotocol(offered, options.protocol);
+      const version = request.getHeader('sec-websocket-version');
+      if (protocol === undefined || version !== '13') {
+        response.writeStatus('400 Bad Request').writeHeader('sec-websocket-version', '13').end('', true);
+        return;
+      }
+      const key = request.getHeader('sec-websocket-key');
+      response.upgrade<UserData>({ socket: undefined }, key, protocol, '', context);
+    },
+    open: (native) => {
+      const socket = new UwsSocket(native);
+      native.getUserData().socket = socket;
+      open.add(socket);
+      socket.open(options);
+    },
+    message: (native, bytes, isBinary) => native.getUserData().socket?.message(bytes, isBinary, options.maxMessage),
+    drain: (native) => native.getUserData().socket?.drain(),
+    close: (native, code, reason) => {
+      const { socket } = native.getUserData();
+      if (socket === undefined) return;
+      open.delete(socket);
+      socket.closed(code === 1006 && Buffer.from(reason).toString() === TOO_BIG ? 1009 : code);
+    },
+  });
+  app.any('/*', (response, request) => serve(options, response, request));
+
+  return new Promise((resolve, reject) => {
+    // Exclusive: otherwise SO_REUSEPORT lets a second process share the port, and it would get half of the clients.
+    app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (listener) => {
+      if (!listener) {
+        reject(new ListenError(options.host, options.port, 'address in use or not ours'));
+        return;
+      }
+      let listening = true;
+      const pause = (): void => {
+        if (listening) uws.us_listen_socket_close(listener);
+        listening = false;
+      };
+      resolve({
+        engine: 'uws',
+        host: options.host,
+        port: uws.us_socket_local_port(listener),
+        pause,
+        close: async () => {
+          pause();
+          for (const socket of [...open]) socket.close(1001, 'server stops');
+        },
+      });
+    });
+  });
+}
+
+/** The engine takes 8 to 960 s in steps of 4 s. */
+function idleSeconds(ms: number): number {
+  return Math.min(960, Math.max(8, Math.ceil(ms / 4_000) * 4));
+}
+
+function serve(options: ServerOptions, response: NativeResponse, native: NativeRequest): void {
+  const request = new UwsRequest(native, response);
+  const result = answer(options.http, request);
+  if (!(result instanceof Promise)) {
+    write(response, request, result);
+    return;
+  }
+  let aborted = false;
+  response.onAborted(() => {
+    aborted = true;
+  });
+  // `result` never rejects: answer() turned that into a response.
+  void result.then((value) => {
+    if (!aborted) response.cork(() => write(response, request, value));
+  });
+}
+
+function write(response: NativeResponse, request: HttpRequest, { status, headers, body }: HttpResponse): void {
+  response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
+  for (const [name, value] of Object.entries(headers ?? {})) response.writeHeader(name, value);
+  if (request.method === 'HEAD') response.endWithoutBody(Buffer.byteLength(body));
+  else response.end(body);
+}
+
+/** Copies the native request, which is gone when the route handler returns. */
+class UwsRequest implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly address: string;
+  readonly #headers = new Map<string, string>();
+
+  constructor(request: NativeRequest, response: NativeResponse) {
+    this.method = request.getMethod().toUpperCase();
+    this.path = request.getUrl();
+    this.query = request.getQuery();
+    this.address = addressOf(new Uint8Array(response.getRemoteAddress()));
+    request.forEach((name, value) => {
+      this.#headers.set(name, value);
+    });
+  }
+
+  header(name: string): string {
+    return this.#headers.get(name.toLowerCase()) ?? '';
+  }
+}

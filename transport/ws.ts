@@ -1,0 +1,224 @@
+// Owns the WebSocket and HTTP server on Node's http and the ws package, for machines without uWebSockets.js.
+// Invariant: behaves as uws.ts does; test/transport runs one contract suite over both.
+// Must not: pass on bytes that the caller may reuse: Node holds what the kernel did not take, so `send` copies.
+
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket as NetSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { LIMITS } from '../actors/limits.js';
+import { plainAddress } from './address.js';
+import { answer, closeReason, subprotocol } from './http.js';
+import {
+  type HttpRequest,
+  type HttpResponse,
+  ListenError,
+  type SendOutcome,
+  type Server,
+  type ServerOptions,
+  type Socket,
+  type SocketHandler,
+} from './socket.js';
+
+class WsSocket implements Socket {
+  readonly address: string;
+  readonly #ws: WebSocket;
+  readonly #net: NetSocket;
+  readonly #maxBuffered: number;
+  #handler: SocketHandler | undefined;
+  #code: number | undefined;
+  #corked = false;
+  #waiting = false;
+  #heard = 0;
+
+  constructor(ws: WebSocket, net: NetSocket, maxBuffered: number) {
+    this.#ws = ws;
+    this.#net = net;
+    this.#maxBuffered = maxBuffered;
+    this.address = plainAddress(net.remoteAddress);
+    ws.on('message', (data, isBinary) => this.#message(data, isBinary));
+    ws.on('close', (code) => this.#closed(code));
+    ws.on('error', (error) => {
+      // Other errors are followed by `close` with 1006, like any broken connection.
+      if ('code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#closed(1009);
+    });
+  }
+
+  open(options: ServerOptions): void {
+    this.#handler = options.accept(this);
+    if (this.#code !== undefined) this.#handler.closed(this.#code);
+  }
+
+  send(bytes: Uint8Array): SendOutcome {
+    if (this.#code !== undefined) return 'dropped';
+    const before = this.buffered();
+    if (before > this.#maxBuffered) return 'dropped';
+    this.#ws.send(Buffer.from(bytes), this.#flushed);
+    // Within a cork nothing has reached the kernel yet; what was there before tells whether it is taking bytes.
+    if (this.#corked ? before === 0 : this.buffered() === 0) return 'sent';
+    this.#waiting = true;
+    return 'queued';
+  }
+
+  buffered(): number {
+    return this.#code === undefined ? this.#ws.bufferedAmount : 0;
+  }
+
+  cork(task: () => void): void {
+    if (this.#corked || this.#code !== undefined) {
+      task();
+      return;
+    }
+    this.#corked = true;
+    this.#net.cork();
+    try {
+      task();
+    } finally {
+      this.#net.uncork();
+      this.#corked = false;
+      if (this.buffered() > 0) this.#waiting = true;
+    }
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#code !== undefined) return;
+    this.#ws.close(code, closeReason(reason));
+    this.#closed(code);
+  }
+
+  /** Cuts the connection if no byte has come since the last call. */
+  checkIdle(): void {
+    if (this.#net.bytesRead === this.#heard) this.terminate();
+    this.#heard = this.#net.bytesRead;
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+    this.#closed(1006);
+  }
+
+  readonly #flushed = (): void => {
+    if (!this.#waiting || this.#code !== undefined || this.buffered() > 0) return;
+    this.#waiting = false;
+    this.#handler?.drained();
+  };
+
+  #message(data: RawData, isBinary: boolean): void {
+    if (this.#code !== undefined) return;
+    if (!isBinary) this.#handler?.text();
+    else if (data instanceof Uint8Array) this.#handler?.message(data);
+  }
+
+  #closed(code: number): void {
+    if (this.#code !== undefined) return;
+    this.#code = code;
+    this.#handler?.closed(code);
+  }
+}
+
+export function listenWs(options: ServerOptions): Promise<Server> {
+  const open = new Set<WsSocket>();
+  const http = createServer(
+    { headersTimeout: LIMITS.requestMs, requestTimeout: LIMITS.requestMs },
+    (request, response) => serve(options, request, response),
+  );
+  const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: options.maxMessage });
+  http.on('upgrade', (request: IncomingMessage, net: NetSocket, head: Buffer) => {
+    if (pathOf(request) !== options.path) {
+      const response = new ServerResponse(request);
+      response.assignSocket(net);
+      response.shouldKeepAlive = false;
+      response.once('finish', () => net.end());
+      serve(options, request, response);
+      return;
+    }
+    if (subprotocol(request.headers['sec-websocket-protocol'] ?? '', options.protocol) === undefined) {
+      refuse(net);
+      return;
+    }
+    upgrades.handleUpgrade(request, net, head, (ws) => {
+      const socket = new WsSocket(ws, net, options.maxBuffered);
+      open.add(socket);
+      net.once('close', () => open.delete(socket));
+      socket.open(options);
+    });
+  });
+  const sweep = setInterval(() => {
+    for (const socket of open) socket.checkIdle();
+  }, options.idleMs ?? LIMITS.idleMs);
+  sweep.unref();
+
+  return new Promise((resolve, reject) => {
+    http.once('error', (error) => {
+      clearInterval(sweep);
+      reject(new ListenError(options.host, options.port, error.message));
+    });
+    http.listen(options.port, options.host, () => {
+      const address = http.address();
+      const closed = new Promise<void>((done) => http.once('close', done));
+      resolve({
+        engine: 'ws',
+        host: options.host,
+        port: typeof address === 'object' && address !== null ? address.port : options.port,
+        pause: () => http.close(),
+        close: async () => {
+          clearInterval(sweep);
+          http.close();
+          for (const socket of open) socket.close(1001, 'server stops');
+          const cut = setTimeout(() => {
+            http.closeAllConnections();
+            for (const socket of open) socket.terminate();
+          }, LIMITS.lingerMs);
+          await closed;
+          clearTimeout(cut);
+        },
+      });
+    });
+  });
+}
+
+function refuse(net: Duplex): void {
+  net.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?', 1)[0] ?? '/';
+}
+
+function serve(options: ServerOptions, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  // Nobody reads the body; unread, it would hold the connection up.
+  incoming.resume();
+  const request = new WsRequest(incoming);
+  const result = answer(options.http, request);
+  if (!(result instanceof Promise)) write(outgoing, result);
+  // `result` never rejects, and an aborted response takes and drops what is written to it.
+  else void result.then((value) => write(outgoing, value));
+}
+
+function write(outgoing: ServerResponse, { status, headers, body }: HttpResponse): void {
+  // Node leaves the body out where the request was a HEAD.
+  outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
+}
+
+class WsRequest implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly address: string;
+  readonly #headers: IncomingMessage['headers'];
+
+  constructor(request: IncomingMessage) {
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    this.method = request.method ?? 'GET';
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? '' : url.slice(mark + 1);
+    this.address = plainAddress(request.socket.remoteAddress);
+    this.#headers = request.headers;
+  }
+
+  header(name: string): string {
+    const value = this.#headers[name.toLowerCase()];
+    return Array.isArray(value) ? value.join(', ') : (value ?? '');
+  }
+}
