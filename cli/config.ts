@@ -1,0 +1,195 @@
+// Owns what an operator may set about a node: flags, environment variables, defaults, and what each may be.
+// Invariant: checked once, here; what leaves is typed and consistent, and what is wrong is told in one go, each with
+// the flag, the value and the way out. A flag wins over its variable; an empty variable counts as unset.
+// Must not: open files or sockets, or name a flag whose feature does not exist.
+
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { LIMITS } from '../actors/limits.js';
+import { LOG_LEVELS } from '../services/log.js';
+import { SECRET_FILE } from '../services/secret.js';
+import { parseAddress } from './address.js';
+
+/** Each setting by its key in the schema: flag, variable, help. */
+export const SETTINGS = {
+  listen: ['--listen <host:port>', 'WEFT_LISTEN', 'where to listen; port 0 takes a free one (default 127.0.0.1:7400)'],
+  data: ['--data <dir>', 'WEFT_DATA', 'folder of the store and the secret (default ./data)'],
+  store: ['--store <engine:where>', 'WEFT_STORE', 'the store, lmdb:DIR (default lmdb:DATA/store)'],
+  nodeId: ['--node-id <id>', 'WEFT_NODE_ID', 'name of this node (default the host name)'],
+  jwtSecretFile: [
+    '--jwt-secret-file <file>',
+    'WEFT_JWT_SECRET_FILE',
+    `tokens: HS256 secret (default DATA/${SECRET_FILE}, made at first start)`,
+  ],
+  jwtPublicKey: ['--jwt-public-key <file>', 'WEFT_JWT_PUBLIC_KEY', 'tokens: public key of their issuer, PEM'],
+  jwksUrl: ['--jwks-url <url>', 'WEFT_JWKS_URL', 'tokens: key set of their issuer'],
+  jwtIssuer: ['--jwt-issuer <iss>', 'WEFT_JWT_ISSUER', 'tokens: required issuer'],
+  jwtAudience: ['--jwt-audience <aud>', 'WEFT_JWT_AUDIENCE', 'tokens: required audience'],
+  logLevel: ['--log-level <level>', 'WEFT_LOG_LEVEL', `${LOG_LEVELS.join(', ')} (default info)`],
+  fanOutThreshold: [
+    '--fanout-threshold <members>',
+    'WEFT_FANOUT_THRESHOLD',
+    `members up to which a chat writes a row for each (default ${LIMITS.fanOutThreshold})`,
+  ],
+  transport: ['--transport <name>', 'WEFT_TRANSPORT', 'uws or ws (default uws, and ws where it does not load)'],
+} as const;
+
+export type Setting = keyof typeof SETTINGS;
+export type Flags = { readonly [K in Setting]?: string | undefined };
+
+const address = z.string().transform((text, context) => {
+  const parsed = parseAddress(text);
+  if (typeof parsed !== 'string') return parsed;
+  context.addIssue({ code: 'custom', message: parsed });
+  return z.NEVER;
+});
+
+const path = z.string().transform((text) => resolve(text));
+
+const schema = z.object({
+  listen: address.prefault('127.0.0.1:7400'),
+  data: path.prefault('data'),
+  store: z
+    .string()
+    .regex(/^lmdb:./s, 'write lmdb:DIR')
+    .transform((text) => ({ engine: 'lmdb' as const, path: resolve(text.slice('lmdb:'.length)) }))
+    .optional(),
+  nodeId: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/i, 'write 1 to 32 letters, digits and hyphens, as in node-1')
+    .optional(),
+  jwtSecretFile: path.optional(),
+  jwtPublicKey: path.optional(),
+  jwksUrl: z
+    .string()
+    .transform((text, context) => {
+      if (URL.canParse(text)) return new URL(text);
+      context.addIssue({ code: 'custom', message: 'write a whole URL, as in https://id.example/jwks.json' });
+      return z.NEVER;
+    })
+    .refine(isPrivate, 'write https: whoever can alter the key set can sign tokens (http is for this machine only)')
+    .optional(),
+  jwtIssuer: z.string().optional(),
+  jwtAudience: z.string().optional(),
+  logLevel: z.enum(LOG_LEVELS, `write one of ${LOG_LEVELS.join(', ')}`).prefault('info'),
+  fanOutThreshold: z
+    .string()
+    .regex(/^\d{1,4}$/, `write a number from 0 to ${LIMITS.members}`)
+    .transform(Number)
+    .refine((members) => members <= LIMITS.members, `a chat has at most ${LIMITS.members} members`)
+    .prefault(String(LIMITS.fanOutThreshold)),
+  transport: z.enum(['uws', 'ws'], 'write uws or ws').optional(),
+});
+
+type Parsed = z.output<typeof schema>;
+
+/** Where the keys for tokens come from. `made`: the node's own secret in the data folder. */
+export type KeyConfig =
+  | { readonly type: 'made' }
+  | { readonly type: 'secret'; readonly path: string }
+  | { readonly type: 'public'; readonly path: string }
+  | { readonly type: 'jwks'; readonly url: URL };
+
+export interface NodeConfig extends Omit<Parsed, 'store' | 'nodeId' | 'jwtSecretFile' | 'jwtPublicKey' | 'jwksUrl'> {
+  readonly store: { readonly engine: 'lmdb'; readonly path: string };
+  readonly nodeId: string;
+  readonly keys: KeyConfig;
+}
+
+export interface Problem {
+  readonly code: 'bad_config' | 'insecure_listen';
+  readonly message: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: NodeConfig }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Adds the flags of these settings (all by default) to a command. */
+export function addSettings(command: Command, settings = Object.keys(SETTINGS) as readonly Setting[]): Command {
+  for (const setting of settings) {
+    const [flag, variable, help] = SETTINGS[setting];
+    command.option(flag, `${help} [${variable}]`);
+  }
+  return command;
+}
+
+/** commander's name for a flag's value. */
+function optionName(flag: string): string {
+  const words = flag.slice('--'.length).split(' ')[0] ?? '';
+  return words.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Settings as given: from commander's options, else from the environment. */
+export function gather(options: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv): Flags {
+  const flags: { -readonly [K in keyof Flags]: Flags[K] } = {};
+  for (const setting of Object.keys(SETTINGS) as Setting[]) {
+    const [flag, variable] = SETTINGS[setting];
+    const option = options[optionName(flag)];
+    const value = typeof option === 'string' ? option : env[variable];
+    if (value !== undefined && (value !== '' || typeof option === 'string')) flags[setting] = value;
+  }
+  return flags;
+}
+
+/** Checks the settings against each other and completes them. */
+export function parseConfig(flags: Flags): ConfigResult {
+  const result = schema.safeParse(flags);
+  if (!result.success) {
+    return { ok: false, problems: result.error.issues.map((issue) => problem(flags, issue)) };
+  }
+  const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...rest } = result.data;
+  const keys: KeyConfig[] = [];
+  if (jwtSecretFile !== undefined) keys.push({ type: 'secret', path: jwtSecretFile });
+  if (jwtPublicKey !== undefined) keys.push({ type: 'public', path: jwtPublicKey });
+  if (jwksUrl !== undefined) keys.push({ type: 'jwks', url: jwksUrl });
+  const problems: Problem[] = [];
+  if (keys.length > 1) {
+    const message = `tokens are checked in one way only: keep one of ${named('jwtSecretFile')}, ${named('jwtPublicKey')}, ${named('jwksUrl')}`;
+    problems.push({ code: 'bad_config', message });
+  }
+  const [key = { type: 'made' } as const] = keys;
+  if (!rest.listen.loopback && key.type === 'made') {
+    const message =
+      `${named('listen')}: ${flags.listen} can be reached from other machines, so say who may issue tokens: ` +
+      `${named('jwtSecretFile')}, ${named('jwtPublicKey')} or ${named('jwksUrl')}; or listen on 127.0.0.1`;
+    problems.push({ code: 'insecure_listen', message });
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  const config: NodeConfig = {
+    ...rest,
+    store: store ?? { engine: 'lmdb', path: resolve(rest.data, 'store') },
+    nodeId: nodeId ?? hostId(),
+    keys: key,
+  };
+  return { ok: true, config };
+}
+
+function named(setting: Setting): string {
+  const [flag, variable] = SETTINGS[setting];
+  return `${flag.split(' ')[0]} (${variable})`;
+}
+
+function problem(flags: Flags, issue: z.core.$ZodIssue): Problem {
+  const setting = String(issue.path[0]) as Setting;
+  return { code: 'bad_config', message: `${named(setting)}: "${flags[setting]}": ${issue.message}` };
+}
+
+/** The host's name, as far as it fits a node's id. */
+function hostId(): string {
+  const [name = ''] = hostname().split('.');
+  return (
+    name
+      .replace(/[^a-z0-9-]/gi, '-')
+      .replace(/^-+/, '')
+      .slice(0, 32) || 'node'
+  );
+}
+
+function isPrivate(url: URL): boolean {
+  if (url.protocol === 'https:') return true;
+  const host = parseAddress(`${url.hostname}:0`);
+  return url.protocol === 'http:' && typeof host !== 'string' && host.loopback;
+}

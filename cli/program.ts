@@ -1,0 +1,55 @@
+// Owns the weft command as a whole: its commands, its help, how each way to end becomes an exit code.
+// Invariant: every command is a file with `register(program)`; results go to stdout, all else to stderr.
+// Must not: hold what a command does.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import pc from 'picocolors';
+import { CliFailure, EXIT } from './failure.js';
+import * as status from './status.js';
+import * as token from './token.js';
+
+/** In the order of `weft --help`. */
+const COMMANDS = [token, status];
+
+const HELP = `
+Examples:
+  $ weft start                                        a node on ./data, at 127.0.0.1:7400
+  $ weft token --user ada --device laptop             a token for ada's laptop
+  $ weft status --json                                how the node is, for programs
+
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no node reachable.
+Colours appear on terminals only, and not at all when NO_COLOR is set.`;
+
+export function createProgram(): Command {
+  const program = new Command('weft')
+    .description('Weft: the back end of a messenger, made of actors')
+    .version(version())
+    .configureHelp({ showGlobalOptions: false })
+    .showHelpAfterError('(--help tells more)')
+    .addHelpText('after', HELP)
+    .exitOverride();
+  for (const command of COMMANDS) command.register(program);
+  return program;
+}
+
+/** Runs one command line (as in process.argv) and answers its exit code. */
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...argv]);
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (!(error instanceof CliFailure)) throw error;
+    process.stderr.write(`${pc.red('weft:')} ${error.code}: ${error.message}\n`);
+    return error.exit;
+  }
+}
+
+/** From package.json, whether this runs from dist/ or from the sources. */
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return text;
+}
