@@ -109,8 +109,16 @@ export const LIMITS = {
   heartbeatMs: 30_000,
   /** Connections one user may have at once, over all devices. */
   userConnections: 32,
+  /** News queued for one user's connections before they are told to resync: the same burst a conversation may take. */
+  userMailbox: 4_096,
+  /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
+  retryMs: 100,
+  /** ms that clients are asked to wait before they reconnect to a node that stops. */
+  goawayMs: 1_000,
   /** Users whose presence one connection watches. */
   watches: 256,
+  /** Connections that watch one user's presence. */
+  watchers: 4_096,
   /** Bytes and rows read from a log at a time for one connection's catch-up. */
   pageBytes: 262_144,
   pageRows: 64,

@@ -1,0 +1,44 @@
+// Owns the list of what a node gives its actors: store, log, directories, verifier, settings.
+// Invariant: actors reach everything outside themselves through this or their context, so simulation can supply it.
+// Must not: hold behaviour or reach the machine.
+
+import type { Log } from '../storage/log.js';
+import type { Store } from '../storage/store.js';
+import type { Delivery as Told } from './behaviour.js';
+import type { ChatMessage, UserMessage } from './messages.js';
+import type { Ref } from './ref.js';
+import type { World } from './world.js';
+
+/** Actors by key, made on demand (supervisors/pool.ts). */
+export interface Directory<M> {
+  /** Activates the actor if need be. `busy`: mailbox full or backing off after a crash. `dead`: quarantined. */
+  tell(key: string, message: M): Told;
+  /** The live actor, if there is one; activates nothing. */
+  lookup(key: string): Ref<M> | undefined;
+}
+
+export type Verdict =
+  | { readonly ok: true; readonly user: string; readonly device: string; readonly expires: number }
+  | { readonly ok: false; readonly code: 'bad_token' | 'token_expired'; readonly detail: string };
+
+export interface Settings {
+  /** Members up to which each message writes a row per member. */
+  readonly fanOutThreshold: number;
+  /** ms of idleness before a conversation or user leaves memory. */
+  readonly passivateMs: number;
+}
+
+export interface Fabric {
+  readonly node: string;
+  readonly world: World;
+  readonly store: Store;
+  readonly log: Log;
+  /** Conversations and groups, by hex of the chat id. */
+  readonly chats: Directory<ChatMessage>;
+  /** Users by user id. Live while a device is connected or watched. */
+  readonly users: Directory<UserMessage>;
+  readonly settings: Settings;
+  verify(token: string): Promise<Verdict>;
+  /** Told of failures that no caller waits for. Never with bodies, tokens or keys. */
+  report(event: string, fields: Readonly<Record<string, string | number>>): void;
+}

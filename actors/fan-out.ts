@@ -1,0 +1,66 @@
+// Owns telling a chat's members: what became durable, receipts, typing, presence watches.
+// Invariant: durable entries reach the audience as it stood at that entry; nothing here waits or fails: who is not
+// reachable finds everything in the log.
+// Must not: be called with anything that is not durable, or touch the store.
+
+import type { Fabric } from './fabric.js';
+import { LIMITS } from './limits.js';
+import type { ConnectionRef, News } from './messages.js';
+import type { Roster } from './roster.js';
+import type { Entry } from './sequencer.js';
+
+const nobody: readonly string[] = [];
+
+export class FanOut {
+  readonly #users: Fabric['users'];
+
+  constructor(fabric: Fabric) {
+    this.#users = fabric.users;
+  }
+
+  /** A durable entry, in order. Who joins with it is told of it, who leaves with it too. */
+  entry(entry: Entry, roster: Roster): void {
+    const { change, frame, from, seq, tail } = entry;
+    const joined = change === null ? nobody : change.joined.map(({ user }) => user);
+    for (const user of joined) roster.audience.add(user);
+    const first = entry.waiters[0];
+    const origin = first?.type === 'send' ? first.connection : null;
+    this.#tell(roster, { type: 'delivery', info: roster.info, frame, from, seq, tail, origin, joined });
+    if (change !== null) for (const user of change.gone) roster.audience.delete(user);
+  }
+
+  /** Durable receipts. In large groups they are not pushed: n members would cause n² frames; INFO tells them. */
+  receipts(roster: Roster): void {
+    for (const { user, delivered, read } of roster.takeWritten()) {
+      if (!roster.large) this.#tell(roster, { type: 'receipt', info: roster.info, user, delivered, read });
+    }
+  }
+
+  /** All receipts of the chat as they stand, to one who asks. */
+  receiptsTo(connection: ConnectionRef, roster: Roster): void {
+    if (roster.large) return;
+    for (const { user, inbox } of roster.members.values()) {
+      const { delivered, read } = inbox;
+      if (delivered > 0) connection.tell({ type: 'receipt', info: roster.info, user, delivered, read });
+    }
+  }
+
+  /** Typing of a member. Large groups get none: it would cost a frame per member and tell nobody anything. */
+  typing(user: string, on: boolean, roster: Roster): void {
+    if (!roster.large) this.#tell(roster, { type: 'typing', info: roster.info, user, on });
+  }
+
+  /** Starts or ends a connection's watch on the presence of the chat's other members. */
+  watch(user: string, connection: ConnectionRef, on: boolean, roster: Roster): void {
+    if (roster.audience.size > LIMITS.watches) return;
+    for (const other of roster.audience) {
+      if (other === user) continue;
+      if (on) this.#users.tell(other, { type: 'watch', connection, on });
+      else this.#users.lookup(other)?.tell({ type: 'watch', connection, on });
+    }
+  }
+
+  #tell(roster: Roster, news: News): void {
+    for (const user of roster.audience) this.#users.lookup(user)?.tell(news);
+  }
+}

@@ -1,0 +1,155 @@
+// Owns the group: its creation and the rules of its membership.
+// Invariant: every change is an event with a number of its own, decided and ordered by the same actor as the messages, so
+// a send and a removal never race; an owner exists as long as there is a member.
+// Must not: hold what every chat does (chat.ts).
+//
+//   role     may
+//   owner    all of the below, and remove admins
+//   admin    add, remove members
+//   member   send, leave
+
+import { groupChat, isName } from '../storage/keys.js';
+import { CHAT_KIND, OP, type Plain, ROLE, T } from '../transport/frames.js';
+import { encodeEventRow, rowTail } from '../transport/row.js';
+import type { Behaviour } from './behaviour.js';
+import { Chat, type ChatContext, type ChatRules, type FormerViews, type RequestMessage, type Tag } from './chat.js';
+import type { ChatArgs } from './conversation.js';
+import { type Refusal, refuse } from './errors.js';
+import { LIMITS } from './limits.js';
+import { idText, idTime, makeMessageId } from './message-id.js';
+import type { ChatMessage } from './messages.js';
+import { overflowOf } from './overflow.js';
+import type { Change } from './roster.js';
+import type { Waiter } from './sequencer.js';
+
+type Create = Extract<RequestMessage, { type: 'create' }>;
+type Alter = Extract<RequestMessage, { type: 'change' }>;
+
+/** An event to be appended. */
+interface Event {
+  readonly op: number;
+  readonly args: readonly Plain[];
+  readonly change: Change;
+}
+
+const noChange: Change = { joined: [], gone: [], roles: [] };
+
+const rules: ChatRules = {
+  found: () => false,
+
+  request(chat, message, former, context) {
+    const waiter = chat.waiter(message);
+    const refused = message.type === 'create' ? badCreate(chat, message) : badChange(chat, message);
+    if (refused !== null) return chat.refuse(waiter, refused.code, refused.detail);
+    if (message.type === 'create') return make(chat, message, waiter, context);
+    if (message.op === OP.added && former === null) return chat.readFormer(newcomers(chat, message), message, context);
+    const { user } = message.asker;
+    const passesOn = message.op === OP.left && chat.roster!.rights.get(user) === ROLE.owner;
+    const heir = passesOn ? heirOf(chat, user) : null;
+    // Before the leaver goes, in the same batch: there is no moment, and no crash, that leaves the group without owner.
+    if (heir !== null) {
+      const change = { ...noChange, roles: [{ user: heir, role: ROLE.owner }] };
+      append(chat, user, makeMessageId(chat.fabric.world), { op: OP.owner, args: [heir], change }, [], context);
+    }
+    append(chat, user, message.id, alter(chat, message, former), [waiter], context);
+  },
+
+  info: (chat, key, row) => ({ chat, key, kind: CHAT_KIND.group, pair: null, title: row.title }),
+};
+
+function badCreate(chat: Chat, { asker, id, title, users }: Create): Refusal | null {
+  if (chat.roster !== null) return refuse('bad_id', 'the group exists, made by another request');
+  if (Buffer.compare(groupChat(asker.user, id), chat.id) !== 0) return refuse('bad_id', 'the id names another group');
+  if (!isName(title, LIMITS.title)) return refuse('bad_request', `a title has 1 to ${LIMITS.title} bytes, no controls`);
+  return badUsers(users) ?? tooMany(new Set([asker.user, ...users]).size);
+}
+
+function badUsers(users: readonly string[]): Refusal | null {
+  const bad = users.find((user) => !isName(user, LIMITS.userId));
+  return bad === undefined ? null : refuse('unknown_user', `a user id has 1 to ${LIMITS.userId} bytes, no controls`);
+}
+
+function tooMany(members: number): Refusal | null {
+  return members <= LIMITS.members ? null : refuse('full', `a group has at most ${LIMITS.members} members`);
+}
+
+function make(chat: Chat, { asker, id, title, users }: Create, waiter: Waiter, context: ChatContext): void {
+  const all = [...new Set([asker.user, ...users])];
+  const joined = all.map((user) => ({ user, role: user === asker.user ? ROLE.owner : ROLE.member, former: null }));
+  const info = { chat: chat.id, key: chat.key, kind: CHAT_KIND.group, pair: null, title };
+  const created = chat.fabric.world.wall();
+  chat.open(info, { kind: CHAT_KIND.group, created, title, large: false, members: [] }, null);
+  const event = { op: OP.created, args: [title, all], change: { ...noChange, joined } };
+  append(chat, asker.user, id, event, [waiter], context);
+}
+
+function badChange(chat: Chat, message: Alter): Refusal | null {
+  const rights = chat.roster?.rights;
+  const mine = rights?.get(message.asker.user);
+  if (rights === undefined || mine === undefined) return refuse('unknown_chat', 'no such group, or you are not in it');
+  switch (message.op) {
+    case OP.left:
+      return null;
+    case OP.added: {
+      if (mine < ROLE.admin) return refuse('not_allowed', 'only owners and admins add members');
+      const fresh = newcomers(chat, message);
+      if (fresh.length === 0) return refuse('bad_request', 'all of them are members already');
+      return badUsers(message.users) ?? tooMany(rights.size + fresh.length);
+    }
+    case OP.removed: {
+      const targets = message.users.map((user) => rights.get(user));
+      if (targets.length === 0 || targets.includes(undefined)) return refuse('bad_request', 'not all of them are members');
+      const allowed = mine >= ROLE.admin && targets.every((role) => role! < mine);
+      return allowed ? null : refuse('not_allowed', 'only those of a higher role remove a member');
+    }
+    default:
+      return refuse('bad_request', 'no such change');
+  }
+}
+
+function newcomers(chat: Chat, message: Alter): string[] {
+  return [...new Set(message.users)].filter((user) => !chat.roster!.rights.has(user));
+}
+
+function alter(chat: Chat, message: Alter, former: FormerViews | null): Event {
+  if (message.op === OP.left) {
+    return { op: OP.left, args: [], change: { ...noChange, gone: [message.asker.user] } };
+  }
+  if (message.op === OP.removed) {
+    const gone = [...new Set(message.users)];
+    return { op: OP.removed, args: [gone], change: { ...noChange, gone } };
+  }
+  const users = newcomers(chat, message);
+  const joined = users.map((user) => ({ user, role: ROLE.member, former: former?.get(user) ?? null }));
+  return { op: OP.added, args: [users], change: { ...noChange, joined } };
+}
+
+/** Who becomes owner when `leaver` goes: the longest-standing admin, else the longest-standing member. */
+function heirOf(chat: Chat, leaver: string): string | null {
+  const others = [...chat.roster!.rights].filter(([user]) => user !== leaver);
+  const heir = others.find(([, role]) => role === ROLE.admin) ?? others[0];
+  return heir === undefined ? null : heir[0];
+}
+
+function append(
+  chat: Chat,
+  from: string,
+  id: Uint8Array,
+  { op, args, change }: Event,
+  waiters: Waiter[],
+  context: ChatContext,
+): void {
+  const row = encodeEventRow(from, id, chat.fabric.world.wall() - idTime(id), op, args);
+  const { tail } = rowTail(row);
+  chat.enter({ frame: T.EVENT, from, id, idText: idText(id), row, tail, change, waiters, seq: 0 }, context);
+}
+
+export const group: Behaviour<Chat, ChatMessage, ChatArgs, Tag> = {
+  kind: 'group',
+  level: 'interactive',
+  capacity: LIMITS.conversationMailbox,
+  init: (context, { fabric, key }) => new Chat(rules, fabric, key, context),
+  receive: (chat, message, context) => chat.receive(message, context),
+  signal: (chat, signal, context) => chat.signal(signal, context),
+  ...overflowOf,
+};

@@ -1,0 +1,147 @@
+// Owns what actors say to each other: one union per kind of actor.
+// Invariant: messages are immutable values; a body is shared by all who get it and never copied between actors.
+// Must not: hold behaviour.
+//
+//   socket ─ frame ─▶ connection ─ send ─▶ conversation / group ─ delivery ─▶ user ─ delivery ─▶ connection ─▶ socket
+
+import type { ClientFrame, Plain } from '../transport/frames.js';
+import type { Code, Refusal } from './errors.js';
+import type { Ref, Reply } from './ref.js';
+
+export type ConnectionRef = Ref<ConnectionMessage>;
+
+/** What a connection must know of a chat to name it to its client. */
+export interface ChatInfo {
+  readonly chat: Uint8Array;
+  /** Hex of the id. */
+  readonly key: string;
+  readonly kind: number;
+  /** The two users of a direct chat, in order; null for a group. */
+  readonly pair: readonly [string, string] | null;
+  /** Title of a group, '' for a direct chat. */
+  readonly title: string;
+}
+
+/** The chat's name as `user` sees it. */
+export function nameFor(info: ChatInfo, user: string): string {
+  if (info.pair === null) return info.title;
+  return info.pair[0] === user ? info.pair[1] : info.pair[0];
+}
+
+/** One durable entry of a chat's log on its way to the members. */
+export interface Delivery {
+  readonly type: 'delivery';
+  readonly info: ChatInfo;
+  /** Frame type: T.MESSAGE or T.EVENT. */
+  readonly frame: 34 | 35;
+  readonly from: string;
+  readonly seq: number;
+  /** The encoded fields after `seq`. */
+  readonly tail: Uint8Array;
+  /** The connection that sent it: its client has it, and SENT goes there by a way of its own. */
+  readonly origin: ConnectionRef | null;
+  /** Users whose view of the chat begins here. */
+  readonly joined: readonly string[];
+}
+
+export interface ReceiptNews {
+  readonly type: 'receipt';
+  readonly info: ChatInfo;
+  readonly user: string;
+  readonly delivered: number;
+  readonly read: number;
+}
+
+export interface TypingNews {
+  readonly type: 'typing';
+  readonly info: ChatInfo;
+  readonly user: string;
+  readonly on: boolean;
+}
+
+export interface PresenceNews {
+  readonly type: 'presence';
+  readonly user: string;
+  readonly online: boolean;
+  /** Wall ms; 0 unknown. */
+  readonly lastSeen: number;
+}
+
+/** What the members of a chat get told; a user passes it to each of its connections. */
+export type News = Delivery | ReceiptNews | TypingNews;
+
+export type ConnectionMessage =
+  | News
+  | PresenceNews
+  | { readonly type: 'frame'; readonly frame: ClientFrame }
+  | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }
+  | { readonly type: 'sent'; readonly n: number; readonly seq: number }
+  | { readonly type: 'failed'; readonly n: number; readonly code: Code; readonly detail: string }
+  | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[] }
+  | { readonly type: 'refused'; readonly r: number; readonly code: Code; readonly detail: string }
+  | { readonly type: 'replaced' }
+  | { readonly type: 'resync' }
+  | { readonly type: 'drained' }
+  | { readonly type: 'goaway'; readonly after: number; readonly reason: string }
+  | { readonly type: 'closed' };
+
+/** Answer to `register`: the device is on record and its connection is told of everything from now on. */
+export type Registration = 'registered' | Refusal;
+
+export type UserMessage =
+  | News
+  | { readonly type: 'register'; readonly device: string; readonly connection: ConnectionRef; readonly reply: Reply }
+  | { readonly type: 'watch'; readonly connection: ConnectionRef; readonly on: boolean };
+
+/** Who asks, and how to answer. */
+export interface Asker {
+  readonly user: string;
+  readonly connection: ConnectionRef;
+  readonly r: number;
+}
+
+export interface SendMessage {
+  readonly type: 'send';
+  readonly user: string;
+  readonly connection: ConnectionRef;
+  readonly n: number;
+  readonly id: Uint8Array;
+  /** The id as map key (message-id.ts). */
+  readonly idText: string;
+  /**
+   * Id of the send before this one on the same connection and chat, if that is unanswered. Unless the chat accepted it,
+   * this one is refused too: otherwise a refused send, retried, would land behind a later one of the same sender.
+   */
+  readonly after: string | null;
+  readonly body: Uint8Array;
+  /** The users of a direct chat, where the connection knows them: the first send makes the chat. */
+  readonly pair: readonly [string, string] | null;
+}
+
+export type ChatMessage =
+  | SendMessage
+  | {
+      readonly type: 'cursor';
+      readonly user: string;
+      readonly device: string;
+      readonly delivered: number;
+      readonly read: number;
+    }
+  | { readonly type: 'typing'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
+  | { readonly type: 'watch'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
+  | { readonly type: 'receipts'; readonly user: string; readonly connection: ConnectionRef }
+  | { readonly type: 'info'; readonly asker: Asker }
+  | {
+      readonly type: 'create';
+      readonly asker: Asker;
+      readonly id: Uint8Array;
+      readonly title: string;
+      readonly users: readonly string[];
+    }
+  | {
+      readonly type: 'change';
+      readonly asker: Asker;
+      readonly id: Uint8Array;
+      readonly op: number;
+      readonly users: readonly string[];
+    };

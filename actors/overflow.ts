@@ -1,0 +1,25 @@
+// Owns what a full chat mailbox does with each class of message.
+// Invariant: a send or request is refused in a way that its sender hears; soft state gives way silently.
+// Must not: depend on the chat's state: it is asked in the sender's turn.
+
+import type { Overflow } from './behaviour.js';
+import type { ChatMessage } from './messages.js';
+
+/** Receipts are cumulative and repeated on resume; typing is worth only its newest. */
+function overflow(message: ChatMessage): Overflow {
+  switch (message.type) {
+    case 'typing':
+    case 'cursor':
+      return 'latest';
+    default:
+      return 'refuse';
+  }
+}
+
+function coalesce(message: ChatMessage): unknown {
+  if (message.type === 'typing') return `t${message.user}`;
+  if (message.type === 'cursor') return `c${message.user}\0${message.device}`;
+  return null;
+}
+
+export const overflowOf = { overflow, coalesce } as const;

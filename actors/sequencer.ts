@@ -1,0 +1,151 @@
+// Owns the order of one chat: dedupe, sequence numbers, the batch that is being made durable, and the output gate.
+// Invariant: numbers are dense from 1; an id gets one number for ever; nothing leaves `commit` before its append is
+// durable; one append is in flight at a time, so a failed one leaves no gap.
+// Must not: know members' rights or connections (chat.ts), or talk to the store.
+//
+//   offer ─▶ pending ── compose ──▶ flight (numbers given, rows written) ── commit ──▶ published, ids known
+//               ▲                      │
+//               └────── (next batch gathers while one is in flight)       abandon ──▶ all refused, state read again
+
+import { idKey, messageKey, shardOf } from '../storage/keys.js';
+import type { Append } from '../storage/log.js';
+import type { Write } from '../storage/store.js';
+import type { Plain } from '../transport/frames.js';
+import { encodeKnown } from './chat-image.js';
+import { assert } from './errors.js';
+import { LIMITS } from './limits.js';
+import type { ConnectionRef } from './messages.js';
+import type { Known, RecentIds } from './recent-ids.js';
+import type { Change, Roster } from './roster.js';
+
+/** Who waits for an entry: a SEND by its number, or a request. */
+export type Waiter =
+  | { readonly type: 'send'; readonly connection: ConnectionRef; readonly n: number }
+  | {
+      readonly type: 'request';
+      readonly connection: ConnectionRef;
+      readonly r: number;
+      /** Fields of the OK. */
+      readonly results: (seq: number) => readonly Plain[];
+    };
+
+/** A message or event on its way into the log. */
+export interface Entry {
+  readonly frame: 34 | 35;
+  readonly from: string;
+  readonly id: Uint8Array;
+  readonly idText: string;
+  /** The row as stored; `tail` is its part after the sender (transport/row.ts). */
+  readonly row: Uint8Array;
+  readonly tail: Uint8Array;
+  readonly change: Change | null;
+  readonly waiters: Waiter[];
+  /** 0 until composed. */
+  seq: number;
+}
+
+export class Sequencer {
+  readonly #chat: Uint8Array;
+  readonly #shard: number;
+  readonly #recent: RecentIds;
+  #head: number;
+  #pending: Entry[] = [];
+  #flight: Entry[] | null = null;
+  /** Entries in `pending` and `flight`, by id. */
+  readonly #open = new Map<string, Entry>();
+
+  constructor(chat: Uint8Array, head: number, recent: RecentIds) {
+    this.#chat = chat;
+    this.#shard = shardOf(chat);
+    this.#head = head;
+    this.#recent = recent;
+  }
+
+  /** Newest durable number. */
+  get head(): number {
+    return this.#head;
+  }
+
+  get inFlight(): boolean {
+    return this.#flight !== null;
+  }
+
+  get idle(): boolean {
+    return this.#flight === null && this.#pending.length === 0;
+  }
+
+  /** An entry on its way, a known number, `fresh`, or `stored`: only the store knows. */
+  find(idText: string): Entry | Known | 'fresh' | 'stored' {
+    return this.#open.get(idText) ?? this.#recent.find(idText);
+  }
+
+  /** True if the id is on its way or lately stored. */
+  accepted(idText: string): boolean {
+    return this.#open.has(idText) || this.#recent.has(idText);
+  }
+
+  /** False: as many as may wait are waiting. */
+  offer(entry: Entry): boolean {
+    if (this.#open.size >= LIMITS.conversationInFlight) return false;
+    assert(!this.#open.has(entry.idText), 'an id is offered once');
+    this.#open.set(entry.idText, entry);
+    this.#pending.push(entry);
+    return true;
+  }
+
+  /** The next append, or null when there is nothing to write or one is in flight. */
+  compose(roster: Roster, wall: number, done: Append['done']): Append | null {
+    if (this.#flight !== null || (this.#pending.length === 0 && !roster.dirty)) return null;
+    const entries = this.#take();
+    const writes: Write[] = [];
+    let seq = this.#head;
+    for (const entry of entries) {
+      seq += 1;
+      entry.seq = seq;
+      writes.push({ key: messageKey(this.#chat, seq), value: entry.row });
+      writes.push({ key: idKey(this.#chat, entry.id), value: encodeKnown({ seq, from: entry.from }) });
+      if (entry.change !== null) roster.apply(entry.change, seq);
+    }
+    if (entries.length > 0) roster.advance(seq, wall);
+    roster.flush(writes);
+    this.#flight = entries;
+    let bytes = 0;
+    for (const { key, value } of writes) bytes += key.length + value!.length;
+    return { chat: this.#chat, shard: this.#shard, head: seq, writes, bytes, witness: writes[0]!, done };
+  }
+
+  /** The flight is durable: its entries, in order, for the members to be told. */
+  commit(): readonly Entry[] {
+    assert(this.#flight !== null, 'an append is in flight');
+    const entries = this.#flight;
+    this.#flight = null;
+    for (const entry of entries) {
+      assert(entry.seq === this.#head + 1, 'sequence numbers are dense');
+      this.#head = entry.seq;
+      this.#open.delete(entry.idText);
+      this.#recent.add(entry.idText, { seq: entry.seq, from: entry.from });
+    }
+    return entries;
+  }
+
+  /** The append failed: everything open, to be refused. The sequencer is done with; the state must be read again. */
+  abandon(): readonly Entry[] {
+    const entries = [...this.#open.values()];
+    this.#open.clear();
+    this.#pending = [];
+    this.#flight = null;
+    return entries;
+  }
+
+  #take(): Entry[] {
+    let bytes = 0;
+    let count = 0;
+    for (; count < this.#pending.length; count += 1) {
+      bytes += this.#pending[count]!.row.length;
+      if (bytes > LIMITS.appendBytes && count > 0) break;
+    }
+    const taken = this.#pending;
+    this.#pending = count === taken.length ? [] : taken.splice(count);
+    return taken;
+  }
+}

@@ -1,0 +1,200 @@
+// Owns a user's live connections and who watches the user's presence.
+// Invariant: soft state; what is lost here is announced again by the connections and resynced from the log. A device has
+// one connection: a newer one takes over. What leaves for a connection leaves in the order it came.
+// Must not: hold messages back, count unread, or know chats.
+
+import { deviceKey, putNumber, getNumber, NUMBER_BYTES, seenKey } from '../storage/keys.js';
+import type { CommitResult } from '../storage/store.js';
+import type { Behaviour, Context, Signal } from './behaviour.js';
+import { refuse } from './errors.js';
+import type { Fabric } from './fabric.js';
+import { LIMITS } from './limits.js';
+import type { ConnectionRef, News, PresenceNews, Registration, UserMessage } from './messages.js';
+import type { Reply } from './ref.js';
+
+type Tag =
+  | { readonly type: 'device'; readonly device: string; readonly connection: ConnectionRef; readonly reply: Reply }
+  | { readonly type: 'seen' }
+  | { readonly type: 'idle' };
+
+type UserContext = Context<UserMessage, Tag>;
+
+interface Session {
+  readonly device: string;
+  readonly connection: ConnectionRef;
+  readonly monitor: number;
+}
+
+interface Watcher {
+  readonly connection: ConnectionRef;
+  readonly monitor: number;
+}
+
+class User {
+  readonly #fabric: Fabric;
+  readonly #user: string;
+  #sessions: Session[] = [];
+  #watchers: Watcher[] = [];
+  /** Wall ms; null until read from the store or written. */
+  #lastSeen: number | null = null;
+  /** News were dropped: the connections must be told to resync. */
+  lost = false;
+
+  constructor(fabric: Fabric, user: string, context: UserContext) {
+    this.#fabric = fabric;
+    this.#user = user;
+    context.after(fabric.settings.passivateMs, { type: 'idle' });
+  }
+
+  receive(message: UserMessage, context: UserContext): void {
+    if (this.lost) {
+      this.lost = false;
+      for (const { connection } of this.#sessions) connection.tell({ type: 'resync' });
+    }
+    switch (message.type) {
+      case 'register':
+        return this.#register(message.device, message.connection, message.reply, context);
+      case 'watch':
+        return message.on ? this.#watch(message.connection, context) : this.#unwatch(message.connection, context);
+      default:
+        this.#pass(message);
+    }
+  }
+
+  signal(signal: Signal<Tag>, context: UserContext): void {
+    if (signal.type === 'down') return this.#gone(signal.ref, context);
+    if (signal.type !== 'result' && signal.type !== 'timer') return;
+    const { tag } = signal;
+    if (tag.type === 'idle') {
+      if (this.#sessions.length === 0 && this.#watchers.length === 0) context.passivate();
+      context.after(this.#fabric.settings.passivateMs, tag);
+    } else if (tag.type === 'device' && signal.type === 'result') {
+      this.#recorded(tag.connection, tag.reply, signal.value as boolean, context);
+    } else if (signal.type === 'result') {
+      this.#lastSeen ??= signal.value as number;
+      for (const { connection } of this.#watchers) connection.tell(this.#presence());
+    }
+  }
+
+  #pass(news: News): void {
+    for (const { connection } of this.#sessions) connection.tell(news);
+  }
+
+  // ---- connections ----
+
+  #register(device: string, connection: ConnectionRef, reply: Reply, context: UserContext): void {
+    const older = this.#sessions.find((session) => session.device === device);
+    if (older !== undefined && older.connection !== connection) {
+      older.connection.tell({ type: 'replaced' });
+      this.#remove(older.connection, context);
+    }
+    if (this.#sessions.length >= LIMITS.userConnections) {
+      return reply.answer(refuse('full', `a user has at most ${LIMITS.userConnections} connections`));
+    }
+    if (!this.#sessions.some((session) => session.connection === connection)) {
+      this.#sessions.push({ device, connection, monitor: context.monitor(connection) });
+      if (this.#sessions.length === 1) this.#announce();
+    }
+    // On record before the first answer: from then on, messages are kept for this device.
+    const done = context.completion({ type: 'device', device, connection, reply });
+    recordDevice(this.#fabric, this.#user, device).then(done, () => done(false));
+  }
+
+  #recorded(connection: ConnectionRef, reply: Reply, stored: boolean, context: UserContext): void {
+    if (!stored) this.#remove(connection, context);
+    const answer: Registration = stored ? 'registered' : refuse('unavailable', 'the store cannot take the device now');
+    reply.answer(answer);
+  }
+
+  #gone(ref: unknown, context: UserContext): void {
+    // By identity, not by device: a late end of an old connection must not remove the newer one.
+    const session = this.#sessions.find(({ connection }) => connection === ref);
+    if (session !== undefined) this.#remove(session.connection, context);
+    this.#watchers = this.#watchers.filter(({ connection }) => connection !== ref);
+  }
+
+  #remove(connection: ConnectionRef, context: UserContext): void {
+    const session = this.#sessions.find((candidate) => candidate.connection === connection);
+    if (session === undefined) return;
+    context.demonitor(session.monitor);
+    this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
+    if (this.#sessions.length > 0) return;
+    this.#lastSeen = this.#fabric.world.wall();
+    this.#announce();
+    const value = new Uint8Array(NUMBER_BYTES);
+    putNumber(value, 0, this.#lastSeen);
+    const written = this.#fabric.store.commit({ checks: [], writes: [{ key: seenKey(this.#user), value }] });
+    written.then(
+      (result) => result.outcome !== 'committed' && this.#unwritten(result.outcome),
+      (error: unknown) => this.#unwritten(String(error)),
+    );
+  }
+
+  /** Nothing depends on it but what people see, so it is reported, not retried. */
+  #unwritten(reason: string): void {
+    this.#fabric.report('last_seen_unwritten', { user: this.#user, reason });
+  }
+
+  // ---- presence ----
+
+  #presence(): PresenceNews {
+    const online = this.#sessions.length > 0;
+    return { type: 'presence', user: this.#user, online, lastSeen: this.#lastSeen ?? 0 };
+  }
+
+  #announce(): void {
+    const news = this.#presence();
+    for (const { connection } of this.#watchers) connection.tell(news);
+  }
+
+  #watch(connection: ConnectionRef, context: UserContext): void {
+    if (!this.#watchers.some((watcher) => watcher.connection === connection)) {
+      if (this.#watchers.length >= LIMITS.watchers) return;
+      this.#watchers.push({ connection, monitor: context.monitor(connection) });
+    }
+    if (this.#sessions.length > 0 || this.#lastSeen !== null) {
+      connection.tell(this.#presence());
+      return;
+    }
+    const done = context.completion({ type: 'seen' });
+    this.#fabric.store.get(seenKey(this.#user)).then(
+      (value) => done(value === undefined ? 0 : getNumber(value, 0)),
+      () => done(0),
+    );
+  }
+
+  #unwatch(connection: ConnectionRef, context: UserContext): void {
+    const watcher = this.#watchers.find((candidate) => candidate.connection === connection);
+    if (watcher === undefined) return;
+    context.demonitor(watcher.monitor);
+    this.#watchers = this.#watchers.filter((candidate) => candidate !== watcher);
+  }
+}
+
+/** Resolves to true once the device's row is durable. */
+async function recordDevice(fabric: Fabric, user: string, device: string): Promise<boolean> {
+  const key = deviceKey(user, device);
+  if ((await fabric.store.get(key)) !== undefined) return true;
+  const value = new Uint8Array(NUMBER_BYTES);
+  putNumber(value, 0, fabric.world.wall());
+  const result: CommitResult = await fabric.store.commit({ checks: [], writes: [{ key, value }] });
+  return result.outcome === 'committed';
+}
+
+export interface UserArgs {
+  readonly fabric: Fabric;
+  readonly key: string;
+}
+
+export const user: Behaviour<User, UserMessage, UserArgs, Tag> = {
+  kind: 'user',
+  level: 'interactive',
+  capacity: LIMITS.userMailbox,
+  init: (context, { fabric, key }) => new User(fabric, key, context),
+  receive: (state, message, context) => state.receive(message, context),
+  signal: (state, signal, context) => state.signal(signal, context),
+  overflow: (message) => (message.type === 'register' || message.type === 'watch' ? 'refuse' : 'drop'),
+  dropped: (state) => {
+    state.lost = true;
+  },
+};
