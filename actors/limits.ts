@@ -122,6 +122,8 @@ export const LIMITS = {
   /** Bytes and rows read from a log at a time for one connection's catch-up. */
   pageBytes: 262_144,
   pageRows: 64,
+  /** Rows of a user's inbox read at a time: pages of some 50 KB leave other work its turn. */
+  inboxRows: 500,
   /** Rows a HISTORY may ask for. */
   historyRows: 100,
   /** Rows a LIST may ask for. */
@@ -200,8 +202,12 @@ export const LIMITS = {
   /** ms from dialling to WELCOME, and for a token function to answer. */
   clientConnectMs: 10_000,
   clientTokenMs: 30_000,
+  /** ms a closing handshake may take before the socket is dropped. */
+  clientCloseMs: 2_000,
   /** ms without any frame after a PING before a connection counts as dead. */
   clientPongMs: 10_000,
+  /** ms `connect` waits for the first connection. */
+  clientOpenMs: 30_000,
   /** ms a request waits for its answer, reconnects included. */
   clientRequestMs: 15_000,
   /** ms a gap below an own message may last before it is pulled: the server may only be waiting for credit. */

@@ -1,0 +1,219 @@
+// Owns a client's position in one chat's log: what came, what is held ahead of a gap, what the application handled.
+// Invariant: done ≤ cursor ≤ highest; each sequence number is released once and in order; positions and receipts only rise.
+// Must not: send, store or emit; its owner does, by what the methods return.
+
+import { LIMITS } from '../actors/limits.js';
+import type { Plain } from '../transport/frames.js';
+import type { StoredChat } from './store.js';
+
+/** A MESSAGE or EVENT with its refs resolved. */
+export interface Item {
+  readonly from: string;
+  readonly seq: number;
+  readonly id: Uint8Array;
+  readonly lag: number;
+  readonly content:
+    | { readonly type: 'message'; readonly body: Uint8Array }
+    | { readonly type: 'event'; readonly op: number; readonly args: readonly Plain[] };
+  /** It cost credit, which goes back when it is handled or dropped. */
+  readonly paid: boolean;
+}
+
+/** What the application gets next: an item, nothing (an own message) or a hole that will not be filled. */
+export type Release =
+  | { readonly type: 'item'; readonly seq: number; readonly item: Item }
+  | { readonly type: 'own'; readonly seq: number; readonly paid: boolean }
+  | { readonly type: 'truncated'; readonly seq: number; readonly from: number };
+
+/**
+ * `new`: released, perhaps with what was held behind it. `held`: ahead of a gap. `old`: had before.
+ * `over`: ahead of a gap and no room; it comes again when the gap is pulled.
+ */
+export type Arrival = 'new' | 'held' | 'old' | 'over';
+
+export interface Positions {
+  delivered: number;
+  read: number;
+}
+
+/*
+ *            done        cursor                     highest
+ *              │            │                          │
+ *   ───────────┼────────────┼──────────────────────────┼──▶ seq
+ *    handled   │ in `queue` │ gap, with islands in     │
+ *              │            │ `held` and `own`         │
+ */
+export class ChatLog {
+  id: Uint8Array | undefined;
+  /** 32 hexadecimal digits; empty while only the other user is known. */
+  key = '';
+  kind = 0;
+  name = '';
+  /** False until it is known where this device's log of the chat begins. */
+  placed = false;
+  cursor = 0;
+  done = 0;
+  /** Highest sequence number seen or certified. */
+  head = 0;
+  /** Highest sequence number that arrived. */
+  highest = 0;
+  read = 0;
+  lastOwn = 0;
+  /** This chat turned out to be that one, which took over everything. */
+  mergedInto: ChatLog | undefined;
+  readonly queue: Release[] = [];
+  /** A listener's promise is pending: the queue waits. */
+  busy = false;
+  readonly held = new Map<number, Item>();
+  readonly own = new Set<number>();
+  readonly receipts = new Map<string, Positions>();
+  /** Present members of a group, where INFO or events told. */
+  members: Set<string> | undefined;
+
+  /** True while something arrived above a hole. */
+  get gap(): boolean {
+    return this.placed ? this.highest > this.cursor : this.highest > 0;
+  }
+
+  /** Says where the log begins: everything up to `seq` counts as had. Only for a chat not placed yet. */
+  place(seq: number): void {
+    if (this.placed) return;
+    // What is held already came from this log, so the log cannot begin above it.
+    const start = Math.min(seq, ...[...this.held.keys()].map((held) => held - 1));
+    this.placed = true;
+    this.cursor = start;
+    this.done = start;
+    this.#saw(start);
+    for (const own of this.own) if (own <= start) this.own.delete(own);
+    this.#advance();
+  }
+
+  arrive(item: Item, room: () => boolean): Arrival {
+    const { seq } = item;
+    if ((this.placed && seq <= this.cursor) || this.held.has(seq) || this.own.has(seq)) return 'old';
+    this.#saw(seq);
+    if (this.placed && seq === this.cursor + 1) {
+      this.cursor = seq;
+      this.queue.push({ type: 'item', seq, item });
+      this.#advance();
+      return 'new';
+    }
+    if (!room()) return 'over';
+    this.held.set(seq, item);
+    return 'held';
+  }
+
+  /** An own message has this sequence number: it counts for order, and is not released as an item. */
+  sent(seq: number): void {
+    this.lastOwn = Math.max(this.lastOwn, seq);
+    if (this.placed && seq <= this.cursor) return;
+    this.#saw(seq);
+    this.own.add(seq);
+    if (this.own.size > LIMITS.clientOwn) this.own.delete(Math.max(...this.own));
+    this.#advance();
+  }
+
+  /** What lies between the cursor and `start` is not coming. Returns whether that is news. */
+  truncate(start: number): boolean {
+    const target = start - 1;
+    if (!this.placed || target <= this.cursor) return false;
+    const islands = [...this.held.keys(), ...this.own].filter((seq) => seq <= target).sort((a, b) => a - b);
+    for (const seq of islands) {
+      this.#hole(seq - 1);
+      this.#take(seq);
+    }
+    this.#hole(target);
+    this.#advance();
+    return true;
+  }
+
+  /** Others' or the user's own positions. Returns whether they rose. */
+  receipt(user: string, delivered: number, read: number): Positions | undefined {
+    const known = this.receipts.get(user) ?? { delivered: 0, read: 0 };
+    const next = { delivered: Math.max(known.delivered, delivered, read), read: Math.max(known.read, read) };
+    if (next.delivered === known.delivered && next.read === known.read) return undefined;
+    if (!this.receipts.has(user) && this.receipts.size >= LIMITS.clientReceipts) return undefined;
+    this.receipts.set(user, next);
+    return next;
+  }
+
+  /** Some member has not read the user's newest message, as far as is known here. */
+  wantsReceipts(me: string): boolean {
+    if (this.lastOwn === 0) return false;
+    const others = this.others(me);
+    return others === undefined || others.some((user) => (this.receipts.get(user)?.read ?? 0) < this.lastOwn);
+  }
+
+  /** The other present members; undefined where they are not known. */
+  others(me: string): string[] | undefined {
+    if (this.kind === 1) return this.name === me ? [] : [this.name];
+    return this.members && [...this.members].filter((user) => user !== me);
+  }
+
+  setMembers(users: readonly string[]): void {
+    this.members = new Set(users);
+  }
+
+  /** A change of members, as an event or the own request tells it. */
+  change(change: string, users: readonly string[]): void {
+    for (const user of users) {
+      if (change === 'added') this.members?.add(user);
+      else if (change === 'removed') this.members?.delete(user);
+    }
+  }
+
+  /** Takes a group's event in. Returns whether its title changed. */
+  changed(event: { change: string; from: string; users: readonly string[]; title?: string }): boolean {
+    const { change, from, users, title } = event;
+    if (change === 'left') this.change('removed', [from]);
+    else this.change(change, users);
+    if (change !== 'created') return false;
+    this.setMembers([from, ...users]);
+    if (title === undefined || title === this.name) return false;
+    this.kind = 2;
+    this.name = title;
+    return true;
+  }
+
+  stored(): StoredChat {
+    const { key, kind, name, done, read, lastOwn } = this;
+    // Own numbers between done and cursor sit in the queue; they are still above what is stored as cursor.
+    const queued = this.queue.flatMap((release) => (release.type === 'own' ? [release.seq] : []));
+    return { id: key, kind, name, cursor: done, read, lastOwn, own: [...queued, ...this.own] };
+  }
+
+  restore(chat: StoredChat): void {
+    this.kind = chat.kind;
+    this.name = chat.name;
+    this.read = chat.read;
+    this.lastOwn = chat.lastOwn;
+    this.place(chat.cursor);
+    for (const seq of chat.own) this.sent(seq);
+  }
+
+  #saw(seq: number): void {
+    this.highest = Math.max(this.highest, seq);
+    this.head = Math.max(this.head, seq);
+  }
+
+  #hole(to: number): void {
+    if (to <= this.cursor) return;
+    this.queue.push({ type: 'truncated', from: this.cursor + 1, seq: to });
+    this.cursor = to;
+    this.#saw(to);
+  }
+
+  #take(seq: number): void {
+    const item = this.held.get(seq);
+    this.held.delete(seq);
+    this.cursor = seq;
+    // Known as own wins: the same message may have come from the log as well.
+    if (this.own.delete(seq) || item === undefined) this.queue.push({ type: 'own', seq, paid: item?.paid ?? false });
+    else this.queue.push({ type: 'item', seq, item });
+  }
+
+  #advance(): void {
+    if (!this.placed) return;
+    for (let next = this.cursor + 1; this.held.has(next) || this.own.has(next); next++) this.#take(next);
+  }
+}

@@ -1,0 +1,369 @@
+// Owns a session's parts and how they are wired: store, connection, outbox, chats, delivery.
+// Invariant: the same code runs on machines and in simulation; all it knows of the outside are World, Dial and ClientStore.
+// Must not: be used by applications (session.ts and chat.ts are their face).
+
+import { LIMITS } from '../actors/limits.js';
+import type { World } from '../actors/world.js';
+import { type ClientFrame, type SyncEntry, T } from '../transport/frames.js';
+import type { BackoffOptions } from './backoff.js';
+import { Chat } from './chat.js';
+import type { ChatLog, Release } from './chat-log.js';
+import { ChatTable } from './chat-table.js';
+import { Delivery } from './delivery.js';
+import { Dialer, type Welcome } from './dialer.js';
+import { Emitter } from './emitter.js';
+import { asWeftError, WeftError } from './errors.js';
+import type { SessionEvents } from './events.js';
+import { Flusher } from './flush.js';
+import { Gaps } from './gaps.js';
+import { hex, IdSource, unhex, uuidText } from './ids.js';
+import type { Pending } from './lane.js';
+import type { Dial } from './link.js';
+import { present } from './message.js';
+import { Outbox, type Receipt } from './outbox.js';
+import { Receiver } from './receiver.js';
+import { type Answer, Requests } from './requests.js';
+import type { ClientStore } from './store.js';
+import type { TokenSource } from './token.js';
+
+export interface CoreOptions {
+  readonly world: World;
+  readonly dial: Dial;
+  readonly store: ClientStore;
+  readonly url: string;
+  readonly token: TokenSource;
+  /** Tells the server what this client is. */
+  readonly agent?: string;
+  readonly backoff?: BackoffOptions;
+  /** Deliveries that may wait for the application's listeners. */
+  readonly credit?: number;
+  /** Sends of one chat on their way at once; over 1 a refused message may be overtaken by the next. */
+  readonly pipeline?: number;
+  /** For chats new to this store: 0 brings everything, n the newest n messages. */
+  readonly backfill?: number;
+}
+
+export class Core {
+  readonly world: World;
+  readonly events: Emitter<SessionEvents>;
+  readonly table: ChatTable;
+  readonly outbox: Outbox;
+  readonly requests: Requests;
+  readonly ids: IdSource;
+  readonly dialer: Dialer;
+  readonly flusher: Flusher;
+  readonly receiver: Receiver;
+  readonly delivery: Delivery;
+  readonly gaps: Gaps;
+  readonly changes = new Set<string>();
+  readonly watches = new Set<ChatLog>();
+  readonly #store: ClientStore;
+  readonly #backfill: number;
+  readonly #chats = new WeakMap<ChatLog, Chat>();
+  #device = '';
+  #maxBody: number = LIMITS.body;
+  #closed: Promise<void> | undefined;
+  #synced = false;
+
+  constructor(options: CoreOptions) {
+    const { world, store } = options;
+    this.world = world;
+    this.#store = store;
+    this.#backfill = options.backfill ?? 0;
+    this.ids = new IdSource(world);
+    this.events = new Emitter((name, error) => this.#listenerFailed(name, error));
+    this.requests = new Requests(world, (frame) => this.dialer.send(frame));
+    this.table = new ChatTable((from, to) => this.#merged(from, to));
+    this.outbox = new Outbox(world, this.#outboxHooks(), options.pipeline);
+    this.flusher = new Flusher(world, store, {
+      ack: (log, seq) => this.#say(log, (chat) => ({ type: T.ACK, chat, seq })),
+      read: (log, seq) => this.#say(log, (chat) => ({ type: T.READ, chat, seq })),
+      trouble: (error) => this.trouble(error),
+    });
+    this.delivery = new Delivery(
+      {
+        handle: (log, release) => this.#handle(log, release),
+        handled: (log, release) => this.#handled(log, release),
+        grant: (n) => this.dialer.send({ type: T.CREDIT, n }),
+      },
+      options.credit,
+    );
+    this.gaps = new Gaps(world, {
+      pull: (log, before, limit) => this.#pull(log, before, limit),
+      sync: () => this.#resync(),
+      placed: (log) => this.delivery.run(log),
+      flowing: () => !this.delivery.starved,
+    });
+    this.receiver = new Receiver(this, {
+      chat: (log) => void this.events.emit('chat', { chat: this.chat(log) }),
+      receipt: (log, user, delivered, read) =>
+        void this.events.emit('receipt', { chat: this.chat(log), user, delivered, read }),
+      typing: (log, user, on) => void this.events.emit('typing', { chat: this.chat(log), user, on }),
+      presence: (user, online, lastSeen) => void this.events.emit('presence', { user, online, lastSeen }),
+      synced: (chats) => {
+        this.#synced = true;
+        this.events.emit('synced', { chats });
+      },
+      trouble: (error) => this.trouble(error),
+      broken: (error) => this.dialer.fail(error),
+    });
+    this.dialer = new Dialer({ ...options, agent: options.agent ?? 'weft-js' }, this.#dialerHooks());
+  }
+
+  get me(): string {
+    return this.receiver.me;
+  }
+
+  get device(): string {
+    return this.#device;
+  }
+
+  /** The server has told of all chats at least once. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** Rejects with `store_failed` or `store_locked`; else the session lives and dials. */
+  async start(): Promise<void> {
+    try {
+      const state = await this.#store.load();
+      this.receiver.me = state.owner?.user ?? '';
+      this.#device = state.owner?.device ?? '';
+      for (const chat of state.chats) this.table.restore(chat);
+      for (const send of state.outbox) {
+        const chat = unhex(send.chat);
+        const id = unhex(send.id);
+        if (id === undefined) continue;
+        const log = chat === undefined ? this.table.byUser(send.user) : this.table.byId(chat);
+        this.outbox.restore(log, id, send.body);
+      }
+    } catch (error) {
+      throw asWeftError(error, 'store_failed');
+    }
+    this.dialer.start();
+  }
+
+  chat(log: ChatLog): Chat {
+    let chat = this.#chats.get(log);
+    if (chat === undefined) {
+      chat = new Chat(this, log);
+      this.#chats.set(log, chat);
+    }
+    return chat;
+  }
+
+  /** Messages flow once somebody listens; a turn later, so that all listeners of one turn hear the first one. */
+  listened(): void {
+    if (!this.delivery.started) this.world.defer(() => this.delivery.start(this.table.all()));
+  }
+
+  send(log: ChatLog, body: Uint8Array): Promise<Receipt> {
+    if (this.#closed !== undefined || this.#over) return Promise.reject(this.#ended());
+    if (body.length > this.#maxBody) {
+      return Promise.reject(new WeftError('too_large', `${body.length} bytes; at most ${this.#maxBody}`));
+    }
+    // A copy: the application may change its buffer while the message waits.
+    return this.outbox.add(log, this.ids.next(), body.slice());
+  }
+
+  ask(make: (r: number) => ClientFrame): Promise<Answer> {
+    return this.#closed !== undefined || this.#over ? Promise.reject(this.#ended()) : this.requests.ask(make);
+  }
+
+  say(log: ChatLog, make: (chat: Uint8Array | number) => ClientFrame): void {
+    this.#say(log, make);
+  }
+
+  trouble(error: WeftError): void {
+    this.events.emit('error', error);
+  }
+
+  /** Positions are written and told; unsent messages stay in the store, their promises reject with `closed`. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.delivery.stop();
+    await this.flusher.flush();
+    const error = new WeftError('closed', 'the session was closed');
+    this.dialer.stop();
+    this.outbox.close(error);
+    this.requests.close(error);
+    this.gaps.down();
+    await this.#store.close();
+  }
+
+  get #over(): boolean {
+    const { state } = this.dialer;
+    return state === 'failed' || state === 'replaced' || state === 'closed';
+  }
+
+  #ended(): WeftError {
+    return new WeftError(this.dialer.state === 'replaced' ? 'replaced' : 'closed', `session is ${this.dialer.state}`);
+  }
+
+  #outboxHooks(): ConstructorParameters<typeof Outbox>[1] {
+    return {
+      transmit: (log, { id, body }) => {
+        if (this.dialer.buffered > LIMITS.clientBuffered) return false;
+        this.#say(log, (chat) => ({ type: T.SEND, chat, id, body }));
+        return true;
+      },
+      locate: (log) => void this.locate(log).catch(() => {}),
+      save: (log, { id, body }) => {
+        const user = log.key === '' ? log.name : '';
+        return this.#store.write([{ type: 'add', send: { id: hex(id), chat: log.key, user, body } }], true);
+      },
+      sent: (log, { id }, seq) => {
+        this.flusher.settled(hex(id));
+        this.receiver.own(log, seq);
+        this.events.emit('sent', { chat: this.chat(log), id: uuidText(id), seq });
+        if (this.outbox.flying === 0) this.dialer.idle();
+      },
+      failed: (log, { id }: Pending, error) => {
+        this.flusher.settled(hex(id));
+        this.events.emit('failed', { chat: this.chat(log), id: uuidText(id), error });
+      },
+    };
+  }
+
+  #dialerHooks(): ConstructorParameters<typeof Dialer>[1] {
+    return {
+      greet: () => {
+        this.flusher.greeted(this.table.all());
+        return { credit: this.delivery.open(), frames: this.#sync() };
+      },
+      admit: (welcome) => this.#admit(welcome),
+      up: (welcome) => {
+        this.flusher.online();
+        this.gaps.connected();
+        this.outbox.online(welcome.window);
+        this.requests.online();
+        for (const log of this.watches) this.#say(log, (chat) => ({ type: T.WATCH, chat, on: true }));
+      },
+      frame: (frame) => this.receiver.frame(frame),
+      down: () => {
+        this.outbox.offline();
+        this.requests.offline();
+        this.flusher.offline();
+        this.gaps.down();
+        this.table.forgetAliases();
+      },
+      renew: async (token) => {
+        const answer = await this.requests.ask((r) => ({ type: T.TOKEN, r, token }));
+        const expires = answer.type === 'ok' ? answer.results[0] : undefined;
+        if (typeof expires !== 'number') throw new WeftError('bad_response', 'TOKEN answered without an end');
+        return expires;
+      },
+      unanswered: () => this.outbox.flying,
+      leaving: () => this.outbox.pause(),
+      state: (change) => {
+        this.events.emit('state', change);
+        if (change.state !== 'failed' && change.state !== 'replaced') return;
+        const error = change.error ?? this.#ended();
+        this.outbox.close(error);
+        this.requests.close(error);
+      },
+      trouble: (error) => this.trouble(error),
+    };
+  }
+
+  #admit({ user, device, maxBody }: Welcome): WeftError | undefined {
+    if (this.me !== '' && (this.me !== user || this.#device !== device)) {
+      return new WeftError(
+        'store_mismatch',
+        `the store is of ${this.me}/${this.#device}, the token of ${user}/${device}`,
+      );
+    }
+    this.#maxBody = maxBody;
+    if (this.me === '') {
+      this.receiver.me = user;
+      this.#device = device;
+      this.#store
+        .write([{ type: 'owner', user, device }], false)
+        .catch((error: unknown) => this.trouble(asWeftError(error, 'store_failed')));
+    }
+    return undefined;
+  }
+
+  /** Learns the id of a direct chat; what waits for it goes on or fails. */
+  async locate(log: ChatLog): Promise<ChatLog> {
+    const user = log.name;
+    try {
+      const answer = await this.requests.ask((r) => ({ type: T.DIRECT, r, user }));
+      const id = answer.type === 'ok' ? answer.results[0] : undefined;
+      if (!(id instanceof Uint8Array) || id.length !== 16)
+        throw new WeftError('bad_response', 'DIRECT without a chat id');
+      const found = this.table.byId(id);
+      this.receiver.describe(found, 1, user);
+      this.outbox.wake(found);
+      return found;
+    } catch (error) {
+      const failure = asWeftError(error, 'bad_response');
+      if (failure.retry) this.outbox.hold(log, failure.after + this.world.random() * LIMITS.clientBackoffBaseMs);
+      else this.outbox.refuse(log, failure);
+      throw failure;
+    }
+  }
+
+  #merged(from: ChatLog, to: ChatLog): void {
+    from.mergedInto = to;
+    if (this.watches.delete(from)) this.watches.add(to);
+    const chat = this.#chats.get(from);
+    if (chat !== undefined) this.#chats.set(to, chat);
+    this.outbox.merge(from, to);
+  }
+
+  #say(log: ChatLog, make: (chat: Uint8Array | number) => ClientFrame): void {
+    const ref = this.table.ref(log);
+    if (ref !== undefined) this.dialer.send(make(ref));
+  }
+
+  #sync(): ClientFrame[] {
+    const vector = this.table.vector(this.me);
+    const frames: ClientFrame[] = [];
+    const backfill = this.#backfill;
+    do {
+      const entries: SyncEntry[] = vector.splice(0, LIMITS.syncEntries);
+      frames.push({ type: T.SYNC, entries, more: vector.length > 0, backfill });
+    } while (vector.length > 0);
+    return frames;
+  }
+
+  #resync(): void {
+    for (const frame of this.#sync()) this.dialer.send(frame);
+  }
+
+  async #pull(log: ChatLog, before: number, limit: number): Promise<void> {
+    const chat = log.id;
+    if (chat === undefined) return;
+    const answer = await this.requests.ask((r) => ({ type: T.HISTORY, r, chat, before, limit }));
+    if (answer.type === 'page') for (const row of answer.rows) this.receiver.pulled(log, row);
+  }
+
+  #handle(log: ChatLog, release: Release): Promise<unknown> | undefined {
+    if (release.type === 'own') return undefined;
+    const chat = this.chat(log);
+    if (release.type === 'truncated') {
+      return this.events.emit('truncated', { chat, from: release.from, to: release.seq });
+    }
+    const shown = present(chat, release.item, this.me);
+    if (shown.type === 'message') return this.events.emit('message', shown);
+    if (log.changed(shown)) this.events.emit('chat', { chat });
+    return this.events.emit('event', shown);
+  }
+
+  #handled(log: ChatLog, release: Release): void {
+    if (release.type === 'item') this.flusher.handled(log);
+    else this.flusher.dirty(log);
+  }
+
+  #listenerFailed(name: keyof SessionEvents, error: unknown): void {
+    // A failing `error` listener must not call itself.
+    if (name === 'error') return;
+    const detail = error instanceof Error ? error.message : String(error);
+    this.trouble(new WeftError('listener_failed', `${name}: ${detail}`, undefined, error));
+  }
+}

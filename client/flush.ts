@@ -1,0 +1,147 @@
+// Owns what is gathered for a few ms and then written and told at once: cursors, settled sends, ACK and READ.
+// Invariant: a position is told to the server only after the store has it; ACK and READ are cumulative and rise.
+// Must not: ask for durability: a lost cursor costs a repetition, a lost settlement a resend under the same id.
+
+import { LIMITS } from '../actors/limits.js';
+import type { World } from '../actors/world.js';
+import type { ChatLog } from './chat-log.js';
+import { WeftError } from './errors.js';
+import type { ClientStore, StoreChange } from './store.js';
+
+export interface FlushHooks {
+  ack(log: ChatLog, seq: number): void;
+  read(log: ChatLog, seq: number): void;
+  trouble(error: WeftError): void;
+}
+
+export class Flusher {
+  readonly #world: World;
+  readonly #store: ClientStore;
+  readonly #hooks: FlushHooks;
+  readonly #dirty = new Set<ChatLog>();
+  readonly #acks = new Set<ChatLog>();
+  readonly #reads = new Set<ChatLog>();
+  #settled: StoreChange[] = [];
+  /** What the present connection was told as read. */
+  readonly #told = new Map<ChatLog, number>();
+  #handled = 0;
+  #online = false;
+  #cancel: (() => void) | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(world: World, store: ClientStore, hooks: FlushHooks) {
+    this.#world = world;
+    this.#store = store;
+    this.#hooks = hooks;
+  }
+
+  /** The chat's stored form changed. */
+  dirty(log: ChatLog): void {
+    this.#dirty.add(log);
+    this.#arm();
+  }
+
+  settled(id: string): void {
+    this.#settled.push({ type: 'settle', id });
+    this.#arm();
+  }
+
+  /** The application handled something that came from the server. */
+  handled(log: ChatLog): void {
+    this.#acks.add(log);
+    this.dirty(log);
+    if (++this.#handled >= LIMITS.clientAckMessages) void this.flush();
+  }
+
+  /** The user read further. */
+  read(log: ChatLog): void {
+    this.#reads.add(log);
+    this.dirty(log);
+  }
+
+  /** A new connection's SYNC says all that is known now. */
+  greeted(logs: Iterable<ChatLog>): void {
+    this.#acks.clear();
+    this.#reads.clear();
+    this.#told.clear();
+    for (const log of logs) {
+      this.#told.set(log, Math.min(log.read, log.done));
+      if (log.read > log.done) this.#reads.add(log);
+    }
+  }
+
+  online(): void {
+    this.#online = true;
+    if (this.#acks.size + this.#reads.size > 0) this.#arm();
+  }
+
+  offline(): void {
+    this.#online = false;
+  }
+
+  /** Resolves when what was gathered is written, or could not be. */
+  async flush(): Promise<void> {
+    this.#disarm();
+    while (this.#writing !== undefined) await this.#writing;
+    this.#disarm();
+    this.#writing = this.#write();
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    const logs = [...this.#dirty].filter((log) => log.placed && log.key !== '');
+    const settled = this.#settled;
+    const online = this.#online;
+    const acks = !online ? [] : [...this.#acks].map((log) => ({ log, done: log.done }));
+    const reads = !online ? [] : [...this.#reads].map((log) => ({ log, seq: Math.min(log.read, log.done) }));
+    this.#dirty.clear();
+    for (const { log } of acks) this.#acks.delete(log);
+    this.#settled = [];
+    this.#handled = 0;
+    try {
+      const chats = logs.map((log) => ({ type: 'chat', chat: log.stored() }) as const);
+      if (settled.length + chats.length > 0) await this.#store.write([...settled, ...chats], false);
+      this.#tell(acks, reads);
+    } catch (error) {
+      for (const log of logs) this.#dirty.add(log);
+      for (const { log } of acks) this.#acks.add(log);
+      this.#settled.unshift(...settled);
+      const detail = error instanceof Error ? error.message : String(error);
+      const failure = new WeftError('store_failed', detail, undefined, error);
+      this.#hooks.trouble(failure);
+      this.#arm(failure.after);
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  #tell(
+    acks: readonly { readonly log: ChatLog; readonly done: number }[],
+    reads: readonly { readonly log: ChatLog; readonly seq: number }[],
+  ): void {
+    const implied = new Map<ChatLog, number>();
+    for (const { log, seq } of reads) {
+      // Read ahead of what is handled: told later, with the rest.
+      if (log.read <= log.done) this.#reads.delete(log);
+      if (seq <= (this.#told.get(log) ?? 0)) continue;
+      this.#told.set(log, seq);
+      this.#hooks.read(log, seq);
+      implied.set(log, seq);
+    }
+    for (const { log, done } of acks) {
+      if ((implied.get(log) ?? 0) < done) this.#hooks.ack(log, done);
+    }
+  }
+
+  #arm(ms: number = LIMITS.clientAckMs): void {
+    this.#cancel ??= this.#world.timer(ms, () => {
+      this.#cancel = undefined;
+      void this.flush();
+    });
+  }
+
+  #disarm(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}

@@ -1,0 +1,153 @@
+// Owns the repair of gaps: pulls with HISTORY what is missing below something that came, or has the connection synced anew.
+// Invariant: one pull per chat and one SYNC at a time; a gap is never left without a pull, a timer or a SYNC under way.
+// Must not: release anything; what it pulls goes the way of every arrival.
+//
+//   arrival above a hole ─▶ HISTORY ─┬─ all of it came ─▶ done
+//                                    └─ not all ─▶ SYNC ─▶ CERT says from where ─▶ stream, or truncated
+//   own message above a hole ─▶ wait: the rest is on its way, perhaps held back for credit ─▶ no progress ─▶ HISTORY …
+
+import { LIMITS } from '../actors/limits.js';
+import type { World } from '../actors/world.js';
+import type { ChatLog } from './chat-log.js';
+
+export interface GapHooks {
+  /** Pulls up to `limit` messages below `before` into the log. */
+  pull(log: ChatLog, before: number, limit: number): Promise<void>;
+  /** Sends SYNC with the present vector; SYNCED follows. */
+  sync(): void;
+  /** The log was placed: what it held may be released. */
+  placed(log: ChatLog): void;
+  /** The server may still send without new credit. */
+  flowing(): boolean;
+}
+
+export class Gaps {
+  readonly #world: World;
+  readonly #hooks: GapHooks;
+  readonly #pulling = new Set<ChatLog>();
+  readonly #watched = new Map<ChatLog, () => void>();
+  #connection = 0;
+  #online = false;
+  #syncing = false;
+  #syncedAt = Number.NEGATIVE_INFINITY;
+  #cancelSync: (() => void) | undefined;
+
+  constructor(world: World, hooks: GapHooks) {
+    this.#world = world;
+    this.#hooks = hooks;
+  }
+
+  /** Messages held ahead of gaps, over all chats. */
+  get held(): number {
+    let sum = 0;
+    for (const log of this.#watched.keys()) sum += log.held.size;
+    for (const log of this.#pulling) if (!this.#watched.has(log)) sum += log.held.size;
+    return sum;
+  }
+
+  /** The greeting's SYNC is under way. */
+  connected(): void {
+    this.#online = true;
+    this.#syncing = true;
+  }
+
+  down(): void {
+    this.#connection++;
+    this.#online = false;
+    this.#syncing = false;
+    this.#pulling.clear();
+    this.#cancelSync?.();
+    this.#cancelSync = undefined;
+    for (const cancel of this.#watched.values()) cancel();
+    // Still watched, without a timer, so that what they hold stays counted; SYNCED sets the timers anew.
+    for (const log of this.#watched.keys()) this.#watched.set(log, () => {});
+  }
+
+  /** Something came above a hole: messages of a chat come in order, so the rest is not on its way. */
+  noticed(log: ChatLog): void {
+    if (this.#syncing) this.suspect(log);
+    else this.#pull(log);
+  }
+
+  /** The rest may be on its way. */
+  suspect(log: ChatLog): void {
+    if (!this.#watched.has(log)) this.#watch(log);
+  }
+
+  /** SYNC again, at most every LIMITS.clientResyncMs. */
+  resync(): void {
+    if (!this.#online || this.#syncing || this.#cancelSync !== undefined) return;
+    const wait = this.#syncedAt + LIMITS.clientResyncMs - this.#world.now();
+    if (wait <= 0) {
+      this.resyncNow();
+      return;
+    }
+    this.#cancelSync = this.#world.timer(wait, () => {
+      this.#cancelSync = undefined;
+      this.resyncNow();
+    });
+  }
+
+  /** The server asked for it. */
+  resyncNow(): void {
+    if (!this.#online) return;
+    this.#syncing = true;
+    this.#syncedAt = this.#world.now();
+    this.#hooks.sync();
+  }
+
+  synced(): void {
+    this.#syncing = false;
+    for (const [log, cancel] of [...this.#watched]) {
+      cancel();
+      this.#watched.delete(log);
+      if (!log.gap) continue;
+      // Not certified although something of it came: its log begins, for this device, with what came.
+      if (!log.placed) {
+        log.place(Math.max(0, Math.min(...log.held.keys(), ...log.own) - 1));
+        this.#hooks.placed(log);
+      }
+      if (log.gap) this.#watch(log);
+    }
+  }
+
+  #watch(log: ChatLog): void {
+    const cursor = log.cursor;
+    const cancel = this.#world.timer(LIMITS.clientGapMs, () => {
+      this.#watched.delete(log);
+      if (!log.gap) return;
+      if (log.cursor > cursor || !this.#hooks.flowing() || this.#syncing) this.#watch(log);
+      else this.#pull(log);
+    });
+    this.#watched.set(log, cancel);
+  }
+
+  #pull(log: ChatLog): void {
+    if (!this.#online || this.#pulling.has(log) || !log.gap) return;
+    if (!log.placed || log.highest - log.cursor > LIMITS.clientGap) {
+      this.suspect(log);
+      this.resync();
+      return;
+    }
+    this.#pulling.add(log);
+    const cursor = log.cursor;
+    const connection = this.#connection;
+    const limit = Math.min(LIMITS.historyRows, log.highest - cursor);
+    this.#hooks.pull(log, cursor + 1 + limit, limit).then(
+      () => this.#pulled(log, connection, log.cursor > cursor),
+      () => this.#pulled(log, connection, false),
+    );
+  }
+
+  #pulled(log: ChatLog, connection: number, progress: boolean): void {
+    if (connection !== this.#connection) return;
+    this.#pulling.delete(log);
+    if (!log.gap) return;
+    if (progress) {
+      this.#pull(log);
+      return;
+    }
+    this.suspect(log);
+    this.resync();
+  }
+}

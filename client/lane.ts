@@ -1,0 +1,63 @@
+// Owns the unacknowledged messages of one chat, in the order they were given.
+// Invariant: while the first message is being retried, none behind it is sent.
+// Must not: count windows or bytes; outbox.ts does.
+
+import type { World } from '../actors/world.js';
+import type { ChatLog } from './chat-log.js';
+import type { WeftError } from './errors.js';
+import type { Receipt } from './outbox.js';
+
+export interface Pending {
+  readonly id: Uint8Array;
+  readonly body: Uint8Array;
+  /** `storing`: not durable here yet. `flying`: sent, unanswered. */
+  state: 'storing' | 'ready' | 'flying';
+  /** Refusals so far. */
+  attempts: number;
+  /** Its number on the present connection. */
+  number?: number;
+  /** Absent for messages of an earlier session. */
+  readonly resolve?: (receipt: Receipt) => void;
+  readonly reject?: (error: WeftError) => void;
+}
+
+export class Lane {
+  readonly log: ChatLog;
+  readonly entries: Pending[] = [];
+  flying = 0;
+  /** The chat's id is being asked for. */
+  locating = false;
+  #cancel: (() => void) | undefined;
+
+  constructor(log: ChatLog) {
+    this.log = log;
+  }
+
+  /** The message to send now, if any. */
+  next(pipeline: number): Pending | undefined {
+    if (this.#cancel !== undefined || this.locating || this.flying >= pipeline) return undefined;
+    const index = this.entries.findIndex((pending) => pending.state !== 'flying');
+    const pending = this.entries[index];
+    if (pending?.state !== 'ready') return undefined;
+    const first = this.entries[0]!;
+    return first.attempts > 0 && pending !== first ? undefined : pending;
+  }
+
+  remove(pending: Pending): void {
+    const index = this.entries.indexOf(pending);
+    if (index >= 0) this.entries.splice(index, 1);
+  }
+
+  holdFor(world: World, ms: number, over: () => void): void {
+    this.#cancel?.();
+    this.#cancel = world.timer(ms, () => {
+      this.#cancel = undefined;
+      over();
+    });
+  }
+
+  clearHold(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}

@@ -1,0 +1,236 @@
+// Owns what each frame of the server means for the client's state.
+// Invariant: every MESSAGE, EVENT and PAGE row goes through `accept`, which lets each sequence number in once; a ref that
+// cannot be resolved costs the connection, never a guess.
+// Must not: send anything but through its parts.
+
+import { LIMITS } from '../actors/limits.js';
+import { OP, type PageRow, type Plain, type ServerFrame, T } from '../transport/frames.js';
+import type { ChatLog, Item } from './chat-log.js';
+import type { ChatTable } from './chat-table.js';
+import type { Delivery } from './delivery.js';
+import { WeftError } from './errors.js';
+import type { Flusher } from './flush.js';
+import type { Gaps } from './gaps.js';
+import { hex } from './ids.js';
+import { eventDetails } from './message.js';
+import type { Outbox } from './outbox.js';
+import type { Requests } from './requests.js';
+
+/** What the application is told at once, outside the order of chats. */
+export interface ReceiverHooks {
+  chat(log: ChatLog): void;
+  receipt(log: ChatLog, user: string, delivered: number, read: number): void;
+  typing(log: ChatLog, user: string, on: boolean): void;
+  presence(user: string, online: boolean, lastSeen: number): void;
+  synced(chats: number): void;
+  trouble(error: WeftError): void;
+  /** The connection makes no sense any more. */
+  broken(error: WeftError): void;
+}
+
+export interface Parts {
+  readonly table: ChatTable;
+  readonly outbox: Outbox;
+  readonly requests: Requests;
+  readonly delivery: Delivery;
+  readonly flusher: Flusher;
+  readonly gaps: Gaps;
+  /** Ids (32 hexadecimal digits) of CREATE and CHANGE on their way: their events are this device's own. */
+  readonly changes: ReadonlySet<string>;
+}
+
+export class Receiver {
+  readonly #parts: Parts;
+  readonly #hooks: ReceiverHooks;
+  /** This session's user, from WELCOME or the store. */
+  me = '';
+
+  constructor(parts: Parts, hooks: ReceiverHooks) {
+    this.#parts = parts;
+    this.#hooks = hooks;
+  }
+
+  frame(frame: ServerFrame): void {
+    const { table, outbox, requests } = this.#parts;
+    switch (frame.type) {
+      case T.MESSAGE:
+      case T.EVENT:
+        this.#pushed(frame);
+        return;
+      case T.SENT:
+        if (!outbox.sent(frame.n, frame.seq)) this.#odd(`SENT ${frame.n} answers nothing`);
+        return;
+      case T.FAILED: {
+        const error = new WeftError(frame.code, frame.detail, frame);
+        if (!outbox.failed(frame.n, error)) this.#odd(`FAILED ${frame.n} answers nothing`);
+        return;
+      }
+      case T.RECEIPT:
+        this.#with(frame.chat, frame.user, (log, user) => this.#receipt(log, user, frame.delivered, frame.read));
+        return;
+      case T.TYPING_OF:
+        this.#with(frame.chat, frame.user, (log, user) => this.#hooks.typing(log, user, frame.on));
+        return;
+      case T.PRESENCE: {
+        const user = table.user(frame.user);
+        if (user === undefined) this.#break('unknown user alias');
+        else this.#hooks.presence(user, frame.online, frame.lastSeen);
+        return;
+      }
+      case T.CERT:
+        for (const entry of frame.entries) this.#certified(entry);
+        return;
+      case T.SYNCED:
+        this.#parts.gaps.synced();
+        this.#hooks.synced(frame.chats);
+        return;
+      case T.CHAT: {
+        const log = table.byId(frame.chat);
+        table.aliasChat(frame.alias, log);
+        this.describe(log, frame.kind, frame.name);
+        return;
+      }
+      case T.USER:
+        table.aliasUser(frame.alias, frame.user);
+        return;
+      case T.OK:
+        requests.answer(frame.r, { type: 'ok', results: frame.results });
+        return;
+      case T.PAGE:
+        requests.answer(frame.r, { type: 'page', rows: frame.rows, more: frame.more });
+        return;
+      case T.ERROR:
+        requests.refuse(frame.r, new WeftError(frame.code, frame.detail, frame));
+        return;
+      case T.RESYNC:
+        this.#parts.gaps.resyncNow();
+        return;
+    }
+  }
+
+  /** Kind and name of a chat, from wherever they became known. */
+  describe(log: ChatLog, kind: number, name: string): void {
+    if (log.kind === kind && log.name === name) return;
+    this.#parts.table.describe(log, kind, name);
+    this.#parts.flusher.dirty(log);
+    this.#hooks.chat(log);
+    // A direct chat that waited for its id has it now.
+    this.#parts.outbox.wake(log);
+  }
+
+  /** A row of PAGE, pulled because it was missing. */
+  pulled(log: ChatLog, row: PageRow): void {
+    this.accept(log, itemOf(row, row.from, false));
+  }
+
+  accept(log: ChatLog, item: Item): void {
+    const { outbox, changes, delivery, gaps, flusher } = this.#parts;
+    delivery.arrived(item);
+    if (item.from === this.me && this.me !== '') {
+      const id = hex(item.id);
+      if (outbox.has(item.id) || changes.has(id)) {
+        delivery.free(item.paid);
+        // Its SENT or OK was lost, or comes later and then finds nothing to do.
+        this.own(log, item.seq);
+        outbox.found(item.id, item.seq);
+        return;
+      }
+      log.lastOwn = Math.max(log.lastOwn, item.seq);
+    }
+    if (!log.placed && item.seq === 1) log.place(0);
+    if (!log.placed && this.#joins(item)) log.place(item.seq - 1);
+    const arrival = log.arrive(item, () => gaps.held < LIMITS.clientHeld);
+    if (arrival === 'old' || arrival === 'over') delivery.free(item.paid);
+    if (arrival === 'held' || arrival === 'over') gaps.noticed(log);
+    if (arrival !== 'new') return;
+    flusher.dirty(log);
+    delivery.run(log);
+  }
+
+  /** An own message or change has this number. */
+  own(log: ChatLog, seq: number): void {
+    const { delivery, flusher, gaps } = this.#parts;
+    if (!log.placed && seq === 1) log.place(0);
+    log.sent(seq);
+    flusher.dirty(log);
+    if (log.gap) gaps.suspect(log);
+    delivery.run(log);
+  }
+
+  #pushed(frame: Extract<ServerFrame, { type: typeof T.MESSAGE | typeof T.EVENT }>): void {
+    this.#with(frame.chat, frame.from, (log, from) => this.accept(log, itemOf(frame, from, true)));
+  }
+
+  #receipt(log: ChatLog, user: string, delivered: number, read: number): void {
+    const next = log.receipt(user, delivered, read);
+    if (next === undefined) return;
+    if (user === this.me && next.read > log.read) {
+      log.read = next.read;
+      this.#parts.flusher.dirty(log);
+    }
+    this.#hooks.receipt(log, user, next.delivered, next.read);
+  }
+
+  #certified(entry: Extract<ServerFrame, { type: typeof T.CERT }>['entries'][number]): void {
+    const { table, delivery, flusher } = this.#parts;
+    const log = table.byId(entry.chat);
+    if (entry.kind !== undefined) this.describe(log, entry.kind, entry.name ?? '');
+    log.head = Math.max(log.head, entry.head);
+    if (!log.placed) log.place(Math.max(0, entry.start - 1));
+    else if (entry.head < log.done) {
+      this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.done}`));
+    } else log.truncate(entry.start);
+    flusher.dirty(log);
+    delivery.run(log);
+  }
+
+  /** The event that made this user a member: the log begins with it. */
+  #joins(item: Item): boolean {
+    if (item.content.type !== 'event') return false;
+    const { op, args } = item.content;
+    return op === OP.added && eventDetails(op, args).users.includes(this.me);
+  }
+
+  #with(chat: Uint8Array | number, user: string | number, then: (log: ChatLog, user: string) => void): void {
+    const log = this.#parts.table.chat(chat);
+    const name = this.#parts.table.user(user);
+    if (log === undefined || name === undefined) this.#break('an alias that was not given');
+    else then(log, name);
+  }
+
+  #odd(detail: string): void {
+    this.#hooks.trouble(new WeftError('bad_response', detail));
+  }
+
+  #break(detail: string): void {
+    const error = new WeftError('bad_response', detail);
+    this.#hooks.trouble(error);
+    this.#hooks.broken(error);
+  }
+}
+
+type Row =
+  | {
+      readonly type: 34;
+      readonly seq: number;
+      readonly id: Uint8Array;
+      readonly lag: number;
+      readonly body: Uint8Array;
+    }
+  | {
+      readonly type: 35;
+      readonly seq: number;
+      readonly id: Uint8Array;
+      readonly lag: number;
+      readonly op: number;
+      readonly args: readonly Plain[];
+    };
+
+export function itemOf(row: Row, from: string, paid: boolean): Item {
+  const { seq, id, lag } = row;
+  const content =
+    row.type === T.MESSAGE
+      ? ({ type: 'message', body: row.body } as const)
+      : ({ type: 'event', op: row.op, args: row.args } as const);
+  return { from, seq, id, lag, content, paid };
+}
