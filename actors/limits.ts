@@ -103,7 +103,9 @@ export const LIMITS = {
   idleMs: 120_000,
   /** ms to send a whole HTTP request head, for a listener that strangers reach: slow senders do not hold sockets. */
   requestMs: 10_000,
-  /** ms that a closing server waits for its peers' last bytes before it cuts them off. */
+  /** ms that a peer has to answer a close frame, slow networks included, before its socket is freed. */
+  closeMs: 5_000,
+  /** The same when the whole server stops: its process must end within 5 s. */
   lingerMs: 1_000,
   /** ms of the client's heartbeat, as told in WELCOME. */
   heartbeatMs: 30_000,

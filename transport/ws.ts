@@ -119,16 +119,31 @@ class WsSocket implements Socket {
 export function listenWs(options: ServerOptions): Promise<Server> {
   const open = new Set<WsSocket>();
   const http = createServer(
-    { headersTimeout: LIMITS.requestMs, requestTimeout: LIMITS.requestMs },
+    {
+      headersTimeout: LIMITS.requestMs,
+      requestTimeout: LIMITS.requestMs,
+      connectionsCheckingInterval: LIMITS.requestMs / 2,
+    },
     (request, response) => serve(options, request, response),
   );
-  const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: options.maxMessage });
+  // Not a literal: the types lag behind the package, which has closeTimeout.
+  const upgradeOptions = {
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: options.maxMessage,
+    closeTimeout: LIMITS.closeMs,
+    // Asked only when some are offered, and ours is among them then.
+    handleProtocols: () => options.protocol,
+  };
+  const upgrades = new WebSocketServer(upgradeOptions);
   http.on('upgrade', (request: IncomingMessage, net: NetSocket, head: Buffer) => {
+    // From here on the socket is ours, and a reset without a listener would end the process.
+    net.on('error', () => {});
     if (pathOf(request) !== options.path) {
       const response = new ServerResponse(request);
       response.assignSocket(net);
       response.shouldKeepAlive = false;
-      response.once('finish', () => net.end());
+      response.once('finish', () => net.end(() => net.destroy()));
       serve(options, request, response);
       return;
     }
@@ -178,7 +193,7 @@ export function listenWs(options: ServerOptions): Promise<Server> {
 }
 
 function refuse(net: Duplex): void {
-  net.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  net.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n', () => net.destroy());
 }
 
 function pathOf(request: IncomingMessage): string {
