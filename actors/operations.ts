@@ -183,6 +183,11 @@ export class OutsideMonitor extends Monitor {
     this.#onEnd = onEnd;
   }
 
+  /** The function that takes it back. Made here so that it holds this alone: every supervised actor has one. */
+  undo(): () => void {
+    return () => this.detach();
+  }
+
   down(reason: ExitReason): void {
     try {
       this.#onEnd(reason);

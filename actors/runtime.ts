@@ -104,7 +104,7 @@ export function createRuntime(world: World, options: RuntimeOptions = {}): Runti
       const monitor = new OutsideMonitor(core, onEnd);
       if (cell.status !== 'ended') {
         cell.bonds.watch(monitor);
-        return () => monitor.detach();
+        return monitor.undo();
       }
       let wanted = true;
       world.defer(() => {

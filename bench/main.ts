@@ -1,0 +1,73 @@
+// Owns the bench command: which suites there are and how they are called.
+// Invariant: the table goes to standard output, progress to standard error, so that either can be piped.
+// Must not: measure; each suite is a module of its own.
+
+import { writeFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { machine, type Report, type Row, table } from './report.js';
+
+export interface SuiteOptions {
+  /** Seconds to measure each figure for; undefined: the suite's own default. */
+  readonly seconds: number | undefined;
+  /** Says what goes on. */
+  readonly progress: (line: string) => void;
+}
+
+/** What a suite's module exports. */
+export interface Suite {
+  run(options: SuiteOptions): Promise<readonly Row[]>;
+}
+
+/** Loaded on demand, so that one suite's needs are not the others'. */
+const SUITES: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Suite> }>> = {
+  kernel: {
+    about: 'the actor runtime beside nact and Erlang (one scheduler): tell, ask, spawn, bytes an idle actor',
+    load: () => import('./kernel.js'),
+  },
+};
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 3_600)) throw new InvalidArgumentError('Give seconds between 0 and 3600.');
+  return value;
+}
+
+const list = Object.entries(SUITES)
+  .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
+  .join('\n');
+
+const program = new Command('bench')
+  .description('Measures Weft, beside its peers where they are installed.')
+  .argument('<suite>', `one of: ${Object.keys(SUITES).join(', ')}`)
+  .option('--seconds <S>', 'seconds to measure each figure for', seconds)
+  .option('--json <FILE>', 'also write {suite, machine, rows} to FILE ("-": to standard output, without the table)')
+  .addHelpText(
+    'after',
+    `
+Suites:
+${list}
+
+Examples:
+  npm run bench -- kernel                      a table, after about two minutes
+  npm run bench -- kernel --seconds 5          longer, for steadier figures
+  npm run bench -- kernel --json kernel.json   the same rows for a program
+
+Machines differ and are shared: compare ratios within one run, not figures of two runs.`,
+  )
+  .showHelpAfterError()
+  .action(async (name: string, options: { seconds?: number; json?: string }) => {
+    const entry = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined;
+    if (entry === undefined) return program.error(`error: there is no suite "${name}"`, { exitCode: 2 });
+    const suite = await entry.load();
+    const rows = await suite.run({
+      seconds: options.seconds,
+      progress: (line) => process.stderr.write(`${line}\n`),
+    });
+    const report: Report = { suite: name, machine: machine(), rows };
+    if (options.json !== '-') process.stdout.write(`${table(report)}\n`);
+    if (options.json !== undefined) {
+      writeFileSync(options.json === '-' ? 1 : options.json, `${JSON.stringify(report, null, 2)}\n`);
+    }
+  });
+
+await program.parseAsync();
