@@ -18,12 +18,22 @@ export interface Tree {
   restart(path: string): boolean;
 }
 
+export interface TreeOptions {
+  /** Hears every event; what it throws is dropped, since a log must not bring down what it describes. */
+  readonly emit?: (event: TreeEvent) => void;
+  /** Stops a start that is under way. */
+  readonly signal?: AbortSignal;
+}
+
 /** Rejects with what the first start failed with, after what had started was stopped again. */
-export function startTree(
-  host: TreeHost,
-  spec: ChildSpec,
-  emit: (event: TreeEvent) => void = () => undefined,
-): Promise<Tree> {
+export function startTree(host: TreeHost, spec: ChildSpec, options: TreeOptions = {}): Promise<Tree> {
+  const emit = (event: TreeEvent): void => {
+    try {
+      options.emit?.(event);
+    } catch {
+      // Nobody to tell: this is the way by which faults are told.
+    }
+  };
   const path = spec.id;
   const incarnation = 1;
   let status = 'starting';
@@ -76,5 +86,7 @@ export function startTree(
         },
       },
     );
+    options.signal?.addEventListener('abort', () => running.stop(), { once: true });
+    if (options.signal?.aborted) running.stop();
   });
 }

@@ -169,7 +169,15 @@ export class Supervisor implements Running {
     for (const cancel of this.timers.values()) cancel();
     this.timers.clear();
     if (this.running.size === 0) this.close(this.fault.reason, error);
-    for (const running of [...this.running.values()].reverse()) running.kill();
+    // `gone` closes after the last of them.
+    for (const [child, running] of [...this.running].reverse()) {
+      try {
+        running.kill();
+      } catch {
+        // Perhaps the very child that broke it; its end cannot be waited for.
+        this.gone(child, { type: 'kill' });
+      }
+    }
   }
 
   private close(reason: ExitReason, error: unknown): void {

@@ -63,7 +63,7 @@ class Bench {
     const bench = new Bench(options);
     const host = { world: bench.world, actors: bench.runtime, seats: bench.seats };
     const spec = supervisor('node', {}, [bench.pool.child()]);
-    const tree = startTree(host, spec, (event) => bench.events.push(event));
+    const tree = startTree(host, spec, { emit: (event) => void bench.events.push(event) });
     await bench.settle();
     bench.tree = await tree;
     bench.events.length = 0;
