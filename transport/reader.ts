@@ -5,18 +5,15 @@
 
 import type { ChatRef, Plain, UserRef } from './frames.js';
 import type { Slab } from './slab.js';
+import { decodeText } from './utf8.js';
 
 const EMPTY = new Uint8Array(0);
 const NO_ITEMS: readonly Plain[] = [];
 const TWO_32 = 4_294_967_296;
 /** High word of 2⁵³−1: above it, an integer is not exact in a double. */
 const SAFE_HIGH = 0x1f_ffff;
-/** Up to here a loop over ASCII beats the call into the decoder. */
-const SHORT_TEXT = 40;
 /** Up to here a loop beats making a second view for `set`. */
 const SHORT_BYTES = 48;
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class Reader {
   /** Why the input is refused, or '' so far. */
@@ -284,24 +281,9 @@ export class Reader {
   #text(length: number): string {
     const start = this.#take(length);
     if (start < 0) return '';
-    const bytes = this.#bytes;
-    const end = start + length;
-    if (length <= SHORT_TEXT) {
-      let text = '';
-      let i = start;
-      for (; i < end; i++) {
-        const unit = bytes[i]!;
-        if (unit > 0x7f) break;
-        text += String.fromCharCode(unit);
-      }
-      if (i === end) return text;
-    }
-    try {
-      return utf8.decode(bytes.subarray(start, end));
-    } catch {
-      this.fail('not UTF-8');
-      return '';
-    }
+    const text = decodeText(this.#bytes, start, start + length);
+    if (text === undefined) this.fail('not UTF-8');
+    return text ?? '';
   }
 }
 

@@ -31,7 +31,7 @@ export interface NativeResponse {
   writeStatus(status: string): NativeResponse;
   writeHeader(name: string, value: string): NativeResponse;
   end(body: string | Uint8Array, closeConnection?: boolean): unknown;
-  endWithoutBody(length: number): unknown;
+  endWithoutBody(): unknown;
   cork(task: () => void): unknown;
   onAborted(task: () => void): unknown;
   getRemoteAddress(): ArrayBuffer;

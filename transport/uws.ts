@@ -153,27 +153,27 @@ function idleSeconds(ms: number): number {
 }
 
 function serve(options: ServerOptions, response: NativeResponse, native: NativeRequest): void {
-  const request = new UwsRequest(native, response);
-  const result = answer(options.http, request);
-  if (!(result instanceof Promise)) {
-    write(response, request, result);
-    return;
-  }
+  // Always, and first: a handler that returns with neither this nor an answer, say because it threw, ends the process.
   let aborted = false;
   response.onAborted(() => {
     aborted = true;
   });
-  // `result` never rejects: answer() turned that into a response.
-  void result.then((value) => {
-    if (!aborted) response.cork(() => write(response, request, value));
-  });
+  const request = new UwsRequest(native, response);
+  const result = answer(options.http, request);
+  if (result instanceof Promise) {
+    // `result` never rejects: answer() turned that into a response.
+    void result.then((value) => {
+      if (!aborted) response.cork(() => write(response, request, value));
+    });
+  } else write(response, request, result);
 }
 
 function write(response: NativeResponse, request: HttpRequest, { status, headers, body }: HttpResponse): void {
   response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
   for (const [name, value] of Object.entries(headers ?? {})) response.writeHeader(name, value);
-  if (request.method === 'HEAD') response.endWithoutBody(Buffer.byteLength(body));
-  else response.end(body);
+  if (request.method !== 'HEAD') response.end(body);
+  // Not endWithoutBody(length): before 20.31 that neither answers nor says so.
+  else response.writeHeader('content-length', `${Buffer.byteLength(body)}`).endWithoutBody();
 }
 
 /** Copies the native request, which is gone when the route handler returns. */

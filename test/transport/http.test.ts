@@ -82,6 +82,25 @@ for (const engine of ['uws', 'ws'] as const) {
       await server.close();
     });
 
+    test('one connection carries request after request, a HEAD among them', async () => {
+      const { server } = await begin();
+      const net = connect(server.port, '127.0.0.1');
+      let replies = '';
+      net.on('data', (bytes) => {
+        replies += bytes.toString();
+      });
+      for (const [i, method] of ['GET', 'HEAD', 'GET'].entries()) {
+        net.write(`${method} /healthz HTTP/1.1\r\nHost: h\r\n\r\n`);
+        await until(
+          () => replies.split('HTTP/1.1 200 OK').length === i + 2 && /\r\n\r\n(ok\n)?$/.test(replies),
+          method,
+        );
+      }
+      assert.equal(replies.split('ok\n').length, 3, 'two bodies for three requests');
+      net.destroy();
+      await server.close();
+    });
+
     test('large bodies either way', async () => {
       const { http, server } = await begin();
       const big = await fetchRaw(`${http}/big`);

@@ -1,0 +1,27 @@
+// Owns the decoding of text that nobody trusts.
+// Invariant: only valid UTF-8 becomes a string (no overlong forms, no surrogates: RFC 3629); a byte order mark is kept.
+// Must not: repair: two receivers that repaired differently would disagree about a name.
+
+/** Up to here a loop over ASCII beats the call into the decoder. */
+const SHORT = 40;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Text of the bytes from `start` to before `end`, or undefined where they are no UTF-8. */
+export function decodeText(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (end - start <= SHORT) {
+    let text = '';
+    let i = start;
+    for (; i < end; i++) {
+      const unit = bytes[i]!;
+      if (unit > 0x7f) break;
+      text += String.fromCharCode(unit);
+    }
+    if (i === end) return text;
+  }
+  try {
+    return utf8.decode(bytes.subarray(start, end));
+  } catch {
+    return undefined;
+  }
+}
