@@ -64,6 +64,8 @@ export interface Behaviour<S, M, A = void, T = unknown> {
   coalesce?(message: M): unknown;
   /** A `drop` message was dropped. Runs in the sender's turn: may only mark the state. */
   dropped?(state: S, message: M): void;
+  /** A slice is over, in which it handled one or more messages or signals: for effects worth doing once for several. */
+  settled?(state: S, context: Context<M, T>): void;
   /** The actor ended, for whatever reason. Releases what it holds outside; may tell, must not spawn. */
   terminated?(state: S, reason: ExitReason, context: Context<M, T>): void;
   /** True: a linked actor's abnormal end arrives as an `exit` signal instead of ending this one. */

@@ -155,6 +155,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
         if ((this.#flags & PASSIVATE) !== 0) this.#passivate();
         if (!queue.spend()) break;
       }
+      behaviour.settled?.(this.#state, context);
     } catch (error) {
       this.#reason = { type: 'crash', error };
       queue.spend();

@@ -194,7 +194,11 @@ export class Chat {
     const found = this.#sequencer!.find(text);
     if (found === 'fresh') return true;
     if (found === 'stored') {
-      this.#read(this.fabric.store.get(idKey(this.id, message.id)), { type: 'known', round: this.#round, message }, context);
+      this.#read(
+        this.fabric.store.get(idKey(this.id, message.id)),
+        { type: 'known', round: this.#round, message },
+        context,
+      );
     } else if (found.from !== user) this.refuse(waiter, 'bad_id', "the id of somebody else's message");
     else if ('waiters' in found) found.waiters.push(waiter);
     else this.#settle(waiter, found.seq);

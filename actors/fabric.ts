@@ -19,7 +19,8 @@ export interface Directory<M> {
 
 export type Verdict =
   | { readonly ok: true; readonly user: string; readonly device: string; readonly expires: number }
-  | { readonly ok: false; readonly code: 'bad_token' | 'token_expired'; readonly detail: string };
+  /** `unavailable`: keys cannot be had now; the same token may be good later. */
+  | { readonly ok: false; readonly code: 'bad_token' | 'token_expired' | 'unavailable'; readonly detail: string };
 
 export interface Settings {
   /** Members up to which each message writes a row per member. */

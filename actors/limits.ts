@@ -115,6 +115,12 @@ export const LIMITS = {
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
   retryMs: 100,
+  /** ms a stopping node gives what is in flight; with the rest of the stop this stays within 5 s. */
+  drainMs: 2_500,
+  /** ms for frames on their way between socket and log, twice within a drain. */
+  settleMs: 50,
+  /** ms for the store to finish its last commits and close. */
+  storeStopMs: 3_000,
   /** ms that clients are asked to wait before they reconnect to a node that stops. */
   goawayMs: 1_000,
   /** Users whose presence one connection watches. */

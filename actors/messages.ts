@@ -82,8 +82,7 @@ export type ConnectionMessage =
   | { readonly type: 'replaced' }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }
-  | { readonly type: 'goaway'; readonly after: number; readonly reason: string }
-  | { readonly type: 'closed' };
+  | { readonly type: 'goaway'; readonly after: number; readonly reason: string };
 
 /** Answer to `register`: the device is on record and its connection is told of everything from now on. */
 export type Registration = 'registered' | Refusal;

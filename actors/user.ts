@@ -3,7 +3,7 @@
 // one connection: a newer one takes over. What leaves for a connection leaves in the order it came.
 // Must not: hold messages back, count unread, or know chats.
 
-import { deviceKey, putNumber, getNumber, NUMBER_BYTES, seenKey } from '../storage/keys.js';
+import { deviceKey, getNumber, NUMBER_BYTES, putNumber, seenKey } from '../storage/keys.js';
 import type { CommitResult } from '../storage/store.js';
 import type { Behaviour, Context, Signal } from './behaviour.js';
 import { refuse } from './errors.js';
@@ -193,7 +193,11 @@ export const user: Behaviour<User, UserMessage, UserArgs, Tag> = {
   init: (context, { fabric, key }) => new User(fabric, key, context),
   receive: (state, message, context) => state.receive(message, context),
   signal: (state, signal, context) => state.signal(signal, context),
-  overflow: (message) => (message.type === 'register' || message.type === 'watch' ? 'refuse' : 'drop'),
+  overflow: (message) => {
+    if (message.type === 'register' || message.type === 'watch') return 'refuse';
+    return message.type === 'typing' ? 'latest' : 'drop';
+  },
+  coalesce: (message) => (message.type === 'typing' ? `${message.info.key}${message.user}` : null),
   dropped: (state) => {
     state.lost = true;
   },

@@ -2,15 +2,16 @@
 // Invariant: every command is a file with `register(program)`; results go to stdout, all else to stderr.
 // Must not: hold what a command does.
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { CliFailure, EXIT } from './failure.js';
+import * as start from './start.js';
 import * as status from './status.js';
 import * as token from './token.js';
+import { version } from './version.js';
 
 /** In the order of `weft --help`. */
-const COMMANDS = [token, status];
+const COMMANDS = [start, token, status];
 
 const HELP = `
 Examples:
@@ -44,12 +45,4 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stderr.write(`${pc.red('weft:')} ${error.code}: ${error.message}\n`);
     return error.exit;
   }
-}
-
-/** From package.json, whether this runs from dist/ or from the sources. */
-function version(): string {
-  const { version: text } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return text;
 }

@@ -1,0 +1,81 @@
+// Owns the reading of a resume: for every chat that a user is or was in, where its log stands beside what the client has.
+// Invariant: read after the connection was registered with its user, so a later message comes as a delivery; only spans
+// that the user may see are counted.
+// Must not: send, or keep anything.
+
+import { chatKey, chatOfInbox, inboxRange } from '../storage/keys.js';
+import { decodeInbox } from '../storage/rows.js';
+import type { Store } from '../storage/store.js';
+import type { SyncEntry } from '../transport/frames.js';
+import { readHead } from './chat-image.js';
+import { LIMITS } from './limits.js';
+import { leftAt, visibleFrom } from './visibility.js';
+
+export interface Certificate {
+  readonly chat: Uint8Array;
+  readonly key: string;
+  readonly kind: number;
+  readonly name: string;
+  readonly head: number;
+  /** First number that will be streamed; head + 1: none. */
+  readonly start: number;
+  /** The client listed the chat. */
+  readonly listed: boolean;
+  /** The client's cursors, where the store has lower ones; null where there is nothing to tell. */
+  readonly news: { readonly delivered: number; readonly read: number } | null;
+  readonly wantsReceipts: boolean;
+}
+
+/** Reads the certificates of all chats of `user`, in order of chat id. Rejects when the store cannot be read. */
+export async function readCertificates(
+  store: Store,
+  user: string,
+  device: string,
+  vector: ReadonlyMap<string, SyncEntry>,
+  backfill: number,
+): Promise<Certificate[]> {
+  const certificates: Certificate[] = [];
+  const missing = new Set(vector.keys());
+  let after: Uint8Array | null = null;
+  for (;;) {
+    const page = await store.range({ ...inboxRange(user, after), limit: LIMITS.inboxRows });
+    for (const row of page.rows) {
+      after = chatOfInbox(row.key);
+      const inbox = decodeInbox(row.value);
+      const key = chatKey(after);
+      const entry = vector.get(key);
+      missing.delete(key);
+      const head = leftAt(inbox.spans) ?? (inbox.large ? await readHead(store, after) : inbox.head);
+      const has = entry?.seq ?? 0;
+      const known = inbox.devices.find((cursor) => cursor.device === device)?.delivered ?? 0;
+      const news =
+        entry !== undefined && (Math.min(has, head) > known || entry.read > inbox.read)
+          ? { delivered: has, read: entry.read }
+          : null;
+      certificates.push({
+        chat: after,
+        key,
+        kind: inbox.kind,
+        name: inbox.name,
+        head,
+        start: startOf(inbox.spans, has, head, entry === undefined ? backfill : 0),
+        listed: entry !== undefined,
+        news,
+        wantsReceipts: entry !== undefined && (entry.flags & 1) !== 0,
+      });
+    }
+    if (!page.more) break;
+  }
+  for (const key of missing) {
+    const { chat } = vector.get(key)!;
+    const nothing = { kind: 0, name: '', head: 0, start: 1, listed: true, news: null, wantsReceipts: false };
+    certificates.push({ chat, key, ...nothing });
+  }
+  return certificates;
+}
+
+function startOf(spans: Parameters<typeof visibleFrom>[0], has: number, head: number, backfill: number): number {
+  const wanted = backfill > 0 ? Math.max(has + 1, head - backfill + 1) : has + 1;
+  const visible = visibleFrom(spans, wanted);
+  return visible === null || visible.from > head ? head + 1 : visible.from;
+}

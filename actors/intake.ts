@@ -1,0 +1,194 @@
+// Owns what a ready connection does with its client's frames: checks them and passes them on to whom they concern.
+// Invariant: every SEND and every request is answered exactly once, here or by whom it was passed to; SENDs in a chat
+// carry what they follow, so a refused one cannot be overtaken.
+// Must not: wait for anything.
+
+import { chatKey, directChat, groupChat, isName } from '../storage/keys.js';
+import type { Plain } from '../transport/frames.js';
+import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transport/frames.js';
+import type { Connection, ConnectionContext } from './connection.js';
+import type { Code } from './errors.js';
+import { LIMITS } from './limits.js';
+import { idText, isMessageId } from './message-id.js';
+import type { ChatMessage } from './messages.js';
+import { type HistoryPage, readHistory, readList } from './requests.js';
+import type { View } from './views.js';
+
+type Of<T extends number> = Extract<ClientFrame, { type: T }>;
+
+/** SENDs are numbered modulo this (docs/wire.md §3). */
+const NUMBERS = 65_536;
+
+export class Intake {
+  readonly #connection: Connection;
+  #sends = 0;
+  /** The views of unanswered SENDs, by number. */
+  readonly #open = new Map<number, View>();
+  #requests = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  frame(frame: ClientFrame, context: ConnectionContext): void {
+    const { peer, resume, stream, user, device } = this.#connection;
+    switch (frame.type) {
+      case T.SEND:
+        return this.#send(frame, context);
+      case T.ACK:
+        return this.#tellChat(frame.chat, { type: 'cursor', user, device, delivered: frame.seq, read: 0 });
+      case T.READ:
+        return this.#tellChat(frame.chat, { type: 'cursor', user, device, delivered: frame.seq, read: frame.seq });
+      case T.CREDIT:
+        stream.credit = Math.min(LIMITS.credit, stream.credit + frame.n);
+        return;
+      case T.SYNC: {
+        const next = resume.add(frame.entries, frame.more, frame.backfill);
+        if (next === 'flood') {
+          const detail = `a vector lists at most ${LIMITS.userChats} chats`;
+          return this.#connection.violation('full', CLOSE.flood, detail, context);
+        }
+        if (next === 'read') this.#connection.synchronise(context);
+        return;
+      }
+      case T.TYPING:
+        return this.#tellChat(frame.chat, { type: 'typing', user, connection: context.self, on: frame.on });
+      case T.WATCH:
+        return this.#tellChat(frame.chat, { type: 'watch', user, connection: context.self, on: frame.on });
+      case T.PING:
+        return peer.frame({ type: T.PONG, n: frame.n });
+      case T.TOKEN:
+        return this.#connection.verify(frame.token, frame.r, context);
+      case T.HELLO:
+        return;
+      default:
+        return this.#request(frame, context);
+    }
+  }
+
+  // ---- SEND ----
+
+  #send({ chat, id, body }: Of<2>, context: ConnectionContext): void {
+    const { views, user, fabric } = this.#connection;
+    this.#sends = (this.#sends + 1) % NUMBERS;
+    const n = this.#sends;
+    if (this.#open.size >= LIMITS.window) return this.#refuse(n, 'over_window', `at most ${LIMITS.window} unanswered`);
+    if (body.length > LIMITS.body) return this.#refuse(n, 'too_large', `a body has at most ${LIMITS.body} bytes`);
+    if (!isMessageId(id)) return this.#refuse(n, 'bad_id', 'an id is a UUIDv7');
+    const target = views.resolve(chat);
+    if (target === undefined) return this.#refuse(n, 'unknown_chat', 'no such alias on this connection');
+    const view = target.view ?? views.open(target.chat, target.key);
+    const text = idText(id);
+    const after = view.unanswered > 0 ? view.lastSend : null;
+    const { pair } = view;
+    const message = { type: 'send', user, connection: context.self, n, id, idText: text, after, body, pair } as const;
+    const told = fabric.chats.tell(view.key, message);
+    if (told !== 'ok') return this.#refuse(n, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
+    view.unanswered += 1;
+    view.lastSend = text;
+    this.#open.set(n, view);
+  }
+
+  #refuse(n: number, code: Code, detail: string): void {
+    this.#connection.peer.failed(n, code, detail);
+  }
+
+  sent(n: number, seq: number): void {
+    this.#settle(n);
+    this.#connection.peer.sent(n, seq);
+  }
+
+  failed(n: number, code: Code, detail: string): void {
+    this.#settle(n);
+    this.#connection.peer.failed(n, code, detail);
+  }
+
+  #settle(n: number): void {
+    const view = this.#open.get(n);
+    if (view === undefined) return;
+    view.unanswered -= 1;
+    this.#open.delete(n);
+  }
+
+  // ---- requests ----
+
+  #tellChat(ref: ChatRef, message: ChatMessage): void {
+    const target = this.#connection.views.resolve(ref);
+    if (target !== undefined) this.#connection.fabric.chats.tell(target.key, message);
+  }
+
+  #request(frame: Of<7> | Of<8> | Of<9> | Of<10> | Of<11> | Of<12>, context: ConnectionContext): void {
+    const { peer, user, fabric } = this.#connection;
+    const { r } = frame;
+    const asker = { user, connection: context.self, r };
+    switch (frame.type) {
+      case T.DIRECT:
+        return this.#direct(frame);
+      case T.CREATE: {
+        const { id, title, users } = frame;
+        if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
+        return this.#ask(r, chatKey(groupChat(user, id)), { type: 'create', asker, id, title, users });
+      }
+      case T.LIST:
+        if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
+        return this.#read(r, readList(fabric.store, user, frame.after, frame.limit), context);
+    }
+    const target = this.#connection.views.resolve(frame.chat);
+    if (target === undefined) return peer.error(r, 'unknown_chat', 'no such alias on this connection');
+    if (frame.type === T.INFO) return this.#ask(r, target.key, { type: 'info', asker });
+    if (frame.type === T.CHANGE) {
+      const { id, op, users } = frame;
+      if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
+      return this.#ask(r, target.key, { type: 'change', asker, id, op, users });
+    }
+    if (!within(frame.limit, LIMITS.historyRows)) return this.#badLimit(r, LIMITS.historyRows);
+    return this.#read(r, readHistory(fabric.store, user, target.chat, frame.before, frame.limit), context);
+  }
+
+  #direct({ r, user: other }: Of<7>): void {
+    const { peer, views, user } = this.#connection;
+    if (!isName(other, LIMITS.userId)) {
+      return peer.error(r, 'unknown_user', `a user id has 1 to ${LIMITS.userId} bytes, no controls`);
+    }
+    const chat = directChat(user, other);
+    const view = views.open(chat, chatKey(chat));
+    view.pair = user < other ? [user, other] : [other, user];
+    if (view.kind === 0) Object.assign(view, { kind: CHAT_KIND.direct, name: other });
+    peer.announce(view);
+    peer.frame({ type: T.OK, r, results: [chat] });
+  }
+
+  #ask(r: number, key: string, message: ChatMessage): void {
+    const told = this.#connection.fabric.chats.tell(key, message);
+    if (told === 'ok') return;
+    this.#connection.peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
+  }
+
+  /** Answers when the store did. Their number is bounded like that of SENDs. */
+  #read(r: number, answer: Promise<unknown>, context: ConnectionContext): void {
+    if (this.#requests >= LIMITS.window) {
+      answer.catch(() => undefined);
+      return this.#connection.peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
+    }
+    this.#requests += 1;
+    const done = context.completion({ type: 'read', r });
+    answer.then(done, () => done({ code: 'unavailable', detail: 'the store cannot be read now' }));
+  }
+
+  answered(r: number, value: unknown): void {
+    this.#requests -= 1;
+    const { peer } = this.#connection;
+    const answer = value as HistoryPage | readonly Plain[] | { readonly code: Code; readonly detail: string };
+    if ('code' in answer) peer.error(r, answer.code, answer.detail);
+    else if ('rows' in answer) peer.page(r, answer.rows, answer.more);
+    else peer.frame({ type: T.OK, r, results: answer });
+  }
+
+  #badLimit(r: number, limit: number): void {
+    this.#connection.peer.error(r, 'bad_request', `limit is 1 to ${limit}`);
+  }
+}
+
+function within(value: number, limit: number): boolean {
+  return value >= 1 && value <= limit;
+}

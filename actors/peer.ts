@@ -1,0 +1,100 @@
+// Owns speaking to one client: frames onto the outbox, aliases announced before their first use.
+// Invariant: what is written here reaches the socket in this order.
+// Must not: decide what to send.
+
+import { encodeServer } from '../transport/codec.js';
+import { FrameWriter } from '../transport/frame-writer.js';
+import { DURABILITY, type ServerFrame, T, type UserRef } from '../transport/frames.js';
+import type { SendOutcome, Socket } from '../transport/socket.js';
+import { CODES, type Code } from './errors.js';
+import type { ChatInfo } from './messages.js';
+import type { Outbox } from './outbox.js';
+import type { StreamSink } from './stream.js';
+import type { View, Views } from './views.js';
+
+/** One for the node: it is written and copied within one call. */
+const writer = new FrameWriter();
+
+export class Peer implements StreamSink {
+  readonly #socket: Socket;
+  readonly #outbox: Outbox;
+  readonly #views: Views;
+  readonly #durability: number;
+
+  constructor(socket: Socket, outbox: Outbox, views: Views, durability: keyof typeof DURABILITY) {
+    this.#socket = socket;
+    this.#outbox = outbox;
+    this.#views = views;
+    this.#durability = DURABILITY[durability];
+  }
+
+  get durability(): number {
+    return this.#durability;
+  }
+
+  frame(frame: ServerFrame): void {
+    this.#outbox.add(this, encodeServer(frame));
+  }
+
+  sent(n: number, seq: number): void {
+    this.#outbox.add(this, writer.sent(n, seq, this.#durability));
+  }
+
+  failed(n: number, code: Code, detail: string): void {
+    this.frame({ type: T.FAILED, n, code, ...CODES[code], detail });
+  }
+
+  error(r: number, code: Code, detail: string): void {
+    this.frame({ type: T.ERROR, r, code, ...CODES[code], detail });
+  }
+
+  delivery(view: View, frame: 34 | 35, from: string, seq: number, tail: Uint8Array): void {
+    this.announce(view);
+    this.#outbox.add(this, writer.delivery(frame, this.#views.ref(view), this.userRef(from), seq, tail));
+  }
+
+  page(r: number, rows: readonly { readonly seq: number; readonly row: Uint8Array }[], more: boolean): void {
+    this.#outbox.add(this, writer.page(r, rows, more));
+  }
+
+  gap(view: View, head: number, start: number): void {
+    const { chat, kind, name } = view;
+    this.frame({ type: T.CERT, entries: [{ chat, head, start, kind, name }] });
+  }
+
+  /** Gives the chat an alias if it has none and there is one. */
+  announce(view: View): void {
+    if (view.kind === 0 || !this.#views.name(view)) return;
+    this.frame({ type: T.CHAT, alias: view.alias, chat: view.chat, kind: view.kind, name: view.name });
+  }
+
+  /** The chat as a frame may name it. */
+  view(info: ChatInfo, user: string): View {
+    const view = this.#views.open(info.chat, info.key);
+    if (view.kind === 0) this.#views.describe(view, info, user);
+    this.announce(view);
+    return view;
+  }
+
+  userRef(user: string): UserRef {
+    const known = this.#views.userAlias(user);
+    if (known !== 0) return known;
+    const alias = this.#views.nameUser(user);
+    if (alias === 0) return user;
+    this.frame({ type: T.USER, alias, user });
+    return alias;
+  }
+
+  buffered(): number {
+    return this.#socket.buffered();
+  }
+
+  flush(): SendOutcome {
+    return this.#outbox.flush(this.#socket);
+  }
+
+  close(code: number, reason: string): void {
+    this.flush();
+    this.#socket.close(code, reason);
+  }
+}

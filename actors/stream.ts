@@ -1,0 +1,155 @@
+// Owns what a connection sends of the chats' logs: live deliveries in order, and catch-up from the log where the client
+// is behind, within the client's credit and the socket's buffer.
+// Invariant: per chat, frames leave in order without a gap (or with a CERT that says where the gap is); a delivery that
+// cannot be sent now is never queued here: the view is marked, and the log is read when there is room.
+// Must not: read more than one page at a time, or anything outside the user's spans.
+//
+//   delivery ──▶ cursor + 1 and credit? ── yes ─▶ frame
+//                     │ no
+//                     ▼
+//              view behind ──▶ page of the log ──▶ frames while credit lasts ──▶ caught up: live again
+
+import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
+import { decodeInbox, type Inbox } from '../storage/rows.js';
+import type { Row, Store } from '../storage/store.js';
+import { rowTail } from '../transport/row.js';
+import { assert } from './errors.js';
+import { LIMITS } from './limits.js';
+import type { Delivery } from './messages.js';
+import { UNKNOWN, type View, type Views } from './views.js';
+import { visibleFrom } from './visibility.js';
+
+/** A page of one chat's log, for one view. */
+export interface Page {
+  readonly view: View;
+  /** Where the view stood when the read began. */
+  readonly cursor: number;
+  readonly inbox: Inbox | null;
+  readonly rows: readonly Row[];
+  /** First number that the page covers; what the user may not see or is gone lies before. */
+  readonly from: number;
+  /** Highest number that the page covers, whether or not a row was there. */
+  readonly upTo: number;
+}
+
+/** How the stream reaches the client. */
+export interface StreamSink {
+  delivery(view: View, frame: 34 | 35, from: string, seq: number, tail: Uint8Array): void;
+  /** The client's cursor moves over numbers it will not get. */
+  gap(view: View, head: number, start: number): void;
+  /** Bytes that wait in the socket. */
+  buffered(): number;
+}
+
+export class Stream {
+  readonly #views: Views;
+  readonly #sink: StreamSink;
+  credit = 0;
+  #reading = false;
+
+  constructor(views: Views, sink: StreamSink) {
+    this.#views = views;
+    this.#sink = sink;
+  }
+
+  /** A live delivery for `user`; `own`: the client itself sent it. */
+  delivery(delivery: Delivery, user: string, own: boolean): void {
+    const view = this.#views.open(delivery.info.chat, delivery.info.key);
+    if (view.kind === 0) this.#views.describe(view, delivery.info, user);
+    const { seq } = delivery;
+    if (view.cursor === UNKNOWN) view.cursor = seq - 1;
+    if (seq <= view.cursor) return;
+    if (view.behind) {
+      view.target = Math.max(view.target, seq);
+      return;
+    }
+    if (delivery.joined.includes(user)) {
+      this.#sink.gap(view, seq, seq);
+      view.cursor = seq - 1;
+    }
+    if (seq !== view.cursor + 1) this.#views.fallBehind(view, seq);
+    else if (own) view.cursor = seq;
+    else if (this.#room()) this.#push(view, delivery.frame, delivery.from, seq, delivery.tail);
+    else this.#views.fallBehind(view, seq);
+  }
+
+  /** The view whose log should be read next, or null: nothing is behind, there is no room, or a read is under way. */
+  next(): View | null {
+    if (this.#reading || this.#views.behind.size === 0 || !this.#room()) return null;
+    for (const view of this.#views.behind) {
+      if (view.cursor < view.target) {
+        this.#reading = true;
+        return view;
+      }
+      this.#views.caughtUp(view);
+    }
+    return null;
+  }
+
+  /** True while something is behind and only the socket holds it up. */
+  get blocked(): boolean {
+    return this.#views.behind.size > 0 && this.credit > 0 && this.#sink.buffered() > LIMITS.buffered;
+  }
+
+  /** A page was read. Null: the store could not; the view stays behind. */
+  page(page: Page | null): void {
+    this.#reading = false;
+    if (page === null) return;
+    const { view, inbox, rows, from } = page;
+    // A resync meanwhile has its own idea of where the client stands.
+    if (!view.behind || view.cursor !== page.cursor) return;
+    if (inbox !== null && view.kind === 0) Object.assign(view, { kind: inbox.kind, name: inbox.name });
+    let expected = Math.max(from, view.cursor + 1);
+    if (expected > view.cursor + 1) this.#sink.gap(view, view.target, expected);
+    view.cursor = expected - 1;
+    for (const row of rows) {
+      const seq = seqOf(row.key);
+      if (seq < expected) continue;
+      if (!this.#room()) return;
+      if (seq > expected) this.#sink.gap(view, view.target, seq);
+      const { type, from, tail } = rowTail(row.value);
+      view.cursor = seq - 1;
+      this.#push(view, type, from, seq, tail);
+      expected = seq + 1;
+    }
+    if (page.upTo >= expected) {
+      if (inbox !== null) this.#sink.gap(view, view.target, page.upTo + 1);
+      view.cursor = page.upTo;
+    }
+    if (view.cursor >= view.target) this.#views.caughtUp(view);
+    else {
+      // To the back of the line, so that one long log does not hold up the other chats.
+      this.#views.behind.delete(view);
+      this.#views.behind.add(view);
+    }
+  }
+
+  #room(): boolean {
+    return this.credit > 0 && this.#sink.buffered() <= LIMITS.buffered;
+  }
+
+  #push(view: View, frame: 34 | 35, from: string, seq: number, tail: Uint8Array): void {
+    assert(seq === view.cursor + 1, 'a chat is streamed in order');
+    view.cursor = seq;
+    this.credit -= 1;
+    this.#sink.delivery(view, frame, from, seq, tail);
+  }
+}
+
+/** Reads the next page for a view that is behind. Rejects when the store cannot be read. */
+export async function readPage(store: Store, user: string, view: View, credit: number): Promise<Page> {
+  const { cursor } = view;
+  const row = await store.get(inboxKey(user, view.chat));
+  const inbox = row === undefined ? null : decodeInbox(row);
+  const visible = inbox === null ? null : visibleFrom(inbox.spans, cursor + 1);
+  if (visible === null || visible.from > view.target) {
+    return { view, cursor, inbox: null, rows: [], from: cursor + 1, upTo: view.target };
+  }
+  const last = Math.min(visible.until, view.target);
+  const limit = Math.min(LIMITS.pageRows, credit);
+  const { chat } = view;
+  const range = { start: messageKey(chat, visible.from), end: messageKey(chat, last + 1), limit };
+  const page = await store.range({ ...range, maxBytes: LIMITS.pageBytes });
+  const upTo = page.more ? seqOf(page.rows[page.rows.length - 1]!.key) : last;
+  return { view, cursor, inbox, rows: page.rows, from: visible.from, upTo };
+}

@@ -1,0 +1,155 @@
+// Owns what a connection knows of chats and users: aliases, and per chat how far its client has been sent the log.
+// Invariant: a view's cursor is the number up to which everything visible was sent (or was with the client); a chat
+// without a view is one whose client has everything, so its next delivery continues it. Bounded: see limits.ts.
+// Must not: send or read.
+
+import { chatKey } from '../storage/keys.js';
+import type { ChatRef } from '../transport/frames.js';
+import { LIMITS } from './limits.js';
+import { type ChatInfo, type Delivery, nameFor } from './messages.js';
+
+/** The cursor is learnt with the next delivery. */
+export const UNKNOWN = -1;
+
+export interface View {
+  readonly chat: Uint8Array;
+  readonly key: string;
+  /** 0 until the client may use the alias. */
+  alias: number;
+  kind: number;
+  name: string;
+  /** The users of a direct chat, once known. */
+  pair: readonly [string, string] | null;
+  cursor: number;
+  /** Newest number known to be durable; above `cursor` when the client has to catch up. */
+  target: number;
+  /** Must be read from the log: live deliveries only move the target until it has caught up. */
+  behind: boolean;
+  /** SENDs in this chat that are unanswered, and the id of the last of them. */
+  unanswered: number;
+  lastSend: string;
+}
+
+export class Views {
+  readonly #views = new Map<string, View>();
+  readonly #aliases: View[] = [];
+  readonly #users = new Map<string, number>();
+  /** Views that must catch up, in the order in which they fell behind. */
+  readonly behind = new Set<View>();
+
+  get size(): number {
+    return this.#views.size;
+  }
+
+  get(key: string): View | undefined {
+    return this.#views.get(key);
+  }
+
+  /** The chat that a client's ref names; undefined for an alias that was not given. */
+  resolve(
+    ref: ChatRef,
+  ): { readonly chat: Uint8Array; readonly key: string; readonly view: View | undefined } | undefined {
+    if (typeof ref === 'number') {
+      const view = this.#aliases[ref - 1];
+      // An evicted view is taken up again by its alias, without a cursor.
+      if (view !== undefined && !this.#views.has(view.key)) this.#keep(view);
+      return view === undefined ? undefined : { chat: view.chat, key: view.key, view: this.#views.get(view.key) };
+    }
+    const key = chatKey(ref);
+    return { chat: ref, key, view: this.#views.get(key) };
+  }
+
+  /** The chat's view, made if need be. */
+  open(chat: Uint8Array, key: string): View {
+    const known = this.#views.get(key);
+    if (known !== undefined) return known;
+    return this.#keep({
+      // A copy: what is decoded from frames shares larger memory.
+      chat: Uint8Array.prototype.slice.call(chat),
+      key,
+      alias: 0,
+      kind: 0,
+      name: '',
+      pair: null,
+      cursor: UNKNOWN,
+      target: 0,
+      behind: false,
+      unanswered: 0,
+      lastSend: '',
+    });
+  }
+
+  describe(view: View, info: ChatInfo, user: string): void {
+    view.kind = info.kind;
+    view.name = nameFor(info, user);
+    view.pair = info.pair;
+  }
+
+  /** Gives the view an alias; false when it has one or none are left. */
+  name(view: View): boolean {
+    if (view.alias !== 0 || this.#aliases.length >= LIMITS.chatAliases) return false;
+    this.#aliases.push(view);
+    view.alias = this.#aliases.length;
+    return true;
+  }
+
+  ref(view: View): ChatRef {
+    return view.alias === 0 ? view.chat : view.alias;
+  }
+
+  /** The user's alias, 0 when there is none. */
+  userAlias(user: string): number {
+    return this.#users.get(user) ?? 0;
+  }
+
+  /** A new alias for the user; 0 when none are left. */
+  nameUser(user: string): number {
+    if (this.#users.size >= LIMITS.userAliases) return 0;
+    const alias = this.#users.size + 1;
+    this.#users.set(user, alias);
+    return alias;
+  }
+
+  /** A delivery did not reach the client: the log must be read from there. Only marks. */
+  missed(delivery: Delivery): void {
+    const view = this.open(delivery.info.chat, delivery.info.key);
+    if (view.cursor === UNKNOWN) view.cursor = delivery.seq - 1;
+    if (delivery.seq > view.cursor) this.fallBehind(view, delivery.seq);
+  }
+
+  fallBehind(view: View, target: number): void {
+    view.target = Math.max(view.target, target);
+    view.behind = true;
+    this.behind.add(view);
+  }
+
+  caughtUp(view: View): void {
+    view.behind = false;
+    this.behind.delete(view);
+  }
+
+  /** Forgets all cursors: the client is about to say where it stands. */
+  forget(): void {
+    for (const view of this.#views.values()) {
+      view.cursor = UNKNOWN;
+      view.target = 0;
+      view.behind = false;
+    }
+    this.behind.clear();
+  }
+
+  #keep(view: View): View {
+    if (this.#views.size >= LIMITS.sessionChats) this.#evict();
+    this.#views.set(view.key, view);
+    return view;
+  }
+
+  #evict(): void {
+    for (const view of this.#views.values()) {
+      if (view.behind || view.unanswered > 0) continue;
+      view.cursor = UNKNOWN;
+      this.#views.delete(view.key);
+      return;
+    }
+  }
+}

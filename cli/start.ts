@@ -1,0 +1,150 @@
+// Owns `weft start`: a node in this process, from its settings to its exit code.
+// Invariant: prints exactly one line `weft ready …` on stdout before any log line; SIGTERM and Ctrl-C end it with 0 after
+// an ordered stop; a start that fails says what to do and exits 1.
+// Must not: wire the node's parts (services/node.ts).
+
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import type { Logger } from 'pino';
+import { LIMITS } from '../actors/limits.js';
+import { createVerifier, type KeySource, type Verifier } from '../services/auth.js';
+import { claim } from '../services/lock.js';
+import { createLog } from '../services/log.js';
+import { createMachine } from '../services/machine.js';
+import { type Node, startNode } from '../services/node.js';
+import { createRoutes } from '../services/routes.js';
+import { ensureSecret, readSecret, type SecretResult } from '../services/secret.js';
+import { openLmdb } from '../storage/lmdb.js';
+import type { TreeEvent } from '../supervisors/events.js';
+import { addSettings, gather, type NodeConfig, parseConfig } from './config.js';
+import { CliFailure, EXIT } from './failure.js';
+import { onStop } from './stop.js';
+import { version } from './version.js';
+
+export function register(program: Command): void {
+  const command = program
+    .command('start')
+    .description('run a node')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ weft start                                   on 127.0.0.1:7400, data in ./data
+  $ weft start --listen 127.0.0.1:0 --data /tmp/w   a free port, data elsewhere
+  $ weft start --listen 0.0.0.0:7400 --jwt-secret-file /etc/weft/secret
+
+SIGTERM and Ctrl-C finish what is in flight, tell clients to reconnect, and exit 0.`,
+    )
+    .action((options: Record<string, unknown>) => start(options));
+  addSettings(command);
+}
+
+async function start(options: Record<string, unknown>): Promise<void> {
+  const settings = parseConfig(gather(options, process.env));
+  if (!settings.ok) {
+    const [first] = settings.problems;
+    throw new CliFailure(first!.code, settings.problems.map(({ message }) => message).join('\n'), EXIT.usage);
+  }
+  const { config } = settings;
+  const claimed = claim(config.data);
+  if (!claimed.ok) {
+    throw new CliFailure(
+      claimed.code,
+      `process ${claimed.pid} runs a node on ${config.data}: stop it, or give this one another folder with --data`,
+    );
+  }
+  const log = createLog({ level: config.logLevel, node: config.nodeId });
+  try {
+    const node = await run(config, log);
+    process.stdout.write(`weft ready ${node.url} node=${config.nodeId} pid=${process.pid}\n`);
+    if (process.stdout.isTTY) process.stdout.write(welcome(config));
+    log.info({ url: node.url, engine: node.server.engine, store: node.store.engine }, 'ready');
+    await serve(node, log);
+  } catch (error) {
+    throw error instanceof CliFailure ? error : failure(error);
+  } finally {
+    claimed.release();
+  }
+}
+
+async function run(config: NodeConfig, log: Logger): Promise<Node> {
+  const world = createMachine();
+  const facts = { version: version(), path: config.store.path, started: world.wall() };
+  return startNode({
+    node: config.nodeId,
+    world,
+    host: config.listen.host,
+    port: config.listen.port,
+    transport: config.transport ?? 'auto',
+    settings: { fanOutThreshold: config.fanOutThreshold, passivateMs: LIMITS.passivateMs },
+    verifier: verifierOf(config, log),
+    openStore: () => openLmdb({ path: config.store.path }),
+    http: createRoutes(facts),
+    event: (event) => record(event, log),
+    report: (event, fields) => log.warn(fields, event),
+  });
+}
+
+/** Until the node has ended: by a signal, or because its supervisors gave up. */
+async function serve(node: Node, log: Logger): Promise<void> {
+  const off = onStop((signal) => {
+    log.info({ signal }, 'stopping');
+    void node.stop();
+  });
+  await node.tree.ended;
+  off();
+  if (node.stopping) {
+    log.info('stopped');
+    return;
+  }
+  throw new CliFailure('node_failed', 'the node gave up restarting its parts; the log above tells which');
+}
+
+function verifierOf(config: NodeConfig, log: Logger): Verifier {
+  const made = createVerifier({ keys: keysOf(config, log), issuer: config.jwtIssuer, audience: config.jwtAudience });
+  if (!made.ok) throw new CliFailure(made.code, made.detail);
+  return made.verifier;
+}
+
+function keysOf({ keys, data }: NodeConfig, log: Logger): KeySource {
+  if (keys.type === 'jwks') return keys;
+  if (keys.type === 'public') return { type: 'public', pem: readFileSync(keys.path, 'utf8') };
+  const found: SecretResult = keys.type === 'secret' ? readSecret(keys.path) : ensureSecret(data);
+  if (!found.ok) throw new CliFailure(found.code, found.detail);
+  if (found.warning !== undefined) log.warn(found.warning);
+  return { type: 'secret', secret: found.secret };
+}
+
+/** What supervision did, at the level that it deserves. */
+function record(event: TreeEvent, log: Logger): void {
+  const { type, ...fields } = event;
+  if (type === 'started' || type === 'released') log.debug(fields, type);
+  else if (type === 'exited' && event.reason.type !== 'crash') log.debug(fields, type);
+  else if (type === 'escalated' || type === 'quarantined' || type === 'storm') log.error(fields, type);
+  else log.warn(fields, type);
+}
+
+/** Where to go next, for a person. */
+function welcome(config: NodeConfig): string {
+  const data = config.data === `${process.cwd()}/data` ? '' : ` --data ${config.data}`;
+  const url = config.listen.port === 7_400 ? '' : ` --url ws://${config.listen.host}:${config.listen.port}/v1`;
+  const line = (command: string, what: string): string => `  ${pc.cyan(command.padEnd(46))} ${pc.dim(what)}\n`;
+  return [
+    '\nTry it, in two more terminals:\n',
+    line(`npx weft chat --user ada --to bob${data}${url}`, 'write as ada'),
+    line(`npx weft chat --user bob --to ada${data}${url}`, 'answer as bob'),
+    'and then:\n',
+    line('npx weft status', 'how the node is'),
+    line('npx weft --help', 'all commands'),
+    `${pc.dim('Ctrl-C stops the node.')}\n\n`,
+  ].join('');
+}
+
+function failure(error: unknown): CliFailure {
+  const text = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'start_failed';
+  const hint =
+    code === 'listen_failed' ? '; is a node running already? (weft status), or choose another with --listen' : '';
+  return new CliFailure(code, `${text}${hint}`);
+}

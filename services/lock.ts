@@ -1,0 +1,52 @@
+// Owns the claim of one process on a data folder.
+// Invariant: at most one live node per folder; a claim left by a killed process is taken over.
+// Must not: be what safety rests on (that is the epoch in each append): it spares people a confusing second start.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const FILE = 'node.pid';
+
+export type Claim =
+  | { readonly ok: true; release(): void }
+  | { readonly ok: false; readonly code: 'data_in_use'; readonly pid: number };
+
+/** Claims the folder, making it if need be. Throws what the file system throws. */
+export function claim(folder: string): Claim {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, FILE);
+  for (;;) {
+    try {
+      writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+      return { ok: true, release: () => rmSync(path, { force: true }) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const pid = owner(path);
+    if (pid !== null && pid !== process.pid && runs(pid)) return { ok: false, code: 'data_in_use', pid };
+    rmSync(path, { force: true });
+  }
+}
+
+function owner(path: string): number | null {
+  try {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    return Number.isInteger(pid) && pid > 0 ? pid : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A process of this number runs and is one of ours: numbers are used again after a restart of the machine. */
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('node');
+  } catch {
+    return true;
+  }
+}

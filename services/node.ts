@@ -1,0 +1,232 @@
+// Owns putting one node together on this machine: store, log, actors, door; and stopping it in order.
+// Invariant: `ready` is said only when clients can be served; stopping finishes what was accepted before the store closes.
+// Must not: hold behaviour of its own beyond wiring; read the environment.
+
+import { Acceptor } from '../actors/acceptor.js';
+import { conversation } from '../actors/conversation.js';
+import type { Directory, Fabric, Settings } from '../actors/fabric.js';
+import { group } from '../actors/group.js';
+import { LIMITS } from '../actors/limits.js';
+import type { ChatMessage, UserMessage } from '../actors/messages.js';
+import { createRuntime, type Runtime } from '../actors/runtime.js';
+import { user } from '../actors/user.js';
+import type { World } from '../actors/world.js';
+import { Log } from '../storage/log.js';
+import type { Store } from '../storage/store.js';
+import type { TreeEvent } from '../supervisors/events.js';
+import { nactHost } from '../supervisors/nact-host.js';
+import { createPool, type Pool } from '../supervisors/pool.js';
+import { startTree, type Tree } from '../supervisors/root.js';
+import { nodeTree } from '../supervisors/tree.js';
+import type { Service } from '../supervisors/worker.js';
+import { CHAT_KIND, SUBPROTOCOL } from '../transport/frames.js';
+import { type EngineChoice, listen } from '../transport/server.js';
+import type { HttpRequest, HttpResponse, Server } from '../transport/socket.js';
+import type { Verifier } from './auth.js';
+
+export interface NodeOptions {
+  readonly node: string;
+  readonly world: World;
+  readonly host: string;
+  readonly port: number;
+  readonly transport: EngineChoice;
+  readonly settings: Settings;
+  readonly verifier: Verifier;
+  /** Opens the store; called again when its supervisor restarts it. */
+  openStore(): Promise<Store>;
+  http(node: Node, request: HttpRequest): HttpResponse | Promise<HttpResponse>;
+  event(event: TreeEvent): void;
+  report: Fabric['report'];
+}
+
+/** What a running node shows of itself. */
+export interface Node {
+  readonly options: NodeOptions;
+  readonly runtime: Runtime;
+  readonly tree: Tree;
+  readonly store: Store;
+  readonly log: Log;
+  readonly server: Server;
+  readonly acceptor: Acceptor;
+  readonly users: Pool<UserMessage>;
+  readonly chats: readonly Pool<ChatMessage>[];
+  /** `ws://host:port/v1` */
+  readonly url: string;
+  readonly stopping: boolean;
+  /** Ordered stop; resolves when all has ended. */
+  stop(): Promise<void>;
+}
+
+/** The parts that come and go with their supervisors. */
+interface Parts {
+  store: Store | null;
+  log: Log | null;
+  acceptor: Acceptor | null;
+  server: Server | null;
+  stopping: boolean;
+}
+
+function present<T>(part: T | null, name: string): T {
+  if (part === null) throw new Error(`the ${name} is not running`);
+  return part;
+}
+
+/** Starts a node. Rejects when a part cannot start (`listen_failed`, `store_corrupt`, …). */
+export async function startNode(options: NodeOptions): Promise<Node> {
+  const { world } = options;
+  const runtime = createRuntime(world);
+  const parts: Parts = { store: null, log: null, acceptor: null, server: null, stopping: false };
+  const args = (key: string) => ({ fabric, key });
+  const users = createPool('users', { behaviour: user, args, describe: (message) => message.type });
+  const conversations = createPool('conversations', { behaviour: conversation, args, describe });
+  const groups = createPool('groups', { behaviour: group, args, describe });
+  const fabric = fabricOf(options, parts, users, byKind(conversations, groups));
+
+  const node: Node = {
+    options,
+    runtime,
+    get tree() {
+      return tree;
+    },
+    get store() {
+      return present(parts.store, 'store');
+    },
+    get log() {
+      return present(parts.log, 'log');
+    },
+    get server() {
+      return present(parts.server, 'listener');
+    },
+    get acceptor() {
+      return present(parts.acceptor, 'acceptor');
+    },
+    users,
+    chats: [conversations, groups],
+    get url() {
+      const { host, port } = node.server;
+      return `ws://${host.includes(':') ? `[${host}]` : host}:${port}/v1`;
+    },
+    get stopping() {
+      return parts.stopping;
+    },
+    async stop() {
+      parts.stopping = true;
+      await tree.stop();
+    },
+  };
+  const tree = await startTree(
+    { world, actors: runtime, seats: nactHost() },
+    nodeTree({
+      store: () => storeService(options, parts),
+      users,
+      conversations,
+      groups,
+      connections: () => connectionService(runtime, fabric, parts),
+      listener: () => listenerService(options, parts, () => node),
+    }),
+    { emit: options.event },
+  );
+  return node;
+}
+
+function describe(message: ChatMessage): string {
+  return 'id' in message ? `${message.type} ${Buffer.from(message.id).toString('hex')}` : message.type;
+}
+
+/** A chat's id says its kind with its first byte. */
+function byKind(conversations: Directory<ChatMessage>, groups: Directory<ChatMessage>): Directory<ChatMessage> {
+  const prefix = CHAT_KIND.direct.toString(16).padStart(2, '0');
+  const of = (key: string): Directory<ChatMessage> => (key.startsWith(prefix) ? conversations : groups);
+  return { tell: (key, message) => of(key).tell(key, message), lookup: (key) => of(key).lookup(key) };
+}
+
+function fabricOf(
+  options: NodeOptions,
+  parts: Parts,
+  users: Directory<UserMessage>,
+  chats: Directory<ChatMessage>,
+): Fabric {
+  const { node, world, settings, verifier, report } = options;
+  return {
+    node,
+    world,
+    settings,
+    get store() {
+      return present(parts.store, 'store');
+    },
+    get log() {
+      return present(parts.log, 'log');
+    },
+    users,
+    chats,
+    verify: (token) => verifier.verify(token),
+    report,
+  };
+}
+
+function storeService(options: NodeOptions, parts: Parts): Service {
+  let store: Store | null = null;
+  return {
+    async start(failed) {
+      store = await options.openStore();
+      // Another process that took the shards owns the chats now; going on would only refuse every send.
+      const lost = (shard: number): void => failed(new Error(`shard_lost: another process took shard ${shard}`));
+      parts.log = await Log.open(store, options.world, options.node, lost);
+      parts.store = store;
+    },
+    async stop() {
+      await parts.log?.drained();
+      await store?.close();
+    },
+    inspect: () => ({ engine: store?.engine ?? 'none', ...parts.log?.stats() }),
+  };
+}
+
+function connectionService(runtime: Runtime, fabric: Fabric, parts: Parts): Service {
+  return {
+    start() {
+      parts.acceptor = new Acceptor(runtime, fabric);
+    },
+    inspect: () => ({ open: parts.acceptor?.size ?? 0, crashed: parts.acceptor?.crashes ?? 0 }),
+    stop: () => undefined,
+  };
+}
+
+function listenerService(options: NodeOptions, parts: Parts, node: () => Node): Service {
+  let server: Server | null = null;
+  return {
+    async start() {
+      const acceptor = present(parts.acceptor, 'acceptor');
+      server = await listen(
+        {
+          host: options.host,
+          port: options.port,
+          path: '/v1',
+          protocol: SUBPROTOCOL,
+          maxMessage: LIMITS.frame,
+          maxBuffered: LIMITS.bufferedHard,
+          accept: (socket) => acceptor.accept(socket),
+          http: (request) => options.http(node(), request),
+        },
+        options.transport,
+      );
+      parts.server = server;
+    },
+    async stop() {
+      server?.pause();
+      parts.acceptor?.goaway('the server stops');
+      await settled(options.world, parts);
+      await server?.close();
+    },
+    inspect: () => ({ engine: server?.engine ?? 'none', port: server?.port ?? 0 }),
+  };
+}
+
+/** Resolves when what clients were owed is out: appends durable, answers sent; at the latest after LIMITS.drainMs. */
+async function settled(world: World, parts: Parts): Promise<void> {
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => world.timer(ms, resolve));
+  const late = pause(LIMITS.drainMs);
+  await Promise.race([late, pause(LIMITS.settleMs)]);
+  await Promise.race([late, parts.log?.drained()]);
+  await Promise.race([late, pause(LIMITS.settleMs)]);
+}

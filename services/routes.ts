@@ -1,0 +1,88 @@
+// Owns what a node answers over plain HTTP: health, readiness, status, metrics.
+// Invariant: answers come from what the node counts anyway; asking changes nothing and shows no user's data.
+// Must not: grow into an API of the product (clients speak the wire protocol).
+
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { json, Router, text } from '../transport/http.js';
+import type { HttpRequest, HttpResponse } from '../transport/socket.js';
+import type { Node } from './node.js';
+
+export interface NodeFacts {
+  readonly version: string;
+  /** Where the store's files are. */
+  readonly path: string;
+  /** Wall ms. */
+  readonly started: number;
+}
+
+/** The HTTP side of one node. */
+export function createRoutes(
+  facts: NodeFacts,
+): (node: Node, request: HttpRequest) => HttpResponse | Promise<HttpResponse> {
+  let current: Node | null = null;
+  const node = (): Node => current!;
+  const registry = metrics(node);
+  const router = new Router()
+    .get('/', () => text(200, `Weft ${facts.version}. Clients connect to ${node().url} (docs/wire.md).\n`))
+    .get('/healthz', () => text(200, 'ok\n'))
+    .get('/readyz', () => (node().stopping ? text(503, 'stopping\n') : text(200, 'ready\n')))
+    .get('/status', () => json(200, status(node(), facts)))
+    .get('/metrics', async () => ({
+      status: 200,
+      headers: { 'content-type': registry.contentType },
+      body: await registry.metrics(),
+    }));
+  return (asked, request) => {
+    current = asked;
+    return router.handle(request);
+  };
+}
+
+function status(node: Node, { version, path, started }: NodeFacts): unknown {
+  const { options, runtime, store, log, server, acceptor, users, chats } = node;
+  const { cells, queued, deadLetters, faults } = runtime.stats();
+  return {
+    node: options.node,
+    pid: process.pid,
+    version,
+    uptimeMs: options.world.wall() - started,
+    ready: !node.stopping,
+    url: node.url,
+    transport: server.engine,
+    store: { engine: store.engine, durability: store.durability, path },
+    connections: acceptor.size,
+    users: users.size,
+    conversations: chats[0]!.size,
+    groups: chats[1]!.size,
+    log: log.stats(),
+    actors: cells,
+    queued,
+    deadLetters,
+    faults: faults + acceptor.crashes,
+  };
+}
+
+function metrics(node: () => Node): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, read: (node: Node) => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read(node()));
+      },
+    });
+  };
+  gauge('weft_connections', 'Open client connections', ({ acceptor }) => acceptor.size);
+  gauge('weft_users', 'User actors in memory', ({ users }) => users.size);
+  gauge('weft_chats', 'Conversation and group actors in memory', ({ chats }) => chats[0]!.size + chats[1]!.size);
+  gauge('weft_mailbox_messages', 'Messages waiting in mailboxes', ({ runtime }) => runtime.stats().queued);
+  gauge('weft_handled_total', 'Messages and signals handled', ({ runtime }) => runtime.stats().handled);
+  gauge('weft_dead_letters_total', 'Messages that reached no actor', ({ runtime }) => runtime.stats().deadLetters);
+  gauge('weft_appends_total', 'Appends of chats to the log', ({ log }) => log.stats().appends);
+  gauge('weft_transactions_total', 'Transactions of the log', ({ log }) => log.stats().transactions);
+  gauge('weft_append_failures_total', 'Transactions that were not written', ({ log }) => log.stats().failed);
+  return registry;
+}
