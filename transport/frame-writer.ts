@@ -4,9 +4,10 @@
 
 import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
-import { type ChatRef, T, type UserRef } from './frames.js';
+import { type ChatRef, type ServerFrame, T, type UserRef } from './frames.js';
 import { Reader } from './reader.js';
 import { rowTail } from './row.js';
+import { writeServer } from './server-frames.js';
 import { Writer } from './writer.js';
 
 export class FrameWriter {
@@ -25,6 +26,13 @@ export class FrameWriter {
   /** SENT; `n` is the SEND's number on its connection. */
   sent(n: number, seq: number, durability: number): Uint8Array {
     return this.#writer.reset().array(4).int(T.SENT).int(n).int(seq).int(durability).view();
+  }
+
+  /** Any frame, for those that come less often. */
+  frame(frame: ServerFrame): Uint8Array {
+    const writer = this.#writer.reset();
+    writeServer(writer, frame);
+    return writer.view();
   }
 
   /** PAGE from stored rows, oldest first. */

@@ -20,6 +20,9 @@ import {
   type SocketHandler,
 } from './socket.js';
 
+/** Looks at each socket within the idle time: more would cost more, fewer would let a silent client stay longer. */
+const SWEEPS = 4;
+
 class WsSocket implements Socket {
   readonly address: string;
   readonly #ws: WebSocket;
@@ -30,6 +33,7 @@ class WsSocket implements Socket {
   #corked = false;
   #waiting = false;
   #heard = 0;
+  #silent = 0;
 
   constructor(ws: WebSocket, net: NetSocket, maxBuffered: number) {
     this.#ws = ws;
@@ -86,10 +90,12 @@ class WsSocket implements Socket {
     this.#closed(code);
   }
 
-  /** Cuts the connection if no byte has come since the last call. */
-  checkIdle(): void {
-    if (this.#net.bytesRead === this.#heard) this.terminate();
-    this.#heard = this.#net.bytesRead;
+  /** Called at even intervals: cuts the connection when no byte has come during SWEEPS of them. */
+  sweep(): void {
+    const heard = this.#net.bytesRead;
+    this.#silent = heard === this.#heard ? this.#silent + 1 : 0;
+    this.#heard = heard;
+    if (this.#silent >= SWEEPS) this.terminate();
   }
 
   terminate(): void {
@@ -158,9 +164,12 @@ export function listenWs(options: ServerOptions): Promise<Server> {
       socket.open(options);
     });
   });
-  const sweep = setInterval(() => {
-    for (const socket of open) socket.checkIdle();
-  }, options.idleMs ?? LIMITS.idleMs);
+  const sweep = setInterval(
+    () => {
+      for (const socket of open) socket.sweep();
+    },
+    (options.idleMs ?? LIMITS.idleMs) / SWEEPS,
+  );
   sweep.unref();
 
   return new Promise((resolve, reject) => {

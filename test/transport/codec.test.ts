@@ -13,6 +13,7 @@ import { Reader } from '../../transport/reader.js';
 import { decodeRow, encodeEventRow, encodeMessageRow, encodeRow, rowTail } from '../../transport/row.js';
 import { Slab } from '../../transport/slab.js';
 import { Writer } from '../../transport/writer.js';
+import { makeVectors } from './vectors.js';
 
 const id16 = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const uint = fc.maxSafeNat();
@@ -221,6 +222,15 @@ test('rows come back equal, and PAGE from rows is the encoded PAGE', () => {
     new Uint8Array(new FrameWriter().page(7, rows, true)),
     encodeServer({ type: 45, r: 7, rows: stored.map((row, i) => ({ ...row, seq: i + 70_000 })), more: true }),
   );
+});
+
+test('FrameWriter writes any frame as encodeServer does', () => {
+  const writer = new FrameWriter();
+  for (const { direction, hex, decodeOnly } of makeVectors()) {
+    const frame = decodeServer(new Uint8Array(Buffer.from(hex, 'hex')));
+    if (direction === 'client' || decodeOnly || frame.type === 0 || frame.type === -1) continue;
+    assert.equal(Buffer.from(writer.frame(frame)).toString('hex'), hex);
+  }
 });
 
 test('a broken stored row is a broken invariant, not a value', () => {
