@@ -1,0 +1,60 @@
+// Owns the tests of a full mailbox, as senders and the actor see it.
+// Invariant: no class of message and no hook makes `tell` throw.
+// Must not: repeat the mailbox's own tests (mailbox.test.ts).
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Behaviour, ExitReason } from '../../actors/behaviour.js';
+import { setUp } from './puppet.js';
+
+describe('a full mailbox', () => {
+  type Note = { readonly type: 'keep' | 'latest' | 'drop' | 'admit' | 'bad'; readonly key: number; readonly n: number };
+
+  const noted = (heard: string[]): Behaviour<{ dropped: number }, Note> => ({
+    kind: 'noted',
+    level: 'interactive',
+    capacity: 3,
+    init: () => ({ dropped: 0 }),
+    receive: (_state, note) => heard.push(`${note.type}${note.key}:${note.n}`),
+    overflow(note) {
+      if (note.type === 'bad') throw new Error('a bug in overflow');
+      return note.type === 'keep' ? 'refuse' : note.type;
+    },
+    coalesce: (note) => note.key,
+    dropped(state) {
+      state.dropped++;
+      heard.push('dropped');
+    },
+  });
+  const note = (type: Note['type'], key = 0, n = 0): Note => ({ type, key, n });
+
+  test('answers by class: refuse, latest in place, drop with a mark, admit', () => {
+    const { world, runtime } = setUp({ limits: { admitted: 1 } });
+    const heard: string[] = [];
+    const ref = runtime.spawn(noted(heard), 'a', undefined);
+    for (const n of [note('keep'), note('latest', 7, 1), note('keep')]) assert.equal(ref.tell(n), 'ok');
+    assert.equal(ref.tell(note('keep')), 'busy');
+    assert.equal(ref.tell(note('latest', 7, 2)), 'ok');
+    assert.equal(ref.tell(note('latest', 8, 1)), 'ok');
+    assert.equal(ref.tell(note('drop')), 'ok');
+    assert.equal(ref.tell(note('admit', 1, 1)), 'ok');
+    assert.equal(ref.tell(note('admit', 1, 2)), 'busy', 'admission is bounded too');
+    world.settle();
+    assert.deepEqual(heard, ['dropped', 'keep0:0', 'latest7:2', 'keep0:0', 'admit1:1']);
+    assert.equal(runtime.stats().queued, 0);
+  });
+
+  test('never throws into the sender: a hook that throws is the crash of the actor whose hook it is', () => {
+    const { world, runtime } = setUp();
+    const heard: string[] = [];
+    const ref = runtime.spawn(noted(heard), 'a', undefined);
+    const reasons: ExitReason[] = [];
+    runtime.watch(ref, (reason) => reasons.push(reason));
+    for (let i = 0; i < 3; i++) ref.tell(note('keep'));
+    assert.equal(ref.tell(note('bad')), 'busy');
+    world.settle();
+    assert.equal(reasons[0]?.type, 'crash');
+    assert.deepEqual(heard, []);
+    assert.equal(runtime.stats().deadLetters, 3);
+  });
+});
