@@ -1,0 +1,145 @@
+// Owns the proof that a node's settings are checked at the edge, with messages that say what to do.
+// Invariant: every setting has a value that is taken and one that is refused.
+// Must not: open what the settings name.
+
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { Command } from 'commander';
+import { LIMITS } from '../../actors/limits.js';
+import { parseAddress } from '../../cli/address.js';
+import { addSettings, type Flags, gather, type NodeConfig, parseConfig, SETTINGS } from '../../cli/config.js';
+import { parseDuration } from '../../cli/duration.js';
+
+function taken(flags: Flags): NodeConfig {
+  const result = parseConfig(flags);
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.config;
+}
+
+function refused(flags: Flags): string[] {
+  const result = parseConfig(flags);
+  assert.ok(!result.ok, JSON.stringify(result));
+  return result.problems.map((problem) => `${problem.code}: ${problem.message}`);
+}
+
+test('nothing set: loopback, ./data, the own secret', () => {
+  const { nodeId, ...rest } = taken({});
+  assert.match(nodeId, /^[a-z0-9-]{1,32}$/i);
+  assert.deepEqual(rest, {
+    listen: { host: '127.0.0.1', port: 7_400, loopback: true },
+    data: resolve('data'),
+    store: { engine: 'lmdb', path: resolve('data/store') },
+    keys: { type: 'made' },
+    logLevel: 'info',
+    fanOutThreshold: LIMITS.fanOutThreshold,
+  });
+});
+
+test('each setting reaches the configuration', () => {
+  const config = taken({
+    listen: '[::1]:0',
+    data: 'd',
+    store: 'lmdb:e',
+    nodeId: 'Node-1',
+    jwksUrl: 'https://id.example/jwks.json',
+    jwtIssuer: 'me',
+    jwtAudience: 'you',
+    logLevel: 'debug',
+    fanOutThreshold: '0',
+    transport: 'ws',
+  });
+  assert.deepEqual(config, {
+    listen: { host: '::1', port: 0, loopback: true },
+    data: resolve('d'),
+    store: { engine: 'lmdb', path: resolve('e') },
+    nodeId: 'Node-1',
+    keys: { type: 'jwks', url: new URL('https://id.example/jwks.json') },
+    jwtIssuer: 'me',
+    jwtAudience: 'you',
+    logLevel: 'debug',
+    fanOutThreshold: 0,
+    transport: 'ws',
+  });
+  assert.deepEqual(taken({ jwtSecretFile: 's' }).keys, { type: 'secret', path: resolve('s') });
+  assert.deepEqual(taken({ jwtPublicKey: 'p' }).keys, { type: 'public', path: resolve('p') });
+});
+
+test('what is wrong is told at once, each with flag, variable, value and a way out', () => {
+  const problems = refused({
+    listen: '7400',
+    store: 'sqlite:x',
+    nodeId: 'a b',
+    jwksUrl: 'http://id.example/jwks.json',
+    logLevel: 'loud',
+    fanOutThreshold: '9999',
+    transport: 'tcp',
+  });
+  assert.deepEqual(problems, [
+    'bad_config: --listen (WEFT_LISTEN): "7400": write HOST:PORT, as in 127.0.0.1:7400',
+    'bad_config: --store (WEFT_STORE): "sqlite:x": write lmdb:DIR',
+    'bad_config: --node-id (WEFT_NODE_ID): "a b": write 1 to 32 letters, digits and hyphens, as in node-1',
+    'bad_config: --jwks-url (WEFT_JWKS_URL): "http://id.example/jwks.json": write https: whoever can alter the key set can sign tokens (http is for this machine only)',
+    'bad_config: --log-level (WEFT_LOG_LEVEL): "loud": write one of fatal, error, warn, info, debug, trace, silent',
+    `bad_config: --fanout-threshold (WEFT_FANOUT_THRESHOLD): "9999": a chat has at most ${LIMITS.members} members`,
+    'bad_config: --transport (WEFT_TRANSPORT): "tcp": write uws or ws',
+  ]);
+});
+
+test('beyond loopback the keys must be named', () => {
+  for (const listen of ['0.0.0.0:7400', '[::]:7400', '192.0.2.1:7400', 'chat.example:7400', '[::ffff:192.0.2.1]:1']) {
+    const [problem = ''] = refused({ listen });
+    assert.match(problem, /^insecure_listen: --listen \(WEFT_LISTEN\): .*--jwt-secret-file .*127\.0\.0\.1$/, listen);
+    assert.equal(taken({ listen, jwtPublicKey: 'p' }).listen.loopback, false);
+  }
+});
+
+test('two kinds of keys at once are refused', () => {
+  assert.match(
+    refused({ jwtSecretFile: 's', jwksUrl: 'https://a/b' })[0] ?? '',
+    /^bad_config: tokens are checked in one way only/,
+  );
+});
+
+test('a flag wins over its variable, and an empty variable is none', () => {
+  const command = addSettings(new Command('start'));
+  command.parse(['--listen', '127.0.0.1:1', '--fanout-threshold', '5', '--jwks-url', 'https://a/b'], { from: 'user' });
+  const flags = gather(command.opts(), { WEFT_LISTEN: '127.0.0.1:2', WEFT_NODE_ID: 'n2', WEFT_DATA: '' });
+  assert.deepEqual(flags, { listen: '127.0.0.1:1', fanOutThreshold: '5', jwksUrl: 'https://a/b', nodeId: 'n2' });
+  for (const [flag, variable, help] of Object.values(SETTINGS)) {
+    assert.match(flag, /^--[a-z-]+ <.+>$/);
+    assert.match(variable, /^WEFT_[A-Z_]+$/);
+    assert.ok(help.length > 0);
+  }
+});
+
+test('addresses', () => {
+  assert.deepEqual(parseAddress('localhost:80'), { host: 'localhost', port: 80, loopback: true });
+  assert.deepEqual(parseAddress('127.9.9.9:65535'), { host: '127.9.9.9', port: 65_535, loopback: true });
+  assert.deepEqual(parseAddress('[::ffff:127.0.0.1]:0'), { host: '::ffff:127.0.0.1', port: 0, loopback: true });
+  assert.deepEqual(parseAddress('localhost.example:80'), { host: 'localhost.example', port: 80, loopback: false });
+  for (const text of [
+    '',
+    ':80',
+    '80',
+    'host',
+    'host:',
+    'host:65536',
+    '::1:80',
+    '[::1]',
+    '[nonsense]:1',
+    '256.1.1.1:1',
+    'a b:1',
+    '-a:1',
+    'http://a:1',
+  ]) {
+    assert.equal(typeof parseAddress(text), 'string', text);
+  }
+});
+
+test('durations', () => {
+  assert.deepEqual(['90s', '15m', '12h', '30d'].map(parseDuration), [90, 900, 43_200, 2_592_000]);
+  for (const text of ['', '30', 'd', '0d', '-1d', '1.5h', '1w', ' 1d', '1d ', '9999999999d']) {
+    assert.equal(parseDuration(text), undefined, text);
+  }
+});
