@@ -3,7 +3,16 @@
 // was committed and will be told to them on their retry.
 // Must not: change anything.
 
-import { getNumber, idRange, inboxKey, chatRowKey, messageKey, NUMBER_BYTES, putNumber, seqOf } from '../storage/keys.js';
+import {
+  chatRowKey,
+  getNumber,
+  idRange,
+  inboxKey,
+  messageKey,
+  NUMBER_BYTES,
+  putNumber,
+  seqOf,
+} from '../storage/keys.js';
 import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
 import { assert } from './errors.js';

@@ -98,7 +98,8 @@ function badChange(chat: Chat, message: Alter): Refusal | null {
     }
     case OP.removed: {
       const targets = message.users.map((user) => rights.get(user));
-      if (targets.length === 0 || targets.includes(undefined)) return refuse('bad_request', 'not all of them are members');
+      if (targets.length === 0 || targets.includes(undefined))
+        return refuse('bad_request', 'not all of them are members');
       const allowed = mine >= ROLE.admin && targets.every((role) => role! < mine);
       return allowed ? null : refuse('not_allowed', 'only those of a higher role remove a member');
     }

@@ -165,7 +165,12 @@ export class Roster {
 
   /** Fields of the answer to INFO. */
   describe(user: string, head: number): Plain[] {
-    const members = [...this.members.values()].map(({ user, role, inbox }) => [user, role, inbox.delivered, inbox.read]);
+    const members = [...this.members.values()].map(({ user, role, inbox }) => [
+      user,
+      role,
+      inbox.delivered,
+      inbox.read,
+    ]);
     return [this.info.kind, nameFor(this.info, user), head, members];
   }
 
