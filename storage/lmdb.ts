@@ -16,9 +16,12 @@ import { open, type RootDatabase } from 'lmdb';
 import { LIMITS } from '../actors/limits.js';
 import { assertRange, refusal } from './admission.js';
 import { compareBytes, equalBytes } from './bytes.js';
-import { inspect } from './lmdb-file.js';
-import type { Check, Commit, CommitResult, RangePage, RangeQuery, Row, Store, Write } from './store.js';
-import { WatchList } from './watch-list.js';
+import { reasonOf } from './failure.js';
+import { causeOf, isFull, openError } from './lmdb-error.js';
+import { dataSize, inspect } from './lmdb-file.js';
+import { ensureFormat } from './lmdb-format.js';
+import { LmdbWatch } from './lmdb-watch.js';
+import type { Check, Commit, CommitResult, RangePage, RangeQuery, Row, Store } from './store.js';
 
 export interface LmdbOptions {
   /** Directory; made if absent. */
@@ -34,50 +37,72 @@ interface Request {
   readonly answer: (result: CommitResult) => void;
 }
 
+type Database = RootDatabase<Uint8Array, Uint8Array>;
+
 const COMMITTED: CommitResult = { outcome: 'committed' };
 const FIRST_KEY = Uint8Array.of(0);
+/** Bytes of address space and of the file at most: far more than a disk, and no memory until it is used. */
+const MAP_SIZE = 2 ** 40;
 
+/** Throws StoreOpenError: `store_corrupt`, `store_newer`, `store_unavailable`. */
 export async function openLmdb(options: LmdbOptions): Promise<Store> {
   inspect(options.path);
-  const database = open<Uint8Array, Uint8Array>({
-    path: options.path,
-    noSubdir: false,
-    keyEncoding: 'binary',
-    encoding: 'binary',
-    overlappingSync: false,
-    mapSize: options.mapSize ?? 2 ** 40,
-  });
+  let database: Database;
+  try {
+    database = open<Uint8Array, Uint8Array>({
+      path: options.path,
+      noSubdir: false,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      overlappingSync: false,
+      mapSize: MAP_SIZE,
+    });
+  } catch (error) {
+    throw openError(options.path, error);
+  }
+  try {
+    await ensureFormat(database, options.path);
+  } catch (error) {
+    await database.close();
+    throw openError(options.path, error);
+  }
   return new Lmdb(database, options);
 }
 
 class Lmdb implements Store {
   readonly engine = 'lmdb';
   readonly durability = 'flushed';
-  readonly #database: RootDatabase<Uint8Array, Uint8Array>;
-  readonly #onFlushed: (batch: number) => void;
-  readonly #watches = new WatchList();
+  readonly #database: Database;
+  readonly #options: LmdbOptions;
+  readonly #watches: LmdbWatch;
   #waiting: Request[] = [];
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  /** The engine has not answered for so long that nothing more is accepted; it may still come back. */
+  #stalled = false;
 
-  constructor(database: RootDatabase<Uint8Array, Uint8Array>, options: LmdbOptions) {
+  constructor(database: Database, options: LmdbOptions) {
     this.#database = database;
-    this.#onFlushed = options.onFlushed ?? (() => {});
+    this.#options = options;
+    this.#watches = new LmdbWatch((key) => database.getBinary(key));
   }
 
-  get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return Promise.resolve(this.#database.getBinary(key));
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#database.getBinary(key);
   }
 
-  range(query: RangeQuery): Promise<RangePage> {
+  async range(query: RangeQuery): Promise<RangePage> {
     assertRange(query);
-    return Promise.resolve(page(this.#database, query));
+    return page(this.#database, query);
   }
 
+  /** The bytes must stay as they are until the answer: they are read when the transaction starts. */
   commit(commit: Commit): Promise<CommitResult> {
     const refused = refusal(commit);
     if (refused !== undefined) return Promise.resolve(refused);
-    if (this.#closing !== undefined) return Promise.resolve(failed('store_unavailable', 'the store is closed'));
+    if (this.#closing !== undefined) return Promise.resolve(unavailable('the store is closed'));
+    if (this.#stalled) return Promise.resolve(unavailable('the disk does not answer'));
+    if (this.#waiting.length >= LIMITS.storeQueue) return Promise.resolve(unavailable('too many commits wait'));
     return new Promise((answer) => {
       this.#waiting.push({ commit, answer });
       this.#running ??= this.#run();
@@ -94,9 +119,11 @@ class Lmdb implements Store {
   }
 
   async #end(): Promise<void> {
-    await this.#running;
+    while (this.#running !== undefined && !this.#stalled)
+      await Promise.race([this.#running, pause(LIMITS.storeStallMs)]);
     this.#watches.clear();
-    await this.#database.close();
+    // A thread that hangs in the disk holds the environment; only the end of the process frees it.
+    if (!this.#stalled) await this.#database.close();
   }
 
   async #run(): Promise<void> {
@@ -104,21 +131,29 @@ class Lmdb implements Store {
     this.#running = undefined;
   }
 
+  /** One group: everything that waits, up to the limit, when LMDB hands over its write lock. */
   async #transact(): Promise<void> {
     let group: Request[] = [];
     const results: CommitResult[] = [];
+    const stall = setTimeout(() => this.#giveUp(group), LIMITS.storeStallMs);
     let failure: CommitResult | undefined;
     try {
       await this.#database.transaction(() => {
         group = this.#waiting.splice(0, LIMITS.groupCommits);
-        for (const { commit } of group) results.push(this.#evaluate(commit));
+        const full = this.#full();
+        for (const { commit } of group) results.push(full ?? this.#evaluate(commit));
       });
     } catch (error) {
-      failure = failed('store_unavailable', String(error));
+      failure = await this.#explain(error);
+      // Nothing was evaluated where LMDB failed to begin: without this the loop would try the same again for ever.
       if (group.length === 0) group = this.#waiting.splice(0);
+    } finally {
+      clearTimeout(stall);
     }
+    this.#stalled = false;
+    // The package keeps a read snapshot for the rest of the turn; the readers we are about to wake must see the commit.
     this.#database.resetReadTxn();
-    if (failure === undefined) this.#onFlushed(group.length);
+    if (failure === undefined) this.#options.onFlushed?.(group.length);
     for (let i = 0; i < group.length; i++) {
       const { answer, commit } = group[i]!;
       const result = failure ?? results[i]!;
@@ -131,7 +166,10 @@ class Lmdb implements Store {
     for (let i = 0; i < commit.checks.length; i++) {
       if (!this.#holds(commit.checks[i]!)) return { outcome: 'conflict', check: i };
     }
-    for (const write of commit.writes) this.#write(write);
+    for (const { key, value } of commit.writes) {
+      if (value === null) this.#database.remove(key);
+      else this.#database.put(key, value);
+    }
     return COMMITTED;
   }
 
@@ -141,13 +179,44 @@ class Lmdb implements Store {
     return equalBytes(value, check.value);
   }
 
-  #write({ key, value }: Write): void {
-    if (value === null) this.#database.remove(key);
-    else this.#database.put(key, value);
+  /** The package grows the map by itself, so the operator's bound is held here. */
+  #full(): CommitResult | undefined {
+    const { mapSize, path } = this.#options;
+    if (mapSize === undefined || dataSize(path) < mapSize) return undefined;
+    return { outcome: 'failed', code: 'store_full', reason: `the data file has reached ${mapSize} bytes` };
+  }
+
+  /**
+   * What a failed transaction means. LMDB writes pages, flushes them, then writes the meta page: an error before the last
+   * step leaves nothing behind. An error in the last step may have reached the disk, and LMDB then refuses every later
+   * transaction, which is how the two are told apart.
+   */
+  async #explain(error: unknown): Promise<CommitResult> {
+    const cause = await causeOf(error);
+    const reason = reasonOf(cause);
+    if (cause === error) return { outcome: 'unknown', reason };
+    const usable = await Promise.race([
+      this.#database
+        .transaction(() => {})
+        .then(
+          () => true,
+          () => false,
+        ),
+      pause(LIMITS.storeProbeMs),
+    ]);
+    if (usable !== true) return { outcome: 'unknown', reason };
+    return isFull(cause) ? { outcome: 'failed', code: 'store_full', reason } : unavailable(reason);
+  }
+
+  /** What was evaluated may yet be written; what still waits never is, because this empties the queue. */
+  #giveUp(group: Request[]): void {
+    this.#stalled = true;
+    for (const { answer } of group) answer({ outcome: 'unknown', reason: 'the disk does not answer' });
+    for (const { answer } of this.#waiting.splice(0)) answer(unavailable('the disk does not answer'));
   }
 }
 
-function page(database: RootDatabase<Uint8Array, Uint8Array>, query: RangeQuery): RangePage {
+function page(database: Database, query: RangeQuery): RangePage {
   const { limit, maxBytes = Number.POSITIVE_INFINITY, reverse = false } = query;
   if (compareBytes(query.start, query.end) >= 0) return { rows: [], more: false };
   const start = query.start.length === 0 ? FIRST_KEY : query.start;
@@ -164,6 +233,10 @@ function page(database: RootDatabase<Uint8Array, Uint8Array>, query: RangeQuery)
   return { rows, more: false };
 }
 
-function failed(code: 'store_full' | 'store_unavailable', reason: string): CommitResult {
-  return { outcome: 'failed', code, reason };
+function unavailable(reason: string): CommitResult {
+  return { outcome: 'failed', code: 'store_unavailable', reason };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
 }

@@ -12,7 +12,7 @@ import type { World } from '../actors/world.js';
 import { assertRange, refusal } from './admission.js';
 import { compareBytes, equalBytes } from './bytes.js';
 import type { Check, Commit, CommitResult, RangePage, RangeQuery, Row, Store, Write } from './store.js';
-import { WatchList } from './watch-list.js';
+import { nameOf, WatchList } from './watch-list.js';
 
 /** What may be done to one commit instead of applying it. `unknown_applied` answers `unknown` and applies it. */
 export type MemoryFault = 'conflict' | 'unknown_applied' | 'unknown_dropped' | 'store_full' | 'store_unavailable';
@@ -194,7 +194,7 @@ class Memory implements MemoryStore {
       const group = this.#groups.shift()!;
       apply(this.#flushed, group.writes);
       for (const answer of group.answers) answer();
-      for (const { key } of group.writes) this.#watches.touch(key);
+      if (this.#watches.size > 0) for (const { key } of group.writes) this.#watches.touch(nameOf(key));
     }
     this.#settle();
   }

@@ -34,12 +34,12 @@ export class WatchList {
     };
   }
 
-  /** Tells those who watch this key. Free of charge when nobody watches anything. */
-  touch(key: Uint8Array): void {
-    if (this.#byKey.size > 0) this.touchName(nameOf(key));
+  has(name: string): boolean {
+    return this.#byKey.has(name);
   }
 
-  touchName(name: string): void {
+  /** Tells those who watch this key. */
+  touch(name: string): void {
     for (const watch of this.#byKey.get(name) ?? []) {
       if (watch.told) continue;
       watch.told = true;
@@ -48,10 +48,6 @@ export class WatchList {
         if (!watch.ended) watch.changed();
       });
     }
-  }
-
-  names(): IterableIterator<string> {
-    return this.#byKey.keys();
   }
 
   clear(): void {
