@@ -86,7 +86,7 @@ class Draft {
     for (;;) {
       const { work } = state;
       if (work === undefined) {
-        const turn = state.phase === 'running' ? state.turns.shift() : undefined;
+        const turn = state.turns.shift();
         if (turn === undefined) return;
         this.take(turn);
       } else if (work.stop.length > 0) {
@@ -160,8 +160,7 @@ class Draft {
     if (why === 'operator') this.again(index, child);
     else if (why === 'due') this.startGroup(index);
     else if (restart === 'temporary') child.status = 'gone';
-    else if (why === 'exit' && restart === 'transient' && (reason.type === 'normal' || reason.type === 'shutdown'))
-      child.status = 'down';
+    else if (restart === 'transient' && (reason.type === 'normal' || reason.type === 'shutdown')) child.status = 'down';
     else this.restart(index, child);
   }
 
@@ -259,7 +258,6 @@ class Draft {
 
   private end(goal: Goal): void {
     this.state.phase = 'stopping';
-    this.state.turns = [];
     this.state.work = { stop: this.all().reverse(), start: [], goal };
   }
 

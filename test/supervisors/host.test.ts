@@ -99,3 +99,17 @@ test('nact: a seat is not closed above open ones, which nact would leave running
   parent.close();
   seats.close();
 });
+
+test('nact: two seats of one name stand side by side, and each gets its own events', async () => {
+  const seats = nactHost();
+  const seen: string[] = [];
+  const one = seats.open<string>(undefined, 'same', (event) => seen.push(`one ${event}`));
+  const two = seats.open<string>(undefined, 'same', (event) => seen.push(`two ${event}`));
+  one.post('a');
+  two.post('b');
+  await turns(10);
+  assert.deepEqual(seen, ['one a', 'two b']);
+  one.close();
+  two.close();
+  seats.close();
+});

@@ -244,6 +244,7 @@ test('a storm of different keys restarts their partition alone; its cells come b
   const [sick, well] = [of('0').slice(0, 10), of('1').slice(0, 10)];
   for (const key of [...sick, ...well]) bench.tell(key);
   await bench.settle();
+  const refs = well.map((key) => bench.pool.lookup(key));
   for (const key of sick.slice(0, 4)) bench.tell(key, 'crash');
   await bench.settle();
   const types = bench.events.map((event) => event.type);
@@ -251,6 +252,10 @@ test('a storm of different keys restarts their partition alone; its cells come b
   assert.equal(bench.tell(sick[9]!), 'busy');
   for (const key of sick) assert.equal(bench.pool.lookup(key), undefined);
   for (const key of well) assert.equal(bench.tell(key), 'ok');
+  assert.deepEqual(
+    well.map((key) => bench.pool.lookup(key)),
+    refs,
+  );
   await bench.pass(1_000);
   assert.equal(bench.events.at(-1)?.type, 'started');
   for (const key of sick) assert.equal(bench.tell(key), 'ok');
@@ -284,6 +289,18 @@ test('before the tree starts and after it stopped tells answer dead; the stop en
   assert.equal(cold.tell('a'), 'dead');
   const bench = await Bench.started({ partitions: 1 });
   for (let key = 0; key < 2_500; key++) bench.tell(`k${key}`);
+  await bench.settle();
+  const alive = (): number => [...bench.pool.entries()].filter(([, ref]) => ref.alive).length;
+  const portions: number[] = [];
+  const stopped = bench.tree.stop();
+  for (let before = alive(); before > 0; before = alive()) {
+    await turn();
+    if (before > alive()) portions.push(before - alive());
+    assert.ok(!bench.events.some((event) => event.type === 'exited'), 'a partition outlives its cells');
+  }
+  assert.deepEqual(portions, [1_000, 1_000, 500]);
+  await bench.settle();
+  await stopped;
   await bench.end();
   assert.equal(bench.pool.size, 0);
   assert.equal(bench.ended.length, 2_500);
@@ -306,5 +323,30 @@ test('an operator restarts one key or one partition by path', async () => {
   assert.equal(bench.pool.lookup('a'), undefined);
   assert.equal(bench.tell('a'), 'ok');
   assert.ok(!bench.events.some((event) => event.type === 'restarting'));
+  await bench.end();
+});
+
+test('a killed pool ends its cells, and holds that against no key', async () => {
+  const bench = await Bench.started({ partitions: 2 });
+  for (let key = 0; key < 20; key++) bench.tell(`k${key}`);
+  const killed = bench.tree.kill();
+  await bench.settle();
+  await killed;
+  assert.equal(bench.ended.filter((end) => end.endsWith('killed')).length, 20);
+  assert.ok(!bench.events.some((event) => event.type === 'crashed'));
+  assert.equal(bench.pool.size, 0);
+  bench.seats.close();
+});
+
+test('a describe that throws hides no crash', async () => {
+  const bench = await Bench.started({
+    describe: () => {
+      throw new Error('no id');
+    },
+  });
+  await bench.crash('a');
+  const event = bench.events[0];
+  assert.deepEqual(event?.type === 'crashed' && [event.key, event.message], ['a', 'could not be described']);
+  assert.match(bench.pool.inspect('a').crashes?.error ?? '', /poisoned/);
   await bench.end();
 });

@@ -288,6 +288,18 @@ test('a start can be broken off in time; what comes up late is stopped, not left
   assert.deepEqual(bench.take(), ['stop store']);
 });
 
+test('a start that was broken off before it began starts nothing for long', async () => {
+  const bench = new Bench();
+  const failed = assert.rejects(
+    bench.start(supervisor('node', {}, [bench.actor('a')]), AbortSignal.abort()),
+    /stopped/,
+  );
+  await bench.settle();
+  await failed;
+  assert.deepEqual(bench.runtime.stats().cells.probe ?? 0, 0);
+  bench.seats.close();
+});
+
 test('a stop during a restart backoff ends at once and starts nothing any more', async () => {
   const bench = new Bench();
   const backoff = { min: 1_000, max: 1_000, jitter: 0, stable: 1_000 };
@@ -342,6 +354,11 @@ test('a service that reports its own failure is stopped, then restarted as a fre
   listener.made[1]?.ready();
   await bench.settle();
   assert.deepEqual(bench.take(), []);
+  listener.made[1]?.fail(new Error('again'));
+  listener.made[1]?.done();
+  await bench.settle();
+  assert.deepEqual(bench.take(), ['stop listener', 'start listener']);
+  assert.equal(bench.world.pending, 0);
 });
 
 test('a killed supervisor takes everything below with it, with no orphan, stuck services included', async () => {
@@ -423,6 +440,8 @@ test('a bug in the supervision itself ends that branch, and the level above rest
   const stopped = tree.stop();
   await bench.settle();
   await stopped;
+  const ends = bench.events.filter((event) => event.type === 'exited' && event.path === 'node/inner/confused');
+  assert.equal(ends.length, 1);
   bench.seats.close();
 });
 
