@@ -57,6 +57,13 @@ export class Bonds {
     return this.#links?.size ?? 0;
   }
 
+  /** Parties that wait for this actor's end. Counted on demand: only operators ask. */
+  get watchers(): number {
+    let count = 0;
+    for (let monitor = this.#watchers; monitor !== null; monitor = monitor.next) count++;
+    return count;
+  }
+
   get watching(): number {
     return this.#watching?.size ?? 0;
   }

@@ -40,7 +40,9 @@ export interface Inspection {
   readonly signals: number;
   readonly handled: number;
   readonly operations: number;
+  /** Monitors it keeps on others, and others (asks and supervisors included) on it. */
   readonly monitoring: number;
+  readonly monitors: number;
   readonly links: number;
 }
 
@@ -141,6 +143,7 @@ export function createRuntime(world: World, options: RuntimeOptions = {}): Runti
         handled: cell.handled,
         operations: bonds?.holding ?? 0,
         monitoring: bonds?.watching ?? 0,
+        monitors: bonds?.watchers ?? 0,
         links: bonds?.links ?? 0,
       };
     },

@@ -24,6 +24,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
     about: 'the actor runtime beside nact and Erlang (one scheduler): tell, ask, spawn, bytes an idle actor',
     load: () => import('./kernel.js'),
   },
+  path: {
+    about: 'one durable direct message beside a raw relay without storage: server CPU, latency',
+    load: () => import('./path.js'),
+  },
 };
 
 function seconds(text: string): number {

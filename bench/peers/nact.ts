@@ -68,7 +68,7 @@ await contend({
     });
   },
   async memory() {
-    await tell(counters(2_000), 2_000);
+    await tell(counters(IDLE / 20), IDLE / 20);
     return bytesEach(IDLE / 4, async () => {
       const refs = counters(IDLE / 4);
       await tell(refs, refs.length);

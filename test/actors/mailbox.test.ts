@@ -96,6 +96,27 @@ test('superseding asks for the keys of a message once, not for each newcomer', (
   assert.ok(asked < 100_000, `${asked} keys asked for`);
 });
 
+test('what has left the mailbox is superseded by nothing, not even by its ring in another mailbox', () => {
+  const mailbox = new OpenMailbox();
+  const fill = (keys: readonly number[]): void => keys.forEach((key, id) => void mailbox.add({ key, id }, 3));
+  fill([1, 2, 3]);
+  assert.equal(mailbox.replace({ key: 1, id: 9 }, 1, keyOf), true);
+  assert.deepEqual(mailbox.take(), { key: 1, id: 9 });
+  assert.equal(mailbox.replace({ key: 1, id: 10 }, 1, keyOf), false);
+  while (mailbox.take() !== EMPTY);
+  mailbox.rest();
+  fill([4, 5, 6]);
+  assert.equal(mailbox.replace({ key: 2, id: 11 }, 2, keyOf), false);
+  assert.equal(mailbox.replace({ key: 5, id: 12 }, 5, keyOf), true);
+  assert.deepEqual(
+    [mailbox.take(), mailbox.take()],
+    [
+      { key: 4, id: 0 },
+      { key: 5, id: 12 },
+    ],
+  );
+});
+
 test('any value is a message, and each lane keeps its own order', () => {
   const mailbox = new OpenMailbox();
   const signal = (op: number): Signal => ({ type: 'timer', op, tag: undefined });

@@ -92,6 +92,21 @@ describe('monitors and links', () => {
     assert.deepEqual([c.alive, d.alive], [true, false]);
   });
 
+  test('killed and shutdown are orders only from outside: over a link they can be trapped', () => {
+    const { world, runtime } = setUp();
+    const log: unknown[] = [];
+    const trapping = runtime.spawn(puppet({ trapExit: true }), 'trapping', log);
+    const peers = ['a', 'b'].map((key) => runtime.spawn(puppet(), key, []));
+    trapping.tell((context) => {
+      for (const peer of peers) context.link(peer);
+    });
+    world.settle();
+    runtime.exit(peers[0] ?? assert.fail(), { type: 'killed' });
+    runtime.exit(peers[1] ?? assert.fail(), { type: 'shutdown' });
+    world.settle();
+    assert.deepEqual(log, ['exit a killed', 'exit b shutdown']);
+  });
+
   test('a ring of links falls as a whole, each telling its monitors once', () => {
     const { world, runtime } = setUp();
     const downs: string[] = [];

@@ -58,6 +58,7 @@ describe('ask', () => {
     world.settle();
     assert.deepEqual(log, ['reply mute timeout']);
     assert.equal(runtime.stats().timers, 0);
+    for (const ref of [good, mute]) assert.equal(runtime.inspect(ref)?.monitors, 0, 'an ask leaves nothing behind');
   });
 
   test('from outside: a value either way, never a rejection', async () => {
@@ -130,6 +131,23 @@ describe('timers', () => {
     world.advance(1_000);
     assert.deepEqual(log, ['timer first', 'timer last']);
   });
+});
+
+test('now is read once per slice, and anew in the next', () => {
+  const { world, runtime } = setUp();
+  const log: unknown[] = [];
+  const ref = runtime.spawn(puppet(), 'a', log);
+  const look: Act = (context, state) => {
+    state.entries.push(context.now());
+    world.time += 0.1;
+  };
+  ref.tell(look);
+  ref.tell(look);
+  world.settle();
+  ref.tell(look);
+  world.settle();
+  assert.equal(log[1], log[0]);
+  assert.ok(log[2] !== log[0]);
 });
 
 describe('limits', () => {
