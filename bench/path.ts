@@ -1,0 +1,127 @@
+// Owns the path suite: what one durable direct message costs the server, beside a raw relay without storage.
+// Invariant: server, relay and load are processes of their own; contenders take turns and rows are medians over rounds;
+// CPU is the server process's own, all threads, as the kernel counts it.
+// Must not: measure in its own process.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { issueToken } from '../cli/token.js';
+import type { SuiteOptions } from './main.js';
+import type { PathLoad, PathResult } from './path-load.js';
+import { median, type Row, row } from './report.js';
+
+const PAIRS = 200;
+const WINDOW = 5;
+const BODY_BYTES = 100;
+const ROUNDS = 3;
+const SECONDS = 5;
+const WARM_MS = 2_000;
+/** Clock ticks a second in /proc (sysconf _SC_CLK_TCK; 100 on every Linux that Node runs on). */
+const TICKS = 100;
+
+interface Measured extends PathResult {
+  /** µs of server CPU a message. */
+  readonly cpu: number;
+}
+
+const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** CPU seconds of a process so far, user and system, all threads. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+/** Starts a server and resolves with its URL. */
+function serve(args: readonly string[]): Promise<{ child: ChildProcess; url: string }> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      const url = /^weft ready (\S+)/.exec(line)?.[1];
+      if (url !== undefined) resolve({ child, url });
+    });
+  });
+}
+
+async function measure(args: readonly string[], tokens: PathLoad['tokens'], measureMs: number): Promise<Measured> {
+  const { child, url } = await serve(args);
+  try {
+    const load: PathLoad = {
+      url,
+      tokens,
+      receivers: tokens.map((_, at) => `r${at}`),
+      window: WINDOW,
+      bodyBytes: BODY_BYTES,
+      warmMs: WARM_MS,
+      measureMs,
+    };
+    const generator = spawn(process.execPath, [program('./path-load.js'), JSON.stringify(load)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let began = 0;
+    let spent = 0;
+    let result: PathResult | null = null;
+    for await (const line of createInterface({ input: generator.stdout })) {
+      if (line === 'measure') began = cpuSeconds(child.pid!);
+      else if (line === 'done') spent = cpuSeconds(child.pid!) - began;
+      else result = JSON.parse(line) as PathResult;
+    }
+    if (result === null) throw new Error('the load generator failed');
+    return { ...result, cpu: (spent / result.messages) * 1e6 };
+  } finally {
+    child.removeAllListeners('exit');
+    child.kill('SIGKILL');
+  }
+}
+
+async function durable(folder: string, measureMs: number): Promise<Measured> {
+  const secret = Buffer.from('0123456789abcdef0123456789abcdef');
+  const file = join(folder, 'secret');
+  writeFileSync(file, secret, { mode: 0o600 });
+  const issued = Math.floor(Date.now() / 1_000);
+  const token = (user: string): Promise<string> =>
+    issueToken(secret, { user, device: 'd', issued, expires: issued + 3_600, issuer: undefined, audience: undefined });
+  const tokens = await Promise.all(
+    Array.from({ length: PAIRS }, async (_, at) => [await token(`s${at}`), await token(`r${at}`)] as const),
+  );
+  const args = ['--data', folder, '--listen', '127.0.0.1:0', '--jwt-secret-file', file, '--log-level', 'warn'];
+  return measure([program('../cli/main.js'), 'start', ...args], tokens, measureMs);
+}
+
+function relay(measureMs: number): Promise<Measured> {
+  const tokens = Array.from({ length: PAIRS }, (_, at) => [`s${at}`, `r${at}`] as const);
+  return measure([program('./peers/relay.js')], tokens, measureMs);
+}
+
+export async function run({ seconds = SECONDS, progress }: SuiteOptions): Promise<readonly Row[]> {
+  const floor: Measured[] = [];
+  const weft: Measured[] = [];
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    progress(`round ${round} of ${ROUNDS}: relay`);
+    floor.push(await relay(seconds * 1_000));
+    progress(`round ${round} of ${ROUNDS}: weft`);
+    const folder = mkdtempSync(join(tmpdir(), 'weft-path-'));
+    try {
+      weft.push(await durable(folder, seconds * 1_000));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  const rate = ({ messages, seconds: s }: Measured): number => messages / s;
+  const of = (name: string, unit: string, pick: (measured: Measured) => number): Row =>
+    row(name, median(weft.map(pick)), unit, median(floor.map(pick)));
+  return [
+    of('server CPU a message', 'µs', ({ cpu }) => cpu),
+    of('messages', '1/s', rate),
+    of('send → SENT, p50', 'ms', ({ sentP50 }) => sentP50),
+    of('send → SENT, p99', 'ms', ({ sentP99 }) => sentP99),
+    of('send → deliver, p50', 'ms', ({ deliverP50 }) => deliverP50),
+    of('send → deliver, p99', 'ms', ({ deliverP99 }) => deliverP99),
+  ];
+}

@@ -1,0 +1,100 @@
+// Owns a WebSocket client that costs as little as can be, so that a load generator is not what is measured.
+// Invariant: speaks RFC 6455 as far as the bench needs it: binary messages, unfragmented, masked with a zero key.
+// Must not: be used outside the bench; it trusts its server.
+
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+
+/** Connects to `ws://host:port/path` and calls `message` with each binary message (valid during the call). */
+export function openRaw(url: string, protocol: string, message: (bytes: Uint8Array) => void): Promise<RawSocket> {
+  const { hostname, port, pathname } = new URL(url);
+  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), noDelay: true });
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.write(
+        `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+          `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nSec-WebSocket-Version: 13\r\n` +
+          `Sec-WebSocket-Protocol: ${protocol}\r\n\r\n`,
+      );
+    });
+    let head = Buffer.alloc(0);
+    const handshake = (data: Buffer): void => {
+      head = Buffer.concat([head, data]);
+      const end = head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      if (!head.subarray(0, 12).equals(Buffer.from('HTTP/1.1 101'))) return reject(new Error(head.toString('latin1')));
+      socket.off('data', handshake);
+      const raw = new RawSocket(socket, message);
+      resolve(raw);
+      if (head.length > end + 4) raw.receive(head.subarray(end + 4));
+    };
+    socket.on('data', handshake);
+  });
+}
+
+export class RawSocket {
+  readonly #socket: Socket;
+  readonly #message: (bytes: Uint8Array) => void;
+  #rest: Buffer | null = null;
+  #out: Buffer[] = [];
+  closed = false;
+
+  constructor(socket: Socket, message: (bytes: Uint8Array) => void) {
+    this.#socket = socket;
+    this.#message = message;
+    socket.on('data', (data: Buffer) => this.receive(data));
+    socket.on('close', () => {
+      this.closed = true;
+    });
+    socket.on('error', () => undefined);
+  }
+
+  /** Sends one binary message; messages of one turn leave in one write. */
+  send(bytes: Uint8Array): void {
+    const head = bytes.length < 126 ? 6 : 8;
+    const frame = Buffer.allocUnsafe(head + bytes.length);
+    frame[0] = 0x82;
+    if (head === 6) frame[1] = 0x80 | bytes.length;
+    else {
+      frame[1] = 0x80 | 126;
+      frame.writeUInt16BE(bytes.length, 2);
+    }
+    frame.fill(0, head - 4, head);
+    frame.set(bytes, head);
+    if (this.#out.length === 0) queueMicrotask(() => this.#flush());
+    this.#out.push(frame);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  receive(data: Buffer): void {
+    let bytes = this.#rest === null ? data : Buffer.concat([this.#rest, data]);
+    for (;;) {
+      if (bytes.length < 2) break;
+      let length = bytes[1]! & 0x7f;
+      let head = 2;
+      if (length === 126) {
+        if (bytes.length < 4) break;
+        length = bytes.readUInt16BE(2);
+        head = 4;
+      } else if (length === 127) {
+        if (bytes.length < 10) break;
+        length = Number(bytes.readBigUInt64BE(2));
+        head = 10;
+      }
+      if (bytes.length < head + length) break;
+      if ((bytes[0]! & 0x0f) === 2) this.#message(bytes.subarray(head, head + length));
+      bytes = bytes.subarray(head + length);
+    }
+    this.#rest = bytes.length > 0 ? bytes : null;
+  }
+
+  #flush(): void {
+    const out = this.#out;
+    this.#out = [];
+    if (!this.#socket.destroyed) this.#socket.write(out.length === 1 ? out[0]! : Buffer.concat(out));
+  }
+}
