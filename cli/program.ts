@@ -22,7 +22,7 @@ Examples:
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no node reachable.
 Colours appear on terminals only, and not at all when NO_COLOR is set.`;
 
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command('weft')
     .description('Weft: the back end of a messenger, made of actors')
     .version(version())

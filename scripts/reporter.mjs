@@ -41,7 +41,7 @@ function addendum(files, skips) {
   for (const [file, ms] of slowest) lines.push(`  ${(ms / 1_000).toFixed(1).padStart(6)} s  ${source(file)}`);
   for (const [reason, count] of skips) {
     lines.push(`SKIPPED ${count} ${count === 1 ? 'test' : 'tests'}: ${reason}`);
-    if (process.env.CI === 'true' && reason.startsWith('needs ')) {
+    if (process.env.CI === 'true' && /\b(needs|install)\b/.test(reason)) {
       lines.push('FAILED: with CI=true everything that can be installed must be');
       process.exitCode = 1;
     }
