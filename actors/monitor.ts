@@ -142,7 +142,7 @@ export class Bonds {
     if (links !== null) {
       for (const peer of links) {
         peer.unlinked(this.#cell);
-        peer.interrupt(reason, this.#cell);
+        if (reason.type !== 'normal') peer.interrupt(reason, this.#cell);
       }
     }
     for (let monitor = this.#watchers; monitor !== null; monitor = this.#watchers) {

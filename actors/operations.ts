@@ -5,6 +5,7 @@
 import type { ExitReason } from './behaviour.js';
 import type { Cell } from './cell.js';
 import type { Core } from './core.js';
+import { assert } from './errors.js';
 import { type Held, Monitor } from './monitor.js';
 import type { Ref, Reply } from './ref.js';
 import { Timer } from './timer-wheel.js';
@@ -51,6 +52,7 @@ abstract class Question extends Timer implements Reply {
 
   /** Sends the question. It ends by itself. */
   put<N>(to: Ref<N>, message: N, timeoutMs: number): void {
+    assert(timeoutMs >= 0 && Number.isFinite(timeoutMs), 'an ask ends at some time');
     const delivery = to.tell(message);
     if (!this.#open) return;
     if (delivery !== 'ok') {

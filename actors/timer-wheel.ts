@@ -12,6 +12,9 @@ const WORDS = SLOTS / 32;
 /** Ticks ahead that the top level reaches: 497 days at 10 ms. Longer ones are carried over again when they get there. */
 const REACH = SLOTS ** LEVELS - 1;
 
+/** The world's timer is never set for longer: Node's breaks at 2³¹ ms, and waking once a week for nothing is cheap. */
+const LONGEST_MS = 7 * 86_400_000;
+
 /** Something due. Subclasses say what happens; the links make insertion and removal constant time, without allocation. */
 export abstract class Timer {
   /** Slot in the wheel, −1 outside it. */
@@ -189,6 +192,7 @@ export class TimerWheel {
   #arm(tick: number): void {
     this.#disarm?.();
     this.#armedFor = tick;
-    this.#disarm = this.#world.timer(Math.max(0, tick * this.#tickMs - this.#world.now()), this.#wake);
+    const ms = tick * this.#tickMs - this.#world.now();
+    this.#disarm = this.#world.timer(Math.min(Math.max(0, ms), LONGEST_MS), this.#wake);
   }
 }

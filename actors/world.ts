@@ -14,6 +14,9 @@ export interface World {
   randomBytes(length: number): Uint8Array;
   /** Runs `task` after pending I/O had its turn (setImmediate on the machine). */
   defer(task: () => void): void;
-  /** Runs `task` once after at least `ms`; the returned function cancels it. Must not keep the process alive. */
+  /**
+   * Runs `task` once after at least `ms`; the returned function cancels it. Must not keep the process alive.
+   * `ms` is under 2³¹.
+   */
   timer(ms: number, task: () => void): () => void;
 }

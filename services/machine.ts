@@ -3,6 +3,7 @@
 // Must not: be imported by core folders, which take a World.
 
 import { randomFillSync } from 'node:crypto';
+import { assert } from '../actors/errors.js';
 import type { World } from '../actors/world.js';
 
 /** Randoms drawn at once: a call into the kernel costs more than a thousand multiplications. */
@@ -27,6 +28,8 @@ export function createMachine(): World {
       setImmediate(task);
     },
     timer(ms, task) {
+      // Node would take a longer one for 1 ms.
+      assert(ms < 2 ** 31, 'a timer of the machine is under 2³¹ ms');
       const handle = setTimeout(task, Math.ceil(ms));
       handle.unref();
       return () => clearTimeout(handle);

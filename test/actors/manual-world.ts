@@ -44,6 +44,7 @@ export class ManualWorld implements World {
   }
 
   timer(ms: number, task: () => void): () => void {
+    if (!(ms >= 0 && ms < 2 ** 31)) throw new Error(`no machine could wait for ${ms} ms`);
     this.armed++;
     const entry = { at: this.time + ms, order: this.#order++, task };
     this.#timers.push(entry);

@@ -80,7 +80,7 @@ describe('monitors and links', () => {
     world.settle();
     b.tell((context) => context.stop());
     world.settle();
-    assert.equal(a.alive, true);
+    assert.deepEqual([a.alive, log], [true, []]);
     assert.equal(runtime.inspect(a)?.links, 1);
     a.tell(crash);
     world.settle();
@@ -90,6 +90,12 @@ describe('monitors and links', () => {
     world.settle();
     assert.deepEqual(log, ['exit a crash', 'exit a noproc']);
     assert.deepEqual([c.alive, d.alive], [true, false]);
+    const e = spawn('e');
+    c.tell((context) => context.link(e));
+    e.tell((context) => context.stop());
+    world.settle();
+    assert.equal(log.length, 2, 'a normal end is no news, not even where exits are trapped');
+    assert.equal(runtime.inspect(c)?.links, 0);
   });
 
   test('killed and shutdown are orders only from outside: over a link they can be trapped', () => {
