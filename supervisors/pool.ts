@@ -43,7 +43,7 @@ export interface PoolOptions<S, M, A, T> {
 }
 
 /** More than 5 crashes of one key within 30 s: quarantined for 5 min. A third of a partition within 5 s: storm. */
-export const CRASHES: CrashRules = {
+const CRASHES: CrashRules = {
   intensity: { restarts: 5, within: 30_000 },
   backoff: { min: 50, max: 5_000, jitter: 0.5, stable: 60_000 },
   quarantine: 300_000,

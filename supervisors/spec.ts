@@ -134,7 +134,7 @@ export interface SupervisorOptions extends ChildOptions {
   readonly backoff?: Backoff;
 }
 
-export const INTENSITY: Intensity = { restarts: 3, within: 5_000 };
+const INTENSITY: Intensity = { restarts: 3, within: 5_000 };
 export const BACKOFF: Backoff = { min: 10, max: 5_000, jitter: 0.5, stable: 10_000 };
 
 export function rulesOf(options: SupervisorOptions, children: readonly ChildRule[]): Rules {

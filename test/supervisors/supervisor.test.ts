@@ -1,141 +1,18 @@
-// Owns the proof of running trees: order of starts and stops, time-outs, escalation, and what a late or stuck child does.
+// Owns the proof of running trees: order of starts and stops, time-outs, escalation, and ends from above.
 // Invariant: real runtime, direct host, time moved by hand; the last case runs on nact and the machine's clock.
 // Must not: repeat what the rules alone decide (strategy.test.ts).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
-import type { Behaviour } from '../../actors/behaviour.js';
-import type { Ref } from '../../actors/ref.js';
 import { createRuntime } from '../../actors/runtime.js';
 import { IMMEDIATE } from '../../supervisors/backoff.js';
-import { directHost } from '../../supervisors/direct-host.js';
 import type { TreeEvent } from '../../supervisors/events.js';
 import { nactHost } from '../../supervisors/nact-host.js';
-import { startTree, type Tree } from '../../supervisors/root.js';
-import type { ChildOptions, ChildSpec, TreeNode } from '../../supervisors/spec.js';
+import { startTree } from '../../supervisors/root.js';
+import type { ChildSpec, TreeNode } from '../../supervisors/spec.js';
 import { supervisor } from '../../supervisors/supervisor.js';
-import { service, worker } from '../../supervisors/worker.js';
-import { ManualWorld } from '../actors/manual-world.js';
-
-type Order = 'crash' | 'stop' | 'hello';
-
-class Bench {
-  readonly world = new ManualWorld();
-  readonly runtime = createRuntime(this.world);
-  readonly seats = directHost(this.world);
-  readonly events: TreeEvent[] = [];
-  readonly log: string[] = [];
-  readonly refs = new Map<string, Ref<Order>>();
-
-  /** An actor that logs its life. `fails` is asked at each start. */
-  actor(id: string, options: ChildOptions = {}, fails: () => boolean = () => false): ChildSpec {
-    const behaviour: Behaviour<string, Order, string> = {
-      kind: 'probe',
-      level: 'interactive',
-      capacity: 8,
-      init: (_context, name) => {
-        if (fails()) throw new Error(`${name} cannot`);
-        this.log.push(`+${name}`);
-        return name;
-      },
-      receive: (_state, order, context) => {
-        if (order === 'crash') throw new Error('told to');
-        if (order === 'stop') context.stop();
-      },
-      terminated: (name, reason) => void this.log.push(`-${name} ${reason.type}`),
-    };
-    return worker(id, behaviour, () => id, { ...options, started: (ref) => this.refs.set(id, ref) });
-  }
-
-  /** A service whose start and stop end when told. */
-  service(id: string, options: ChildOptions = {}): { spec: ChildSpec; made: Probe[] } {
-    const made: Probe[] = [];
-    const spec = service(
-      id,
-      () => {
-        const probe = new Probe(id, this.log);
-        made.push(probe);
-        return probe;
-      },
-      options,
-    );
-    return { spec, made };
-  }
-
-  start(spec: ChildSpec, signal: AbortSignal = new AbortController().signal): Promise<Tree> {
-    const host = { world: this.world, actors: this.runtime, seats: this.seats };
-    const emit = (event: TreeEvent): void => {
-      this.events.push(event);
-      throw new Error('a log that fails');
-    };
-    return startTree(host, spec, { emit, signal });
-  }
-
-  async started(spec: ChildSpec): Promise<Tree> {
-    const tree = this.start(spec);
-    await this.settle();
-    this.log.push('|');
-    return tree;
-  }
-
-  tell(id: string, order: Order): void {
-    this.refs.get(id)?.tell(order);
-  }
-
-  /** Services answer by promises: lets them through. */
-  async settle(): Promise<void> {
-    for (let quiet = 0; quiet < 6; quiet++) {
-      this.world.settle();
-      await turn();
-    }
-  }
-
-  async pass(ms: number): Promise<void> {
-    this.world.advance(ms);
-    await this.settle();
-  }
-
-  take(): string[] {
-    return this.log.splice(0);
-  }
-
-  kinds(): string[] {
-    return this.events.map((event) => `${event.type} ${event.path}`);
-  }
-}
-
-class Probe {
-  ready: () => void = () => undefined;
-  refuse: (error: Error) => void = () => undefined;
-  done: () => void = () => undefined;
-  fail: (error: unknown) => void = () => undefined;
-
-  constructor(
-    private readonly id: string,
-    private readonly log: string[],
-  ) {}
-
-  start(failed: (error: unknown) => void): Promise<void> {
-    this.log.push(`start ${this.id}`);
-    this.fail = failed;
-    return new Promise((resolve, reject) => {
-      this.ready = resolve;
-      this.refuse = reject;
-    });
-  }
-
-  stop(): Promise<void> {
-    this.log.push(`stop ${this.id}`);
-    return new Promise((resolve) => {
-      this.done = resolve;
-    });
-  }
-
-  kill(): void {
-    this.log.push(`kill ${this.id}`);
-  }
-}
+import { service } from '../../supervisors/worker.js';
+import { Bench } from './bench.js';
 
 test('children start in order, stop in reverse, through all levels, and the tree ends after the last', async () => {
   const bench = new Bench();
@@ -148,33 +25,6 @@ test('children start in order, stop in reverse, through all levels, and the tree
   assert.deepEqual(bench.take(), ['-d shutdown', '-c shutdown', '-b shutdown', '-a shutdown']);
   assert.deepEqual(await tree.ended, { type: 'shutdown' });
   await tree.stop();
-  bench.seats.close();
-});
-
-test('a start waits for a slow service, and everything behind it waits with it', async () => {
-  const bench = new Bench();
-  const store = bench.service('store');
-  const tree = bench.start(supervisor('node', {}, [store.spec, bench.actor('a')]));
-  await bench.settle();
-  assert.deepEqual(bench.take(), ['start store']);
-  store.made[0]?.ready();
-  await bench.settle();
-  assert.deepEqual(bench.take(), ['+a']);
-  assert.equal((await tree).describe().children?.[0]?.status, 'up');
-});
-
-test('a constructor that throws: the start fails with its error, what had started is stopped, no zombie stays', async () => {
-  const bench = new Bench();
-  const spec = supervisor('node', {}, [
-    bench.actor('a'),
-    supervisor('inner', {}, [bench.actor('b'), bench.actor('c', {}, () => true), bench.actor('d')]),
-  ]);
-  const tree = bench.start(spec);
-  const failed = assert.rejects(tree, /c cannot/);
-  await bench.settle();
-  await failed;
-  assert.deepEqual(bench.take(), ['+a', '+b', '-b shutdown', '-a shutdown']);
-  assert.deepEqual(bench.runtime.stats().cells, { probe: 0 });
   bench.seats.close();
 });
 
@@ -194,23 +44,6 @@ test('a crash is restarted after its pause, with a new incarnation that old refs
   assert.deepEqual(bench.take(), ['+a', '+b', '|', '-a crash', '+a']);
   assert.equal(old?.tell('hello'), 'dead');
   assert.equal(bench.refs.get('a')?.tell('hello'), 'ok');
-});
-
-test('transient children are restarted after crashes only; permanent ones always', async () => {
-  const bench = new Bench();
-  const spec = supervisor('node', { backoff: IMMEDIATE }, [
-    bench.actor('t', { restart: 'transient' }),
-    bench.actor('p'),
-    bench.actor('x', { restart: 'temporary' }),
-  ]);
-  const tree = await bench.started(spec);
-  for (const id of ['t', 'p', 'x']) bench.tell(id, id === 'x' ? 'crash' : 'stop');
-  await bench.settle();
-  assert.deepEqual(bench.take().slice(4), ['-t normal', '-p normal', '-x crash', '+p']);
-  assert.deepEqual(
-    tree.describe().children?.map((child) => child.status),
-    ['down', 'up', 'gone'],
-  );
 });
 
 test('escalation goes up level by level: each uses up its own intensity, and the root ends last', async () => {
@@ -240,25 +73,6 @@ test('escalation goes up level by level: each uses up its own intensity, and the
   bench.seats.close();
 });
 
-test('a service that does not stop in time is killed, and the rest of the shutdown goes on', async () => {
-  const bench = new Bench();
-  const stuck = bench.service('stuck', { shutdown: 500 });
-  const starting = bench.start(supervisor('node', {}, [bench.actor('a'), stuck.spec]));
-  await bench.settle();
-  stuck.made[0]?.ready();
-  await bench.settle();
-  const tree = await starting;
-  bench.take();
-  const stopped = tree.stop();
-  await bench.pass(499);
-  assert.deepEqual(bench.take(), ['stop stuck']);
-  await bench.pass(1);
-  await stopped;
-  assert.deepEqual(bench.take(), ['kill stuck', '-a shutdown']);
-  assert.ok(bench.kinds().includes('killed node/stuck'));
-  bench.seats.close();
-});
-
 test('a brutal child is not asked', async () => {
   const bench = new Bench();
   const tree = await bench.started(supervisor('node', {}, [bench.actor('a', { shutdown: 'brutal' })]));
@@ -267,25 +81,6 @@ test('a brutal child is not asked', async () => {
   await bench.settle();
   await stopped;
   assert.deepEqual(bench.take(), ['-a killed']);
-});
-
-test('a start can be broken off in time; what comes up late is stopped, not left running', async () => {
-  const bench = new Bench();
-  const store = bench.service('store', { shutdown: 500 });
-  const abort = new AbortController();
-  const spec = supervisor('node', {}, [bench.actor('a'), supervisor('data', {}, [store.spec]), bench.actor('b')]);
-  const failed = assert.rejects(bench.start(spec, abort.signal), /stopped while starting/);
-  await bench.settle();
-  abort.abort();
-  await bench.pass(499);
-  assert.deepEqual(bench.take(), ['+a', 'start store']);
-  await bench.pass(1);
-  await failed;
-  assert.deepEqual(bench.take(), ['kill store', '-a shutdown']);
-  bench.seats.close();
-  store.made[0]?.ready();
-  await bench.settle();
-  assert.deepEqual(bench.take(), ['stop store']);
 });
 
 test('a start that was broken off before it began starts nothing for long', async () => {
@@ -334,33 +129,6 @@ test('a crash of one child while another one stops is no reason to restart it', 
   assert.deepEqual(bench.take(), ['stop slow', '-a crash']);
 });
 
-test('a service that reports its own failure is stopped, then restarted as a fresh one', async () => {
-  const bench = new Bench();
-  const listener = bench.service('listener', { shutdown: 500 });
-  const starting = bench.start(supervisor('node', { backoff: IMMEDIATE }, [listener.spec]));
-  await bench.settle();
-  listener.made[0]?.ready();
-  await bench.settle();
-  await starting;
-  listener.made[0]?.fail(new Error('lost its port'));
-  await bench.settle();
-  assert.deepEqual(bench.take(), ['start listener', 'stop listener']);
-  // It hangs in its stop: after the time given it is written off.
-  await bench.pass(500);
-  assert.deepEqual(bench.take(), ['start listener']);
-  assert.equal(listener.made.length, 2);
-  listener.made[0]?.fail(new Error('from the dead'));
-  listener.made[0]?.done();
-  listener.made[1]?.ready();
-  await bench.settle();
-  assert.deepEqual(bench.take(), []);
-  listener.made[1]?.fail(new Error('again'));
-  listener.made[1]?.done();
-  await bench.settle();
-  assert.deepEqual(bench.take(), ['stop listener', 'start listener']);
-  assert.equal(bench.world.pending, 0);
-});
-
 test('a killed supervisor takes everything below with it, with no orphan, stuck services included', async () => {
   const bench = new Bench();
   const stuck = bench.service('stuck', { shutdown: 'infinity' });
@@ -377,28 +145,6 @@ test('a killed supervisor takes everything below with it, with no orphan, stuck 
   assert.deepEqual(bench.take(), ['stop stuck', 'kill stuck', '-b killed', '-a shutdown']);
   assert.deepEqual(bench.runtime.stats().cells, { probe: 0 });
   bench.seats.close();
-});
-
-test('a child that is gone before anyone watches it is restarted all the same', async () => {
-  const bench = new Bench();
-  let starts = 0;
-  const behaviour: Behaviour<null, Order> = {
-    kind: 'hasty',
-    level: 'interactive',
-    capacity: 8,
-    init: (context) => {
-      if (++starts <= 2) context.stop({ type: 'crash', error: new Error('in a hurry') });
-      return null;
-    },
-    receive: () => undefined,
-  };
-  const hasty = worker('hasty', behaviour, () => undefined);
-  const tree = await bench.started(supervisor('node', { backoff: IMMEDIATE }, [hasty]));
-  assert.equal(starts, 3);
-  assert.deepEqual(
-    tree.describe().children?.map((child) => [child.status, child.incarnation, child.restarts]),
-    [['up', 3, 2]],
-  );
 });
 
 test('a bug in the supervision itself ends that branch, and the level above restarts it', async () => {
