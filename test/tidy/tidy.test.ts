@@ -8,12 +8,13 @@ import { rules as core } from './core.js';
 import { rules as dead } from './dead.js';
 import { rules as docs } from './docs.js';
 import { rules as layers } from './layers.js';
+import { rules as lock } from './lock.js';
 import { rules as shape } from './shape.js';
 import { loadTree, treeOf } from './tree.js';
 
 const tree = loadTree();
 
-for (const rule of [...layers, ...core, ...shape, ...dead, ...docs]) {
+for (const rule of [...layers, ...core, ...shape, ...dead, ...docs, ...lock]) {
   test(rule.name, () => {
     assert.deepEqual(rule.check(tree), []);
   });
