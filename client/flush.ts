@@ -27,7 +27,8 @@ export class Flusher {
   #handled = 0;
   #online = false;
   #cancel: (() => void) | undefined;
-  #writing: Promise<void> | undefined;
+  /** Flushes run one after another, so that an older position never overwrites a newer one. Never rejects. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(world: World, store: ClientStore, hooks: FlushHooks) {
     this.#world = world;
@@ -80,12 +81,10 @@ export class Flusher {
   }
 
   /** Resolves when what was gathered is written, or could not be. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     this.#disarm();
-    while (this.#writing !== undefined) await this.#writing;
-    this.#disarm();
-    this.#writing = this.#write();
-    await this.#writing;
+    this.#last = this.#last.then(() => this.#write());
+    return this.#last;
   }
 
   async #write(): Promise<void> {
@@ -110,8 +109,6 @@ export class Flusher {
       const failure = new WeftError('store_failed', detail, undefined, error);
       this.#hooks.trouble(failure);
       this.#arm(failure.after);
-    } finally {
-      this.#writing = undefined;
     }
   }
 
