@@ -5,6 +5,8 @@
 // Must not: import packages (they may not be installed yet), or put a process between npm and the node: signals reach
 // it once and its exit code is npm's.
 
+import { existsSync } from 'node:fs';
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 11)) {
   process.stderr.write(
@@ -38,6 +40,7 @@ try {
   } else if (Object.hasOwn(PROGRAMS, command)) {
     await prepare();
     const { entry, flags } = PROGRAMS[command];
+    if (!existsSync(new URL(`dist/${entry}`, root))) throw new Failure(`this checkout has no ${command}`);
     process.exitCode = await spawnNode(['--enable-source-maps', ...flags, `dist/${entry}`, ...rest]);
   } else {
     process.stderr.write(
