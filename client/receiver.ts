@@ -42,6 +42,8 @@ export interface Parts {
 export class Receiver {
   readonly #parts: Parts;
   readonly #hooks: ReceiverHooks;
+  /** Chats whose name is being asked for. */
+  readonly #naming = new Set<ChatLog>();
   /** This session's user, from WELCOME or the store. */
   me = '';
 
@@ -126,6 +128,7 @@ export class Receiver {
   accept(log: ChatLog, item: Item): void {
     const { outbox, changes, delivery, gaps, flusher } = this.#parts;
     delivery.arrived(item);
+    if (log.kind === 0) this.#name(log);
     if (item.from === this.me && this.me !== '') {
       const id = hex(item.id);
       if (outbox.has(item.id) || changes.has(id)) {
@@ -182,6 +185,22 @@ export class Receiver {
     } else log.truncate(entry.start);
     flusher.dirty(log);
     delivery.run(log);
+  }
+
+  /** CHAT tells names along with aliases, and those are limited: further chats are asked about. */
+  #name(log: ChatLog): void {
+    const chat = log.id;
+    if (chat === undefined || this.#naming.has(log)) return;
+    this.#naming.add(log);
+    this.#parts.requests
+      .ask((r) => ({ type: T.INFO, r, chat }))
+      .then((answer) => {
+        const [kind, name] = answer.type === 'ok' ? answer.results : [];
+        if (typeof kind === 'number' && typeof name === 'string') this.describe(log, kind, name);
+      })
+      // The next message of the chat asks again.
+      .catch(() => {})
+      .finally(() => this.#naming.delete(log));
   }
 
   /** The event that made this user a member: the log begins with it. */

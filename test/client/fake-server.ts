@@ -37,6 +37,7 @@ export class FakeConnection {
   sends = 0;
   open = true;
   synced = false;
+  readonly announced = new Set<FakeChat>();
   /** Sees each frame first; true keeps the server from handling it. */
   intercept: ((frame: ClientFrame) => boolean) | undefined;
 
@@ -137,7 +138,9 @@ export class FakeServer {
   }
 
   find(ref: Uint8Array | number): FakeChat | undefined {
-    return typeof ref === 'number' ? undefined : this.chats.find((chat) => chat.id.every((byte, i) => byte === ref[i]));
+    return typeof ref === 'number'
+      ? this.chats[ref - 1]
+      : this.chats.find((chat) => chat.id.every((byte, i) => byte === ref[i]));
   }
 
   /** Somebody writes; online devices get it. */
@@ -161,7 +164,12 @@ export class FakeServer {
         connection.next.set(chat, seq + 1);
         if (row.from === this.user && !this.echo) continue;
         connection.credit--;
-        connection.send({ type: 34, chat: chat.id, from: row.from, seq, id: row.id, lag: 0, body: row.body });
+        const alias = this.chats.indexOf(chat) + 1;
+        if (!connection.announced.has(chat)) {
+          connection.announced.add(chat);
+          connection.send({ type: 39, alias, chat: chat.id, kind: chat.kind, name: chat.name });
+        }
+        connection.send({ type: 34, chat: alias, from: row.from, seq, id: row.id, lag: 0, body: row.body });
       }
     }
   }

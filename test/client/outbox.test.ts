@@ -1,0 +1,216 @@
+// Owns the tests of sending: window, order through refusals, failures for good, restarts.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { WeftError } from '../../client/errors.js';
+import type { StoreChange } from '../../client/store.js';
+import { MemoryStore } from '../../client/store-memory.js';
+import { ManualWorld } from '../actors/manual-world.js';
+import { advance, bench, settle } from './bench.js';
+import { FakeServer } from './fake-server.js';
+
+const texts = (server: FakeServer, name: string): string[] =>
+  server.chat(name).rows.map(({ body }) => new TextDecoder().decode(body));
+
+describe('outbox', () => {
+  test('at most `window` sends are unanswered, and chats take turns', async () => {
+    const { server, world, session } = await bench({ pipeline: 8 });
+    server.window = 4;
+    server.last.cut();
+    await advance(world, 5_000);
+    const held: (() => void)[] = [];
+    const { last } = server;
+    last.intercept = (frame) => {
+      if (frame.type === 2) held.push(() => server.handle(last, frame));
+      return frame.type === 2;
+    };
+    const sent = ['a', 'b'].flatMap((user) => Array.from({ length: 5 }, (_, i) => session.direct(user).send(`${i}`)));
+    await settle(world);
+    assert.equal(held.length, 4);
+    while (held.length > 0) {
+      held.shift()?.();
+      await settle(world);
+      assert.ok(held.length <= 4);
+    }
+    assert.deepEqual(
+      (await Promise.all(sent)).map(({ seq }) => seq),
+      [1, 2, 3, 4, 5, 1, 2, 3, 4, 5],
+    );
+    assert.deepEqual(texts(server, 'a'), ['0', '1', '2', '3', '4']);
+  });
+
+  test('numbers start anew with each connection and turn over at 65,536', async () => {
+    const { server, world, session } = await bench();
+    const chat = session.direct('bob');
+    chat.send('x').catch(() => {});
+    await settle(world);
+    server.last.cut();
+    await advance(world, 5_000);
+    for (let i = 0; i < 3; i++) chat.send('y').catch(() => {});
+    await advance(world, 100);
+    assert.equal(session.pending().length, 0);
+    assert.equal(server.last.sends, 3);
+  });
+
+  // matrix-js-sdk#263: a failed message was overtaken by the next and sent minutes later.
+  test('a message refused for now holds back the later ones of its chat, not other chats', async () => {
+    const { server, world, session } = await bench();
+    let refusals = 3;
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 2 || server.find(frame.chat)?.name !== 'bob' || refusals-- <= 0) return false;
+      const n = ++connection.sends;
+      connection.send({ type: 49, n, code: 'busy', retry: true, after: 200, detail: '' });
+      return true;
+    };
+    const started = world.time;
+    const sent = ['1', '2', '3'].map((text) => session.direct('bob').send(text));
+    const other = session.direct('carol').send('x');
+    await advance(world, 100);
+    assert.deepEqual(await other, { seq: 1 });
+    assert.deepEqual(texts(server, 'bob'), []);
+    await advance(world, 10_000);
+    assert.deepEqual(await Promise.all(sent), [{ seq: 1 }, { seq: 2 }, { seq: 3 }]);
+    assert.deepEqual(texts(server, 'bob'), ['1', '2', '3']);
+    const ids = server.last.of(2).filter(({ body }) => new TextDecoder().decode(body) === '1');
+    assert.equal(new Set(ids.map(({ id }) => Buffer.from(id).toString('hex'))).size, 1);
+    assert.equal(ids.length, 4);
+    assert.ok(world.time - started >= 600);
+  });
+
+  test('with a pipeline, refused sends go again in their order', async () => {
+    const { server, world, session } = await bench({ pipeline: 4 });
+    let busy = true;
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 2 || !busy) return false;
+      connection.send({ type: 49, n: ++connection.sends, code: 'unavailable', retry: true, after: 500, detail: '' });
+      return true;
+    };
+    const sent = ['1', '2', '3', '4', '5'].map((text) => session.direct('bob').send(text));
+    await advance(world, 200);
+    busy = false;
+    await advance(world, 20_000);
+    await Promise.all(sent);
+    assert.deepEqual(texts(server, 'bob'), ['1', '2', '3', '4', '5']);
+  });
+
+  test('a refusal for good rejects that message alone, and is told', async () => {
+    const { server, world, session } = await bench();
+    const failures: string[] = [];
+    session.on('failed', ({ error }) => void failures.push(error.code));
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 2 || new TextDecoder().decode(frame.body) !== 'bad') return false;
+      connection.send({ type: 49, n: ++connection.sends, code: 'not_member', retry: false, after: 0, detail: 'gone' });
+      return true;
+    };
+    const chat = session.direct('bob');
+    const sent = [chat.send('a'), chat.send('bad'), chat.send('b')];
+    const results = Promise.allSettled(sent);
+    await advance(world, 100);
+    const [a, bad, b] = await results;
+    assert.deepEqual([a?.status, b?.status], ['fulfilled', 'fulfilled']);
+    assert.ok(bad?.status === 'rejected');
+    const { code, retry, name } = bad.reason as WeftError;
+    assert.deepEqual({ code, retry, name }, { code: 'not_member', retry: false, name: 'WeftError' });
+    assert.deepEqual(failures, ['not_member']);
+    assert.deepEqual(session.pending(), []);
+  });
+
+  test('a user that cannot be: DIRECT is refused, and so is what waited for it', async () => {
+    const { server, world, session } = await bench();
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 7) return false;
+      connection.send({ type: 42, r: frame.r, code: 'unknown_user', retry: false, after: 0, detail: '' });
+      return true;
+    };
+    const sent = assert.rejects(session.direct('no body').send('x'), { code: 'unknown_user' });
+    await settle(world);
+    await sent;
+    assert.deepEqual(session.pending(), []);
+  });
+
+  test('a message from the other side while DIRECT is asked makes one chat of two', async () => {
+    const { server, world, session, seen } = await bench();
+    const chat = session.direct('bob');
+    const held: (() => void)[] = [];
+    server.last.intercept = (frame) => {
+      if (frame.type === 7) held.push(() => server.handle(server.last, frame));
+      return frame.type === 7;
+    };
+    const sent = chat.send('mine');
+    await settle(world);
+    const { id } = server.chat('bob');
+    server.post(server.chat('bob'), 'theirs');
+    await settle(world);
+    assert.deepEqual(await sent, { seq: 2 });
+    held[0]?.();
+    await settle(world);
+    assert.equal(chat.id, Buffer.from(id).toString('hex'));
+    assert.equal(session.direct('bob').id, chat.id);
+    assert.deepEqual(seen, ['bob:1:theirs']);
+  });
+
+  test('limits: too long a body, too many messages', async () => {
+    const { session, server } = await bench();
+    await assert.rejects(session.direct('bob').send(new Uint8Array(65_537)), { code: 'too_large' });
+    server.last.cut();
+    const chat = session.direct('bob');
+    const big = new Uint8Array(65_536);
+    for (let i = 0; i < 512; i++) chat.send(big).catch(() => {});
+    await assert.rejects(chat.send(big), { code: 'outbox_full', retry: true });
+  });
+
+  test('nothing is sent before the store has it, and a store that fails rejects the send', async () => {
+    class SlowStore extends MemoryStore {
+      waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+      override async write(changes: readonly StoreChange[]): Promise<void> {
+        if (changes.some(({ type }) => type === 'add')) {
+          await new Promise<void>((resolve, reject) => this.waiting.push({ resolve, reject }));
+        }
+        return super.write(changes);
+      }
+    }
+    const store = new SlowStore();
+    const { server, world, session } = await bench({ store });
+    const good = session.direct('bob').send('good');
+    const bad = session.direct('bob').send('bad');
+    await advance(world, 1_000);
+    assert.equal(server.last.of(2).length, 0);
+    store.waiting[1]?.reject(new Error('disk full'));
+    await assert.rejects(bad, { code: 'store_failed', retry: true });
+    store.waiting[0]?.resolve();
+    await settle(world);
+    assert.deepEqual(await good, { seq: 1 });
+    assert.deepEqual(texts(server, 'bob'), ['good']);
+  });
+
+  test('close rejects with `closed`; the next session sends the same message under the same id', async () => {
+    const world = new ManualWorld();
+    const server = new FakeServer(world);
+    const store = new MemoryStore();
+    const first = await bench({ world, server, store });
+    server.intercept = (frame) => frame.type === 2;
+    const sent = assert.rejects(first.session.direct('bob').send('kept'), { code: 'closed' });
+    await settle(world);
+    await first.session.close();
+    await sent;
+    server.intercept = undefined;
+    const second = await bench({ world, server, store });
+    await settle(world);
+    assert.deepEqual(texts(server, 'bob'), ['kept']);
+    const ids = server.connections.map((connection) => Buffer.from(connection.of(2)[0]!.id).toString('hex'));
+    assert.equal(ids[0], ids[1]);
+    assert.deepEqual(second.session.pending(), []);
+  });
+
+  test('the application may change its buffer after send', async () => {
+    const { server, world, session } = await bench();
+    const body = new TextEncoder().encode('abc');
+    session
+      .direct('bob')
+      .send(body)
+      .catch(() => {});
+    body.fill(0);
+    await settle(world);
+    assert.deepEqual(texts(server, 'bob'), ['abc']);
+  });
+});
