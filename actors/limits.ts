@@ -35,6 +35,8 @@ export const LIMITS = {
   deadLetters: 128,
   /** ms resolution of the timer wheel. Nothing in the product needs finer. */
   wheelTickMs: 10,
+  /** ms the timer wheel sleeps at most: Node's timers break at 2³¹ ms, and waking once a week for nothing is cheap. */
+  wheelSleepMs: 604_800_000,
 
   // ---- supervision ----
   /** Children of one supervisor. nact copies an actor's child map for every event; many of one kind are a pool. */

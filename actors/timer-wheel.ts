@@ -3,6 +3,7 @@
 // Must not: know what timers are for. Timers of the same tick fire in no promised order.
 
 import { assert } from './errors.js';
+import { LIMITS } from './limits.js';
 import type { World } from './world.js';
 
 const BITS = 8;
@@ -11,9 +12,6 @@ const LEVELS = 4;
 const WORDS = SLOTS / 32;
 /** Ticks ahead that the top level reaches: 497 days at 10 ms. Longer ones are carried over again when they get there. */
 const REACH = SLOTS ** LEVELS - 1;
-
-/** The world's timer is never set for longer: Node's breaks at 2³¹ ms, and waking once a week for nothing is cheap. */
-const LONGEST_MS = 7 * 86_400_000;
 
 /** Something due. Subclasses say what happens; the links make insertion and removal constant time, without allocation. */
 export abstract class Timer {
@@ -193,6 +191,6 @@ export class TimerWheel {
     this.#disarm?.();
     this.#armedFor = tick;
     const ms = tick * this.#tickMs - this.#world.now();
-    this.#disarm = this.#world.timer(Math.min(Math.max(0, ms), LONGEST_MS), this.#wake);
+    this.#disarm = this.#world.timer(Math.min(Math.max(0, ms), LIMITS.wheelSleepMs), this.#wake);
   }
 }
