@@ -363,7 +363,11 @@ describe('receipts', () => {
       .catch(() => {});
     server.post(server.chat('carol'), 'y');
     await settle(world);
-    const flags = (): number[] => server.last.of(6)[0]!.entries.map((entry) => entry.flags).sort();
+    const flags = (): number[] =>
+      server.last
+        .of(6)[0]!
+        .entries.map((entry) => entry.flags)
+        .sort();
     server.last.cut();
     await advance(world, 5_000);
     assert.deepEqual(flags(), [0, 1]);
