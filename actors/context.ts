@@ -77,7 +77,7 @@ export class ActorContext implements Context<unknown, unknown> {
     assert(ms >= 0 && Number.isFinite(ms), 'a timer waits for some time');
     assert(cell.bonds.holding < this.#core.limits.operations, 'an actor has a bounded number of timers');
     const timer = new TimerOperation(cell, this.#core.nextOperation(), tag);
-    this.#core.wheel.insert(timer, this.now() + ms);
+    this.#core.wheel.insert(timer, this.now() + ms, this.now());
     return timer.op;
   }
 

@@ -60,7 +60,8 @@ abstract class Question extends Timer implements Reply {
       return;
     }
     // The last look at the clock is near enough: it can only make the answer a little early, and asks are frequent.
-    this.core.wheel.insert(this, this.core.coarseNow() + timeoutMs);
+    const now = this.core.coarseNow();
+    this.core.wheel.insert(this, now + timeoutMs, now);
     const cell = this.core.cellOf(to);
     if (cell === null) return;
     this.#monitor = new QuestionMonitor(this);

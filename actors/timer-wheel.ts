@@ -56,12 +56,15 @@ export class TimerWheel {
     return this.#size;
   }
 
-  /** `due` in the world's monotonic ms; one in the past fires with the next tick. */
-  insert(timer: Timer, due: number): void {
+  /**
+   * `due` in the world's monotonic ms; one in the past fires with the next tick. `now` may be a little old: it only spares
+   * a look at the clock.
+   */
+  insert(timer: Timer, due: number, now = this.#world.now()): void {
     assert(timer.slot === -1, 'a timer is set once at a time');
     assert(Number.isFinite(due), 'a timer is due at some time');
     // An empty wheel has nothing to fire between: it jumps to now, or the first timer would wait behind a long walk.
-    if (this.#size === 0) this.#current = Math.max(this.#current, Math.floor(this.#world.now() / this.#tickMs));
+    if (this.#size === 0) this.#current = Math.max(this.#current, Math.floor(now / this.#tickMs));
     timer.tick = Math.max(this.#current + 1, Math.ceil(due / this.#tickMs));
     this.#place(timer);
     this.#size++;
