@@ -176,10 +176,10 @@ export class ChatLog {
   }
 
   stored(): StoredChat {
-    const { key, kind, name, done, read, lastOwn } = this;
+    const { key, kind, name, placed, done, read, lastOwn } = this;
     // Own numbers between done and cursor sit in the queue; they are still above what is stored as cursor.
     const queued = this.queue.flatMap((release) => (release.type === 'own' ? [release.seq] : []));
-    return { id: key, kind, name, cursor: done, read, lastOwn, own: [...queued, ...this.own] };
+    return { id: key, kind, name, placed, cursor: done, read, lastOwn, own: [...queued, ...this.own] };
   }
 
   restore(chat: StoredChat): void {
@@ -187,7 +187,7 @@ export class ChatLog {
     this.name = chat.name;
     this.read = chat.read;
     this.lastOwn = chat.lastOwn;
-    this.place(chat.cursor);
+    if (chat.placed) this.place(chat.cursor);
     for (const seq of chat.own) this.sent(seq);
   }
 

@@ -134,6 +134,7 @@ export class Core {
         const chat = unhex(send.chat);
         const id = unhex(send.id);
         if (id === undefined) continue;
+        if (chat !== undefined && send.user !== '') this.table.bind(send.user, chat);
         const log = chat === undefined ? this.table.byUser(send.user) : this.table.byId(chat);
         this.outbox.restore(log, id, send.body);
       }
@@ -213,7 +214,8 @@ export class Core {
       },
       locate: (log) => void this.locate(log).catch(() => {}),
       save: (log, { id, body }) => {
-        const user = log.key === '' ? log.name : '';
+        // Both where known: an earlier message of the same chat may have been stored when only the user was.
+        const user = log.kind === 1 ? log.name : '';
         return this.#store.write([{ type: 'add', send: { id: hex(id), chat: log.key, user, body } }], true);
       },
       sent: (log, { id }, seq) => {

@@ -35,6 +35,11 @@ export class Delivery {
     return this.#started;
   }
 
+  /** Messages that may be held ahead of gaps: a quarter, since credit goes back by halves and what fills a gap costs credit. */
+  get room(): number {
+    return Math.min(LIMITS.clientHeld, Math.floor(this.#credit / 4));
+  }
+
   /** The server has no credit left: a gap may only be waiting. */
   get starved(): boolean {
     return this.#left === 0;

@@ -88,7 +88,7 @@ export class Flusher {
   }
 
   async #write(): Promise<void> {
-    const logs = [...this.#dirty].filter((log) => log.placed && log.key !== '');
+    const logs = [...this.#dirty].filter((log) => log.key !== '');
     const settled = this.#settled;
     const online = this.#online;
     const acks = !online ? [] : [...this.#acks].map((log) => ({ log, done: log.done }));

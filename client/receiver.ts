@@ -3,7 +3,6 @@
 // cannot be resolved costs the connection, never a guess.
 // Must not: send anything but through its parts.
 
-import { LIMITS } from '../actors/limits.js';
 import { OP, type PageRow, type Plain, type ServerFrame, T } from '../transport/frames.js';
 import type { ChatLog, Item } from './chat-log.js';
 import type { ChatTable } from './chat-table.js';
@@ -142,7 +141,7 @@ export class Receiver {
     }
     if (!log.placed && item.seq === 1) log.place(0);
     if (!log.placed && this.#joins(item)) log.place(item.seq - 1);
-    const arrival = log.arrive(item, () => gaps.held < LIMITS.clientHeld);
+    const arrival = log.arrive(item, () => gaps.held < delivery.room);
     if (arrival === 'old' || arrival === 'over') delivery.free(item.paid);
     if (arrival === 'held' || arrival === 'over') gaps.noticed(log);
     if (arrival !== 'new') return;

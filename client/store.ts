@@ -10,6 +10,8 @@ export interface StoredChat {
   /** 0 unknown, 1 direct, 2 group. */
   readonly kind: number;
   readonly name: string;
+  /** False while it is not known where this device's log of the chat begins; `cursor` means nothing then. */
+  readonly placed: boolean;
   /** Everything up to here was handled by the application. */
   readonly cursor: number;
   /** The user has read up to here. */
@@ -20,7 +22,7 @@ export interface StoredChat {
   readonly own: readonly number[];
 }
 
-/** A message that the server has not acknowledged. `chat` is empty while only the other user is known. */
+/** A message that the server has not acknowledged. `user` is empty but in direct chats, `chat` while its id is unknown. */
 export interface StoredSend {
   /** 32 hexadecimal digits: the UUIDv7 that every attempt carries. */
   readonly id: string;

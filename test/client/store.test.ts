@@ -25,7 +25,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true, force: true }));
 
 const chat = (id: string, cursor: number): StoredChat => {
-  return { id, kind: 1, name: 'bob', cursor, read: 1, lastOwn: 2, own: [7, 9] };
+  return { id, kind: 1, name: 'bob', placed: true, cursor, read: 1, lastOwn: 2, own: [7, 9] };
 };
 const send = (id: string): StoredSend => ({ id, chat: '', user: 'bob', body: Uint8Array.from([0, 255, 10, 34]) });
 const [A, B, C] = ['a', 'b', 'c'].map((digit) => digit.repeat(32)) as [string, string, string];
