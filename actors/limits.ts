@@ -174,10 +174,10 @@ export const LIMITS = {
   storeQueue: 16_384,
   /** ms between looks at watched keys that another process may have changed. */
   watchPollMs: 50,
+  /** Bytes free below which a failed write counts as a full disk: more than one transaction takes. */
+  diskReserve: 4_194_304,
   /** ms that a transaction may take before its commits are answered `unknown`: longer than a disk's own retries. */
   storeStallMs: 20_000,
-  /** ms that an empty transaction may take after a failed one, to learn whether the engine still works. */
-  storeProbeMs: 2_000,
 
   // ---- the SDK (client/) ----
   /** Messages waiting in a client's outbox: days offline of a busy person. Then `send` rejects with `outbox_full`. */

@@ -10,8 +10,19 @@
 // Must not: write to it, or trust a number from the file as a size to allocate.
 // Source: struct MDB_meta and MDB_db in lmdb's mdb.c, data format 2 (the one the package's binaries write).
 
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { LIMITS } from '../actors/limits.js';
 import { reasonOf, StoreOpenError } from './failure.js';
 
 const META = 24;
@@ -43,7 +54,7 @@ export function inspect(directory: string): void {
   try {
     const { size } = fstatSync(file);
     if (size > 0) verify(path, file, size);
-    else [resolve(directory), dirname(resolve(directory))].forEach(flushDirectory);
+    else for (const made of [resolve(directory), dirname(resolve(directory))]) flushDirectory(made);
   } finally {
     closeSync(file);
   }
@@ -62,6 +73,12 @@ function flushDirectory(path: string): void {
 /** Bytes of the data file. */
 export function dataSize(directory: string): number {
   return statSync(join(directory, 'data.mdb')).size;
+}
+
+/** A write that a full disk cuts in its middle fails without saying why, so the disk is asked. */
+export function noRoom(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < LIMITS.diskReserve;
 }
 
 function verify(path: string, file: number, size: number): void {

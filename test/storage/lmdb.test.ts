@@ -2,11 +2,167 @@
 // Invariant: each uses a folder of its own.
 // Must not: repeat the contract suite.
 
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { open } from 'lmdb';
+import { type StoreFailure, StoreOpenError } from '../../storage/failure.js';
 import { openLmdb } from '../../storage/lmdb.js';
 import { storeContract } from './contract.js';
 import { folder } from './folder.js';
+import { increment } from './groups.js';
+import { put, show, text } from './scene.js';
 
 storeContract('lmdb', async () => {
   const path = folder();
   return { store: await openLmdb({ path }), reopen: () => openLmdb({ path }) };
+});
+
+async function fails(path: string, code: StoreFailure): Promise<void> {
+  await assert.rejects(openLmdb({ path }), (error) => {
+    assert.ok(error instanceof StoreOpenError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.ok(error.message.includes(path), error.message);
+    return true;
+  });
+}
+
+test('lmdb: commits that wait together share a flush, told by the hook before the first answer', async () => {
+  const flushed: number[] = [];
+  const store = await openLmdb({ path: folder(), onFlushed: (batch) => flushed.push(batch) });
+  const answers: number[] = [];
+  await Promise.all(
+    Array.from({ length: 300 }, async (_, i) => {
+      const { outcome } = await store.commit({ checks: [], writes: [put(`k${i}`, 'v')] });
+      assert.equal(outcome, 'committed');
+      answers.push(i);
+      assert.ok(flushed.reduce((sum, batch) => sum + batch, 0) >= answers.length, 'no answer before its flush');
+    }),
+  );
+  assert.equal(
+    flushed.reduce((sum, batch) => sum + batch, 0),
+    300,
+  );
+  assert.ok(flushed.length < 10, `${flushed.length} transactions`);
+  assert.deepEqual(
+    answers,
+    [...answers].sort((a, b) => a - b),
+    'answers keep the order of arrival',
+  );
+  await store.close();
+});
+
+test('lmdb: an unreadable place, a later format, and rows of someone else are refused by code', async () => {
+  const base = folder();
+  writeFileSync(join(base, 'file'), 'x');
+  await fails(join(base, 'file'), 'store_unavailable');
+
+  const newer = join(base, 'newer');
+  const store = await openLmdb({ path: newer });
+  await store.commit({ checks: [], writes: [put('\xffweft-format', '2')] });
+  await store.close();
+  await fails(newer, 'store_newer');
+
+  const foreign = join(base, 'foreign');
+  const database = open({ path: foreign, noSubdir: false, keyEncoding: 'binary', encoding: 'binary' });
+  await database.put(Buffer.from('theirs'), Buffer.from('1'));
+  await database.close();
+  await fails(foreign, 'store_corrupt');
+});
+
+test('lmdb: a damaged or shortened data file is refused by code and named, whatever is missing', async () => {
+  const path = folder();
+  const store = await openLmdb({ path });
+  for (let i = 0; i < 40; i++) {
+    const writes = Array.from({ length: 20 }, (_, j) =>
+      put(`${(i * 7919) % 997}/${j}`, 'x'.repeat(j === 7 ? 9_000 : 200)),
+    );
+    await store.commit({ checks: [], writes });
+  }
+  await store.close();
+  const file = join(path, 'data.mdb');
+  const whole = readFileSync(file);
+  const broken = (bytes: Uint8Array): Promise<void> => {
+    writeFileSync(file, bytes);
+    return fails(path, 'store_corrupt');
+  };
+  for (const length of [1, 100, 4_096, 8_191, 8_192, 40_960, whole.length >> 1, whole.length - 4_096]) {
+    await broken(whole.subarray(0, length));
+  }
+  await broken(Buffer.from('not a database at all, but long enough to hold a header'.repeat(300)));
+  await broken(Buffer.concat([Buffer.alloc(8_192), whole.subarray(8_192)]));
+  await broken(Buffer.concat([whole.subarray(0, 28), Buffer.from([9]), whole.subarray(29)]));
+  writeFileSync(file, whole);
+  const again = await openLmdb({ path });
+  assert.equal((await again.range({ start: text('0'), end: text(':'), limit: 10_000 })).rows.length, 800);
+  await again.close();
+});
+
+test('lmdb: a store that has been emptied and shortened by deletes opens again', async () => {
+  const path = folder();
+  const store = await openLmdb({ path });
+  const keys = Array.from({ length: 2_000 }, (_, i) => `k${i}`);
+  const changes = keys.map((key) => store.commit({ checks: [], writes: [put(key, 'v'.repeat(3_000))] }));
+  const removals = keys.map((key) => store.commit({ checks: [], writes: [{ key: text(key), value: null }] }));
+  for (const { outcome } of await Promise.all([...changes, ...removals])) assert.equal(outcome, 'committed');
+  await store.close();
+  const again = await openLmdb({ path });
+  assert.deepEqual((await again.range({ start: text('k'), end: text('l'), limit: 10 })).rows, []);
+  await again.close();
+});
+
+test('lmdb: a file at its bound answers store_full and keeps what it has', async () => {
+  const store = await openLmdb({ path: folder(), mapSize: 200_000 });
+  const outcomes: string[] = [];
+  for (let i = 0; i < 60; i++) {
+    const result = await store.commit({ checks: [], writes: [put(`k${i}`, 'x'.repeat(10_000))] });
+    outcomes.push(result.outcome === 'failed' ? result.code : result.outcome);
+  }
+  const kept = outcomes.indexOf('store_full');
+  assert.ok(kept > 3);
+  assert.deepEqual(outcomes, [...Array(kept).fill('committed'), ...Array(60 - kept).fill('store_full')]);
+  assert.equal((await store.range({ start: text('k'), end: text('l'), limit: 100 })).rows.length, kept);
+  await store.close();
+});
+
+test('lmdb: two processes take turns, see each other at once, and wake each other’s watches', async (t) => {
+  const path = folder();
+  const store = await openLmdb({ path });
+  const alive = setInterval(() => {}, 1_000);
+  let wake = (): void => {};
+  const end = store.watch(text('total'), () => wake());
+  const writer = join(import.meta.dirname, 'writer.js');
+  const children = [1, 2].map(() =>
+    spawn(process.execPath, [writer, path, 'total', 'increment', '150'], { stdio: 'inherit' }),
+  );
+  t.after(() => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+  const exits = children.map((child) => once(child, 'exit'));
+  await increment(store, 'total', 150);
+  for (const exit of exits) assert.deepEqual(await exit, [0, null]);
+  assert.equal(show(await store.get(text('total'))), '450');
+
+  const other = spawn(process.execPath, [writer, path, 'total', 'increment', '1'], { stdio: 'inherit' });
+  t.after(() => other.kill('SIGKILL'));
+  for (;;) {
+    const heard = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    if (show(await store.get(text('total'))) === '451') break;
+    await heard;
+  }
+  end();
+  clearInterval(alive);
+  await store.close();
+});
+
+test('lmdb: reads of a closed store fail as promises', async () => {
+  const store = await openLmdb({ path: folder() });
+  await store.close();
+  await assert.rejects(store.get(text('a')));
+  await assert.rejects(store.range({ start: text('a'), end: text('b'), limit: 1 }));
 });

@@ -1,0 +1,45 @@
+// Owns the child process of the crash tests: writes groups of rows and tells its parent of each that was acknowledged.
+// Invariant: a line "ack ID" is written by one synchronous write, after the commit's answer and never before.
+// Must not: end by itself in mode "forever"; its parent kills it.
+//
+//   writer.js PATH PREFIX forever      40 streams of commits until killed
+//   writer.js PATH PREFIX COUNT [MS]   COUNT commits one after the other; a transaction of over MS counts as stalled
+//   writer.js PATH KEY increment COUNT adds COUNT times 1 to a row that others add to as well
+//   writer.js PATH KEY look            tells after how many ms a row could first be read
+
+import { writeSync } from 'node:fs';
+import { openLmdb } from '../../storage/lmdb.js';
+import { GROUP, groupRows, increment } from './groups.js';
+
+const [path = '', prefix = '', mode = '', count = '0'] = process.argv.slice(2);
+const stallMs = mode !== 'increment' && Number(count) > 0 ? { stallMs: Number(count) } : {};
+const store = await openLmdb({ path, ...stallMs });
+let next = 0;
+
+async function write(): Promise<void> {
+  const id = `${prefix}${next++}`;
+  const result = await store.commit({ checks: [], writes: groupRows(id) });
+  const word = result.outcome === 'committed' ? 'ack' : result.outcome === 'failed' ? result.code : result.outcome;
+  writeSync(1, `${word} ${id}\n`);
+  if (word !== 'ack') await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function stream(): Promise<never> {
+  for (;;) await write();
+}
+
+async function look(): Promise<void> {
+  const began = performance.now();
+  const answer = write();
+  while ((await store.get(groupRows(`${prefix}0`)[0]!.key)) === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  writeSync(1, `seen ${performance.now() - began}\n`);
+  await answer;
+}
+
+if (mode === 'look') await look();
+else if (mode === 'forever') await Promise.all(Array.from({ length: 10 * GROUP }, stream));
+else if (mode === 'increment') await increment(store, prefix, Number(count));
+else for (let i = 0; i < Number(mode); i++) await write();
+await store.close();
