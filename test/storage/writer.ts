@@ -12,8 +12,8 @@ import { openLmdb } from '../../storage/lmdb.js';
 import { GROUP, groupRows, increment } from './groups.js';
 
 const [path = '', prefix = '', mode = '', count = '0'] = process.argv.slice(2);
-const stallMs = mode !== 'increment' && Number(count) > 0 ? { stallMs: Number(count) } : {};
-const store = await openLmdb({ path, ...stallMs });
+const stall = mode !== 'increment' && Number(count) > 0 ? { stallMs: Number(count) } : {};
+const store = await openLmdb({ path, ...stall });
 let next = 0;
 
 async function write(): Promise<void> {
@@ -21,7 +21,7 @@ async function write(): Promise<void> {
   const result = await store.commit({ checks: [], writes: groupRows(id) });
   const word = result.outcome === 'committed' ? 'ack' : result.outcome === 'failed' ? result.code : result.outcome;
   writeSync(1, `${word} ${id}\n`);
-  if (word !== 'ack') await new Promise((resolve) => setTimeout(resolve, 20));
+  if (word !== 'ack' && 'stallMs' in stall) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 async function stream(): Promise<never> {
