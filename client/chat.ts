@@ -189,7 +189,7 @@ export class Chat {
 
   async #id(): Promise<Uint8Array> {
     const log = this.#current;
-    const id = log.id ?? (await this.#core.locate(log)).id;
+    const id = log.id ?? (await this.#core.queries.locate(log)).id;
     if (id === undefined) throw new WeftError('unknown_chat', 'the chat has no id');
     return id;
   }

@@ -4,13 +4,14 @@
 
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
-import { type ClientFrame, type SyncEntry, T } from '../transport/frames.js';
+import { type ClientFrame, T } from '../transport/frames.js';
 import type { BackoffOptions } from './backoff.js';
 import { Chat } from './chat.js';
 import type { ChatLog, Release } from './chat-log.js';
 import { ChatTable } from './chat-table.js';
+import type { Welcome } from './connection.js';
 import { Delivery } from './delivery.js';
-import { Dialer, type Welcome } from './dialer.js';
+import { Dialer } from './dialer.js';
 import { Emitter } from './emitter.js';
 import { asWeftError, WeftError } from './errors.js';
 import type { SessionEvents } from './events.js';
@@ -21,6 +22,7 @@ import type { Pending } from './lane.js';
 import type { Dial } from './link.js';
 import { present } from './message.js';
 import { Outbox, type Receipt } from './outbox.js';
+import { Queries } from './queries.js';
 import { Receiver } from './receiver.js';
 import { type Answer, Requests } from './requests.js';
 import type { ClientStore } from './store.js';
@@ -55,10 +57,10 @@ export class Core {
   readonly receiver: Receiver;
   readonly delivery: Delivery;
   readonly gaps: Gaps;
+  readonly queries: Queries;
   readonly changes = new Set<string>();
   readonly watches = new Set<ChatLog>();
   readonly #store: ClientStore;
-  readonly #backfill: number;
   readonly #chats = new WeakMap<ChatLog, Chat>();
   #device = '';
   #maxBody: number = LIMITS.body;
@@ -69,7 +71,6 @@ export class Core {
     const { world, store } = options;
     this.world = world;
     this.#store = store;
-    this.#backfill = options.backfill ?? 0;
     this.ids = new IdSource(world);
     this.events = new Emitter((name, error) => this.#listenerFailed(name, error));
     this.requests = new Requests(world, (frame) => this.dialer.send(frame));
@@ -89,8 +90,10 @@ export class Core {
       options.credit,
     );
     this.gaps = new Gaps(world, {
-      pull: (log, before, limit) => this.#pull(log, before, limit),
-      sync: () => this.#resync(),
+      pull: (log, before, limit) => this.queries.pull(log, before, limit),
+      sync: () => {
+        for (const frame of this.queries.greeting()) this.dialer.send(frame);
+      },
       placed: (log) => this.delivery.run(log),
       flowing: () => !this.delivery.starved,
     });
@@ -107,6 +110,7 @@ export class Core {
       trouble: (error) => this.trouble(error),
       broken: (error) => this.dialer.fail(error),
     });
+    this.queries = new Queries(this, options.backfill ?? 0);
     this.dialer = new Dialer({ ...options, agent: options.agent ?? 'weft-js' }, this.#dialerHooks());
   }
 
@@ -212,7 +216,7 @@ export class Core {
         this.#say(log, (chat) => ({ type: T.SEND, chat, id, body }));
         return true;
       },
-      locate: (log) => void this.locate(log).catch(() => {}),
+      locate: (log) => void this.queries.locate(log).catch(() => {}),
       save: (log, { id, body }) => {
         // Both where known: an earlier message of the same chat may have been stored when only the user was.
         const user = log.kind === 1 ? log.name : '';
@@ -235,7 +239,7 @@ export class Core {
     return {
       greet: () => {
         this.flusher.greeted(this.table.all());
-        return { credit: this.delivery.open(), frames: this.#sync() };
+        return { credit: this.delivery.open(), frames: this.queries.greeting() };
       },
       admit: (welcome) => this.#admit(welcome),
       up: (welcome) => {
@@ -253,12 +257,7 @@ export class Core {
         this.gaps.down();
         this.table.forgetAliases();
       },
-      renew: async (token) => {
-        const answer = await this.requests.ask((r) => ({ type: T.TOKEN, r, token }));
-        const expires = answer.type === 'ok' ? answer.results[0] : undefined;
-        if (typeof expires !== 'number') throw new WeftError('bad_response', 'TOKEN answered without an end');
-        return expires;
-      },
+      renew: (token) => this.queries.renew(token),
       unanswered: () => this.outbox.flying,
       leaving: () => this.outbox.pause(),
       state: (change) => {
@@ -290,26 +289,6 @@ export class Core {
     return undefined;
   }
 
-  /** Learns the id of a direct chat; what waits for it goes on or fails. */
-  async locate(log: ChatLog): Promise<ChatLog> {
-    const user = log.name;
-    try {
-      const answer = await this.requests.ask((r) => ({ type: T.DIRECT, r, user }));
-      const id = answer.type === 'ok' ? answer.results[0] : undefined;
-      if (!(id instanceof Uint8Array) || id.length !== 16)
-        throw new WeftError('bad_response', 'DIRECT without a chat id');
-      const found = this.table.byId(id);
-      this.receiver.describe(found, 1, user);
-      this.outbox.wake(found);
-      return found;
-    } catch (error) {
-      const failure = asWeftError(error, 'bad_response');
-      if (failure.retry) this.outbox.hold(log, failure.after + this.world.random() * LIMITS.clientBackoffBaseMs);
-      else this.outbox.refuse(log, failure);
-      throw failure;
-    }
-  }
-
   #merged(from: ChatLog, to: ChatLog): void {
     from.mergedInto = to;
     if (this.watches.delete(from)) this.watches.add(to);
@@ -321,28 +300,6 @@ export class Core {
   #say(log: ChatLog, make: (chat: Uint8Array | number) => ClientFrame): void {
     const ref = this.table.ref(log);
     if (ref !== undefined) this.dialer.send(make(ref));
-  }
-
-  #sync(): ClientFrame[] {
-    const vector = this.table.vector(this.me);
-    const frames: ClientFrame[] = [];
-    const backfill = this.#backfill;
-    do {
-      const entries: SyncEntry[] = vector.splice(0, LIMITS.syncEntries);
-      frames.push({ type: T.SYNC, entries, more: vector.length > 0, backfill });
-    } while (vector.length > 0);
-    return frames;
-  }
-
-  #resync(): void {
-    for (const frame of this.#sync()) this.dialer.send(frame);
-  }
-
-  async #pull(log: ChatLog, before: number, limit: number): Promise<void> {
-    const chat = log.id;
-    if (chat === undefined) return;
-    const answer = await this.requests.ask((r) => ({ type: T.HISTORY, r, chat, before, limit }));
-    if (answer.type === 'page') for (const row of answer.rows) this.receiver.pulled(log, row);
   }
 
   #handle(log: ChatLog, release: Release): Promise<unknown> | undefined {

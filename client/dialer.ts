@@ -14,53 +14,12 @@
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import { decodeServer, encodeClient } from '../transport/codec.js';
-import { CLOSE, type ClientFrame, type ServerFrame, SUBPROTOCOL, T, WIRE_VERSION } from '../transport/frames.js';
-import { Backoff, type BackoffOptions } from './backoff.js';
+import { CLOSE, type ClientFrame, SUBPROTOCOL, T, WIRE_VERSION } from '../transport/frames.js';
+import { Backoff } from './backoff.js';
+import type { DialerHooks, DialerOptions, State, Welcome } from './connection.js';
 import { asWeftError, WeftError } from './errors.js';
-import type { Dial, Link } from './link.js';
-import { TokenKeeper, type TokenSource } from './token.js';
-
-export type State = 'connecting' | 'online' | 'waiting' | 'replaced' | 'failed' | 'closed';
-
-export interface StateChange {
-  readonly state: State;
-  readonly previous: State;
-  /** Why, where it is not by the application's wish. */
-  readonly error?: WeftError;
-  /** ms until the next attempt, in `waiting`. */
-  readonly retryIn?: number;
-}
-
-export type Welcome = Extract<ServerFrame, { type: typeof T.WELCOME }>;
-
-export interface DialerHooks {
-  /** Credit for HELLO, and the SYNC frames that follow it in the same round trip. */
-  greet(): { readonly credit: number; readonly frames: readonly ClientFrame[] };
-  /** Looks at WELCOME first; a returned error ends the session as `failed`. */
-  admit(welcome: Welcome): WeftError | undefined;
-  /** The connection is up: frames may be sent. */
-  up(welcome: Welcome): void;
-  frame(frame: ServerFrame): void;
-  /** The connection, which had been up, is gone. */
-  down(): void;
-  /** TOKEN with a fresh token; resolves with its end. */
-  renew(token: string): Promise<number>;
-  /** Sends that are still unanswered. */
-  unanswered(): number;
-  /** GOAWAY: no new sends on this connection. */
-  leaving(): void;
-  state(change: StateChange): void;
-  trouble(error: WeftError): void;
-}
-
-export interface DialerOptions {
-  readonly world: World;
-  readonly dial: Dial;
-  readonly url: string;
-  readonly token: TokenSource;
-  readonly agent: string;
-  readonly backoff?: BackoffOptions;
-}
+import type { Link } from './link.js';
+import { TokenKeeper } from './token.js';
 
 /** One connection, from the token to the loss. */
 interface Attempt {

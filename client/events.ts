@@ -3,7 +3,7 @@
 // Must not: hold behaviour.
 
 import type { Chat } from './chat.js';
-import type { StateChange } from './dialer.js';
+import type { StateChange } from './connection.js';
 import type { WeftError } from './errors.js';
 import type { GroupEvent, Message } from './message.js';
 

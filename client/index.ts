@@ -10,7 +10,7 @@ import { dialWith, type SocketLike } from './ws-link.js';
 
 export type { ChatDetails, HistoryPage, Member, Tick } from './chat.js';
 export { Chat } from './chat.js';
-export type { State, StateChange } from './dialer.js';
+export type { State, StateChange } from './connection.js';
 export { type ErrorCode, WeftError } from './errors.js';
 export type { SessionEvents } from './events.js';
 export type { Dial, Link, LinkEvents } from './link.js';
