@@ -267,7 +267,7 @@ export class Connection {
       const user = this.peer.userRef(news.user);
       return this.peer.frame({ type: T.PRESENCE, user, online: news.online, lastSeen: news.lastSeen });
     }
-    if (news.type === 'typing' && news.user === this.user) return;
+    if (news.user === this.user && (news.type === 'typing' || news.device === this.device)) return;
     const chat = this.views.ref(this.peer.view(news.info, this.user));
     const user = this.peer.userRef(news.user);
     if (news.type === 'typing') this.peer.frame({ type: T.TYPING_OF, chat, user, on: news.on });

@@ -31,8 +31,8 @@ export class FanOut {
 
   /** Durable receipts. In large groups they are not pushed: n members would cause n² frames; INFO tells them. */
   receipts(roster: Roster): void {
-    for (const { user, delivered, read } of roster.takeWritten()) {
-      if (!roster.large) this.#tell(roster, { type: 'receipt', info: roster.info, user, delivered, read });
+    for (const { user, device, delivered, read } of roster.takeWritten()) {
+      if (!roster.large) this.#tell(roster, { type: 'receipt', info: roster.info, user, device, delivered, read });
     }
   }
 
@@ -41,7 +41,7 @@ export class FanOut {
     if (roster.large) return;
     for (const { user, inbox } of roster.members.values()) {
       const { delivered, read } = inbox;
-      if (delivered > 0) connection.tell({ type: 'receipt', info: roster.info, user, delivered, read });
+      if (delivered > 0) connection.tell({ type: 'receipt', info: roster.info, user, device: '', delivered, read });
     }
   }
 

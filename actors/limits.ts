@@ -200,7 +200,7 @@ export const LIMITS = {
   /** Listeners of one kind of event: more is a leak. */
   clientListeners: 64,
   /** ms ACKs, READs and cursors are gathered: below what a person sees, above what a burst takes. */
-  clientAckMs: 30,
+  clientAckMs: 100,
   /** Messages after which ACKs go out at once, so that a catch-up moves the server's view along. */
   clientAckMessages: 32,
   /** Sends of one chat on their way at once. More than 1 is faster over long paths, but lets a later message overtake

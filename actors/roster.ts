@@ -30,6 +30,8 @@ export interface Member {
 /** How far a member is, as the others are told. */
 export interface Cursor {
   readonly user: string;
+  /** The device that moved it last. */
+  readonly device: string;
   readonly delivered: number;
   readonly read: number;
 }
@@ -46,7 +48,8 @@ export class Roster {
   readonly #touched = new Map<string, Member>();
   #rowTouched: boolean;
   readonly #departed = new Map<string, Inbox>();
-  readonly #moved = new Set<Member>();
+  /** Members whose cursors moved since the last commit was composed, with the device that moved them last. */
+  readonly #moved = new Map<Member, string>();
   #written: Cursor[] = [];
 
   constructor(info: ChatInfo, row: ChatRow, image: ChatImage | null, threshold: number) {
@@ -129,7 +132,7 @@ export class Roster {
     if (has > inbox.delivered || seen > inbox.read) {
       inbox.delivered = Math.max(inbox.delivered, has);
       inbox.read = Math.max(inbox.read, seen);
-      this.#moved.add(member);
+      this.#moved.set(member, device);
       moved = true;
     }
     if (moved) this.#touched.set(user, member);
@@ -150,8 +153,8 @@ export class Roster {
     this.#rowTouched = false;
     this.#touched.clear();
     // As they stand in this commit: they may move on while it is in flight, and that is not durable yet.
-    for (const { user, inbox } of this.#moved) {
-      this.#written.push({ user, delivered: inbox.delivered, read: inbox.read });
+    for (const [{ user, inbox }, device] of this.#moved) {
+      this.#written.push({ user, device, delivered: inbox.delivered, read: inbox.read });
     }
     this.#moved.clear();
   }

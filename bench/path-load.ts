@@ -4,6 +4,7 @@
 // Must not: know what serves it.
 
 import { build } from 'hdr-histogram-js';
+import { LIMITS } from '../actors/limits.js';
 import { makeMessageId } from '../actors/message-id.js';
 import { createMachine } from '../services/machine.js';
 import { decodeServer, encodeClient } from '../transport/codec.js';
@@ -33,9 +34,6 @@ export interface PathResult {
   readonly deliverP99: number;
 }
 
-const CREDIT = 512;
-const ACK_EVERY = 16;
-const ACK_MS = 50;
 
 const load = JSON.parse(process.argv[2]!) as PathLoad;
 const world = createMachine();
@@ -59,7 +57,7 @@ async function join(token: string, handler: Handler): Promise<{ raw: RawSocket; 
   };
   const raw = await openRaw(load.url, SUBPROTOCOL, (bytes) => handle(bytes));
   const send = (frame: ClientFrame): void => raw.send(encodeClient(frame));
-  send({ type: T.HELLO, version: 1, token, credit: CREDIT, agent: 'bench' });
+  send({ type: T.HELLO, version: 1, token, credit: LIMITS.clientCredit, agent: 'bench' });
   send({ type: T.SYNC, entries: [], more: false, backfill: 1 });
   await joined;
   return { raw, send };
@@ -85,7 +83,7 @@ async function receiver(token: string): Promise<void> {
     chat = frame.chat;
     last = frame.seq;
     unacked += 1;
-    if (unacked >= ACK_EVERY) acknowledge();
+    if (unacked >= LIMITS.clientAckMessages) acknowledge();
   });
   const acknowledge = (): void => {
     if (unacked === 0) return;
@@ -93,7 +91,7 @@ async function receiver(token: string): Promise<void> {
     send({ type: T.CREDIT, n: unacked });
     unacked = 0;
   };
-  setInterval(acknowledge, ACK_MS).unref();
+  setInterval(acknowledge, LIMITS.clientAckMs).unref();
 }
 
 async function sender(token: string, peer: string): Promise<() => void> {
