@@ -2,8 +2,9 @@
 // Invariant: no Node built-ins, not even by way of an import (a test bundles it).
 // Must not: touch the page.
 
+import type { SessionOptions } from './options.js';
 import { platform } from './platform.js';
-import { openSession, type Session, type SessionOptions } from './session.js';
+import { openSession, type Session } from './session.js';
 import { MemoryStore } from './store-memory.js';
 import { dialWith } from './ws-link.js';
 
@@ -14,8 +15,9 @@ export { type ErrorCode, WeftError } from './errors.js';
 export type { SessionEvents } from './events.js';
 export type { Dial, Link, LinkEvents } from './link.js';
 export type { GroupChange, GroupEvent, Message } from './message.js';
+export type { SessionOptions } from './options.js';
 export type { Receipt } from './outbox.js';
-export { type ChatSummary, openSession, type PendingMessage, Session, type SessionOptions } from './session.js';
+export { type ChatSummary, openSession, type PendingMessage, Session } from './session.js';
 export type { ClientStore, StoreChange, StoredChat, StoredSend, StoredState } from './store.js';
 export { IdbStore } from './store-idb.js';
 export { MemoryStore } from './store-memory.js';

@@ -5,7 +5,6 @@
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import { type ClientFrame, T } from '../transport/frames.js';
-import type { BackoffOptions } from './backoff.js';
 import { Chat } from './chat.js';
 import type { ChatLog, Release } from './chat-log.js';
 import { ChatTable } from './chat-table.js';
@@ -19,31 +18,13 @@ import { Flusher } from './flush.js';
 import { Gaps } from './gaps.js';
 import { hex, IdSource, unhex, uuidText } from './ids.js';
 import type { Pending } from './lane.js';
-import type { Dial } from './link.js';
 import { present } from './message.js';
+import type { CoreOptions } from './options.js';
 import { Outbox, type Receipt } from './outbox.js';
 import { Queries } from './queries.js';
 import { Receiver } from './receiver.js';
 import { type Answer, Requests } from './requests.js';
 import type { ClientStore } from './store.js';
-import type { TokenSource } from './token.js';
-
-export interface CoreOptions {
-  readonly world: World;
-  readonly dial: Dial;
-  readonly store: ClientStore;
-  readonly url: string;
-  readonly token: TokenSource;
-  /** Tells the server what this client is. */
-  readonly agent?: string;
-  readonly backoff?: BackoffOptions;
-  /** Deliveries that may wait for the application's listeners. */
-  readonly credit?: number;
-  /** Sends of one chat on their way at once; over 1 a refused message may be overtaken by the next. */
-  readonly pipeline?: number;
-  /** For chats new to this store: 0 brings everything, n the newest n messages. */
-  readonly backfill?: number;
-}
 
 export class Core {
   readonly world: World;
@@ -65,7 +46,6 @@ export class Core {
   #device = '';
   #maxBody: number = LIMITS.body;
   #closed: Promise<void> | undefined;
-  #synced = false;
 
   constructor(options: CoreOptions) {
     const { world, store } = options;
@@ -103,10 +83,7 @@ export class Core {
         void this.events.emit('receipt', { chat: this.chat(log), user, delivered, read }),
       typing: (log, user, on) => void this.events.emit('typing', { chat: this.chat(log), user, on }),
       presence: (user, online, lastSeen) => void this.events.emit('presence', { user, online, lastSeen }),
-      synced: (chats) => {
-        this.#synced = true;
-        this.events.emit('synced', { chats });
-      },
+      synced: (chats) => void this.events.emit('synced', { chats }),
       trouble: (error) => this.trouble(error),
       broken: (error) => this.dialer.fail(error),
     });
@@ -120,11 +97,6 @@ export class Core {
 
   get device(): string {
     return this.#device;
-  }
-
-  /** The server has told of all chats at least once. */
-  get synced(): boolean {
-    return this.#synced;
   }
 
   /** Rejects with `store_failed` or `store_locked`; else the session lives and dials. */

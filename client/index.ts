@@ -3,8 +3,9 @@
 // Must not: be bundled for browsers (browser.ts).
 
 import { WebSocket } from 'ws';
+import type { SessionOptions } from './options.js';
 import { platform } from './platform.js';
-import { openSession, type Session, type SessionOptions } from './session.js';
+import { openSession, type Session } from './session.js';
 import { MemoryStore } from './store-memory.js';
 import { dialWith, type SocketLike } from './ws-link.js';
 
@@ -15,8 +16,9 @@ export { type ErrorCode, WeftError } from './errors.js';
 export type { SessionEvents } from './events.js';
 export type { Dial, Link, LinkEvents } from './link.js';
 export type { GroupChange, GroupEvent, Message } from './message.js';
+export type { SessionOptions } from './options.js';
 export type { Receipt } from './outbox.js';
-export { type ChatSummary, openSession, type PendingMessage, Session, type SessionOptions } from './session.js';
+export { type ChatSummary, openSession, type PendingMessage, Session } from './session.js';
 export type { ClientStore, StoreChange, StoredChat, StoredSend, StoredState } from './store.js';
 export { FileStore } from './store-file.js';
 export { MemoryStore } from './store-memory.js';

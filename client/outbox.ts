@@ -38,6 +38,8 @@ export class Outbox {
   readonly #ready = new Set<Lane>();
   readonly #byId = new Map<string, { readonly lane: Lane; readonly pending: Pending }>();
   readonly #flying = new Map<number, Pending>();
+  /** Numbers whose message was found in the log before their answer came. */
+  readonly #found = new Set<number>();
   #bytes = 0;
   #window = 0;
   #count = 0;
@@ -103,6 +105,7 @@ export class Outbox {
     this.#online = false;
     for (const pending of this.#flying.values()) pending.state = 'ready';
     this.#flying.clear();
+    this.#found.clear();
     for (const lane of this.#lanes.values()) lane.flying = 0;
   }
 
@@ -150,20 +153,23 @@ export class Outbox {
 
   sent(n: number, seq: number): boolean {
     const pending = this.#flying.get(n);
-    if (pending === undefined) return false;
+    if (pending === undefined) return this.#found.delete(n);
     this.#settle(pending, seq);
     return true;
   }
 
-  /** The message was found in the chat's log: its SENT was lost. */
+  /** The message was found in the chat's log: its SENT was lost, or is that of its retry and still to come. */
   found(id: Uint8Array, seq: number): void {
     const entry = this.#byId.get(hex(id));
-    if (entry !== undefined) this.#settle(entry.pending, seq);
+    if (entry === undefined) return;
+    const { state, number } = entry.pending;
+    if (state === 'flying' && number !== undefined) this.#found.add(number);
+    this.#settle(entry.pending, seq);
   }
 
   failed(n: number, error: WeftError): boolean {
     const pending = this.#flying.get(n);
-    if (pending === undefined) return false;
+    if (pending === undefined) return this.#found.delete(n);
     this.#land(pending);
     if (!error.retry) {
       this.#giveUp(pending, error);
@@ -193,7 +199,7 @@ export class Outbox {
   pump(): void {
     if (!this.#online) return;
     for (const lane of this.#ready) {
-      if (this.#flying.size >= this.#window) return;
+      if (this.#flying.size + this.#found.size >= this.#window) return;
       this.#ready.delete(lane);
       const pending = lane.next(this.#pipeline);
       if (pending === undefined) continue;

@@ -7,19 +7,13 @@ import { T } from '../transport/frames.js';
 import type { Chat } from './chat.js';
 import type { ChatLog } from './chat-log.js';
 import type { State } from './connection.js';
-import { Core, type CoreOptions } from './core.js';
+import { Core } from './core.js';
 import type { Listener } from './emitter.js';
 import { WeftError } from './errors.js';
 import type { SessionEvents } from './events.js';
 import { hex, unhex, uuidText } from './ids.js';
 import type { Message } from './message.js';
-
-export interface SessionOptions extends CoreOptions {
-  /** True: `connect` resolves as soon as the store is open, and the session connects when it can. */
-  readonly offline?: boolean;
-  /** ms that `connect` waits for the first connection (30,000). Not used with `offline`. */
-  readonly timeout?: number;
-}
+import type { SessionOptions } from './options.js';
 
 export interface ChatSummary {
   readonly chat: Chat;

@@ -2,7 +2,8 @@
 // Invariant: nothing here depends on the machine's speed.
 // Must not: assert; the tests do.
 
-import { openSession, type Session, type SessionOptions } from '../../client/session.js';
+import type { SessionOptions } from '../../client/options.js';
+import { openSession, type Session } from '../../client/session.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import { ManualWorld } from '../actors/manual-world.js';
 import { FakeServer } from './fake-server.js';
