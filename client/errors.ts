@@ -7,7 +7,7 @@ import { type Advice, CODES, type Code } from '../actors/errors.js';
 const never: Advice = { retry: false, after: 0 };
 
 /** Codes besides the server's (docs/wire.md §6). */
-export const CLIENT_CODES = {
+const CLIENT_CODES = {
   /** No connection came about in time and the request was never sent. */
   offline: { retry: true, after: 0 },
   /** The session was closed. Unsent messages stay in the store and go out with the next session. */

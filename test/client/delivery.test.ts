@@ -1,7 +1,10 @@
 // Owns the tests of what reaches the application: once, in order, paced, acknowledged.
+// Invariant: a test that expects nothing to happen lets the clock run first.
+// Must not: reach into the client: it sees frames and events alone.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import type { ServerFrame } from '../../transport/frames.js';
 import { ManualWorld } from '../actors/manual-world.js';
@@ -92,7 +95,7 @@ describe('order', () => {
     const { server, seen, world } = await bench();
     const chat = server.chat('bob');
     server.post(chat, 'm1');
-    await advance(world, 100);
+    await advance(world, 2 * LIMITS.clientAckMs);
     stock(server, chat, 2, 3);
     server.last.send({ type: 46 });
     await settle(world);
@@ -142,7 +145,7 @@ describe('order', () => {
     server.last.send({ type: 40, alias: 1, user: 'carol' });
     const id = world.randomBytes(16);
     server.last.send({ type: 35, chat: 3, from: 1, seq: 57, id, lag: 0, op: 2, args: [['alice']] });
-    await advance(world, 100);
+    await advance(world, 2 * LIMITS.clientAckMs);
     assert.deepEqual(events, ['group tea 57 added alice']);
     assert.deepEqual(
       server.last.of(3).map(({ seq }) => seq),
@@ -212,14 +215,14 @@ describe('handling', () => {
       });
     });
     for (const name of ['bob', 'bob', 'carol', 'carol']) server.post(server.chat(name), 'x');
-    await advance(world, 200);
+    await advance(world, 2 * LIMITS.clientAckMs);
     assert.deepEqual(seen, ['bob:1', 'carol:1', 'carol:2']);
     assert.deepEqual(
       server.last.of(3).map(({ seq }) => seq),
       [2],
     );
     release();
-    await advance(world, 200);
+    await advance(world, 2 * LIMITS.clientAckMs);
     assert.deepEqual(seen.at(-1), 'bob:2');
     assert.deepEqual(server.last.of(3).length, 2);
   });
@@ -234,7 +237,7 @@ describe('handling', () => {
     });
     server.post(server.chat('bob'), 'm1');
     server.post(server.chat('bob'), 'm2');
-    await advance(world, 100);
+    await advance(world, 2 * LIMITS.clientAckMs);
     assert.equal(seen.length, 2);
     assert.deepEqual(errors, Array(4).fill('listener_failed'));
     assert.equal(server.last.of(3).at(-1)?.seq, 2);
@@ -247,7 +250,7 @@ describe('handling', () => {
     const got: number[] = [];
     for (let i = 0; i < 2; i++) {
       const next = iterator.next();
-      await advance(world, 100);
+      await advance(world, 2 * LIMITS.clientAckMs);
       got.push((await next).value?.seq ?? -1);
     }
     assert.deepEqual(got, [1, 2]);
@@ -267,7 +270,7 @@ describe('handling', () => {
       return seq < 3 ? undefined : new Promise(() => {});
     });
     for (let i = 0; i < 5; i++) server.post(server.chat('bob'), 'x');
-    await advance(world, 200);
+    await advance(world, 2 * LIMITS.clientAckMs);
     assert.deepEqual(seen, [1, 2, 3]);
     // The crash: no close, the store as it is.
     server.last.cut(4409);
@@ -284,7 +287,7 @@ describe('pace', () => {
     for (let i = 0; i < 10; i++) server.post(chat, 'x');
     await settle(world);
     assert.equal(server.last.of(3).length, 0);
-    await advance(world, 35);
+    await advance(world, LIMITS.clientAckMs + 5);
     assert.deepEqual(
       server.last.of(3).map(({ seq }) => seq),
       [10],
@@ -316,7 +319,7 @@ describe('pace', () => {
     const { server, world, session } = await bench({ listen: false });
     session.on('message', (message) => message.read());
     for (let i = 0; i < 3; i++) server.post(server.chat('bob'), 'x');
-    await advance(world, 100);
+    await advance(world, 2 * LIMITS.clientAckMs);
     assert.deepEqual(
       server.last.of(4).map(({ seq }) => seq),
       [3],

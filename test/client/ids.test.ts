@@ -1,4 +1,6 @@
 // Owns the tests of message ids and of the wait before dialling again.
+// Invariant: nothing here depends on the machine's clock.
+// Must not: test how ids are used (outbox.test.ts).
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,4 +1,6 @@
 // Owns the tests of the SDK against a real node: the same promises, over processes that are killed.
+// Invariant: everything started is killed or closed, whatever happens.
+// Must not: know the node's insides.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -1,4 +1,6 @@
 // Owns the tests of sending: window, order through refusals, failures for good, restarts.
+// Invariant: what landed is read from the server's log, not from what the client says.
+// Must not: reach into the client.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,5 +1,7 @@
 // Owns the property that matters most: whatever is cut, doubled, reordered or refused, the application sees each message
 // once and in order, and each send lands once and in order.
+// Invariant: one course is decided by its steps alone; a failure prints them.
+// Must not: be weakened where it fails: what it found were bugs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,6 @@
 // Owns the tests of a session's course over connections: start, loss, resume, refusals, takeover.
+// Invariant: the clock moves by hand; nothing waits for the machine.
+// Must not: reach into the client.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,4 +1,6 @@
 // Owns the tests of the SDK over real sockets: the adapter, the process's life, the browser bundle.
+// Invariant: every server and process ends with the test that started it.
+// Must not: depend on the machine's speed.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,4 +1,6 @@
 // Owns the contract tests of the client's stores, and what each must survive.
+// Invariant: every kind of store passes the same contract.
+// Must not: know a store's form, but where damage is the point.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
