@@ -39,8 +39,8 @@ export class FanOut {
   /** All receipts of the chat as they stand, to one who asks. */
   receiptsTo(connection: ConnectionRef, roster: Roster): void {
     if (roster.large) return;
-    for (const { user, inbox } of roster.members.values()) {
-      const { delivered, read } = inbox;
+    for (const { user, told } of roster.members.values()) {
+      const { delivered, read } = told;
       if (delivered > 0) connection.tell({ type: 'receipt', info: roster.info, user, device: '', delivered, read });
     }
   }

@@ -48,7 +48,7 @@ export interface ReceiptNews {
   readonly type: 'receipt';
   readonly info: ChatInfo;
   readonly user: string;
-  /** The device that moved the cursors, which need not be told; '' when it was asked for. */
+  /** The device that moved the cursors, which need not be told; '' when more than one did, or it was asked for. */
   readonly device: string;
   readonly delivered: number;
   readonly read: number;

@@ -25,12 +25,14 @@ export interface Member {
   readonly user: string;
   role: number;
   readonly inbox: Inbox;
+  /** The cursors as they are durable: others are told no more, or a crash would take back what they were told. */
+  told: Pick<Inbox, 'delivered' | 'read'>;
 }
 
 /** How far a member is, as the others are told. */
 export interface Cursor {
   readonly user: string;
-  /** The device that moved it last. */
+  /** The device that moved it; '' if more than one did. */
   readonly device: string;
   readonly delivered: number;
   readonly read: number;
@@ -48,7 +50,7 @@ export class Roster {
   readonly #touched = new Map<string, Member>();
   #rowTouched: boolean;
   readonly #departed = new Map<string, Inbox>();
-  /** Members whose cursors moved since the last commit was composed, with the device that moved them last. */
+  /** Members whose cursors moved since the last commit was composed, with the device if one alone moved them. */
   readonly #moved = new Map<Member, string>();
   #written: Cursor[] = [];
 
@@ -60,7 +62,7 @@ export class Roster {
     for (const { user, role } of image === null ? [] : row.members) {
       const inbox = image!.inboxes.get(user);
       assert(inbox !== undefined, 'a member has an inbox row');
-      this.members.set(user, { user, role, inbox });
+      this.members.set(user, { user, role, inbox, told: cursorsOf(inbox) });
       this.rights.set(user, role);
       this.audience.add(user);
     }
@@ -132,7 +134,9 @@ export class Roster {
     if (has > inbox.delivered || seen > inbox.read) {
       inbox.delivered = Math.max(inbox.delivered, has);
       inbox.read = Math.max(inbox.read, seen);
-      this.#moved.set(member, device);
+      // Where two devices moved it, each may lack what the other said.
+      const alone = (this.#moved.get(member) ?? device) === device;
+      this.#moved.set(member, alone ? device : '');
       moved = true;
     }
     if (moved) this.#touched.set(user, member);
@@ -163,17 +167,16 @@ export class Roster {
   takeWritten(): readonly Cursor[] {
     const written = this.#written;
     if (written.length > 0) this.#written = [];
+    for (const { user, delivered, read } of written) {
+      const member = this.members.get(user);
+      if (member !== undefined) member.told = { delivered, read };
+    }
     return written;
   }
 
   /** Fields of the answer to INFO. */
   describe(user: string, head: number): Plain[] {
-    const members = [...this.members.values()].map(({ user, role, inbox }) => [
-      user,
-      role,
-      inbox.delivered,
-      inbox.read,
-    ]);
+    const members = [...this.members.values()].map(({ user, role, told }) => [user, role, told.delivered, told.read]);
     return [this.info.kind, nameFor(this.info, user), head, members];
   }
 
@@ -195,7 +198,7 @@ export class Roster {
       devices: former?.devices ?? [],
       name: nameFor(this.info, user),
     };
-    const member = { user, role, inbox };
+    const member = { user, role, inbox, told: cursorsOf(inbox) };
     this.members.set(user, member);
     this.#touched.set(user, member);
   }
@@ -211,4 +214,8 @@ export class Roster {
     if (this.#departed.size > LIMITS.members) this.#departed.delete(this.#departed.keys().next().value!);
     this.#touched.set(user, member);
   }
+}
+
+function cursorsOf({ delivered, read }: Inbox): Member['told'] {
+  return { delivered, read };
 }
