@@ -22,7 +22,7 @@ const { root, spawnNode } = await import('./process.mjs');
 /** Commands that are a compiled program of their own: path below dist/, and Node's flags for it. */
 const PROGRAMS = {
   bench: { entry: 'bench/main.js', flags: ['--expose-gc'] },
-  torture: { entry: 'sim/torture.js', flags: [] },
+  torture: { entry: 'bench/torture.js', flags: [] },
   simulate: { entry: 'sim/simulate.js', flags: [] },
 };
 

@@ -1,0 +1,401 @@
+// Owns the course of a torture: clients send without end while their node is killed and started again, round by round;
+// then quiet, and the evidence is gathered.
+// Invariant: waits for what must happen, each wait with a bound, and never takes time itself for a sign of anything.
+// Must not: judge (checker.ts), or print.
+
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { issueToken } from '../../cli/token.js';
+import { connect, type Session } from '../../client/index.js';
+import { ensureSecret } from '../../services/secret.js';
+import { NodeProcess } from '../node-process.js';
+import { median } from '../report.js';
+import { type Ack, check, type Entry, type Position, ReceiptTrail, type Violation } from './checker.js';
+import { Device, type Setting, type Tally } from './device.js';
+import { authorOf, FAN_OUT_THRESHOLD, type Plan, plan, randomFrom } from './plan.js';
+
+export interface TortureOptions {
+  readonly rounds: number;
+  readonly clients: number;
+  readonly seed: number;
+  /** Empty folder for the node's data and the clients' stores. */
+  readonly folder: string;
+  readonly progress: (figures: Figures) => void;
+}
+
+export interface Figures {
+  readonly round: number;
+  readonly acked: number;
+  readonly deliveries: number;
+  readonly kills: number;
+  readonly reconnects: number;
+  readonly restarts: number;
+  readonly crashes: number;
+  readonly cuts: number;
+  /** Median ms from the start of a killed node to `weft ready`. */
+  readonly readyMs: number;
+}
+
+export interface Outcome {
+  readonly figures: Figures;
+  readonly chats: number;
+  readonly violations: readonly Violation[];
+  /** What went wrong around the checks: sessions that failed, waits that ended without what they waited for. */
+  readonly troubles: readonly string[];
+  /** The node's newest lines. */
+  readonly log: readonly string[];
+}
+
+/** ms that any one wait may take: far over what a slow machine needs, so that its end means something. */
+const PATIENCE = 60_000;
+
+/** Of the rounds, how many kill the node within this many ms of being ready, while clients still come back. */
+const EARLY = { share: 0.25, ms: 150 } as const;
+/** ms after traffic is back within which the others kill it. */
+const LATE = 600;
+/** Share of the rounds that kill the starting node once more before it is ready. */
+const TWICE = 0.1;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function torture(options: TortureOptions): Promise<Outcome> {
+  const course = new Course(options, await freePort());
+  try {
+    return await course.run();
+  } finally {
+    await course.end();
+  }
+}
+
+class Course {
+  readonly #options: TortureOptions;
+  readonly #random: () => number;
+  readonly #plan: Plan;
+  readonly #port: number;
+  readonly #tally: Tally = {
+    deliveries: 0,
+    reconnects: 0,
+    restarts: 0,
+    crashes: 0,
+    cuts: 0,
+    troubles: new Map(),
+  };
+  readonly #acks: Ack[] = [];
+  readonly #receipts = new ReceiptTrail();
+  /** Members by chat id. */
+  readonly #chats = new Map<string, readonly string[]>();
+  readonly #devices: Device[] = [];
+  readonly #setting: Setting;
+  readonly #ready: number[] = [];
+  readonly #mischief = new Set<Promise<void>>();
+  #node: NodeProcess | null = null;
+  #round = 0;
+  #kills = 0;
+
+  constructor(options: TortureOptions, port: number) {
+    this.#options = options;
+    this.#random = randomFrom(options.seed);
+    this.#plan = plan(options.clients, this.#random);
+    this.#port = port;
+    const kept = new Map<string, string>();
+    this.#setting = {
+      url: `ws://127.0.0.1:${port}/v1`,
+      acks: this.#acks,
+      receipts: this.#receipts,
+      random: this.#random,
+      tally: this.#tally,
+      keep: (text) => {
+        const known = kept.get(text);
+        if (known === undefined) kept.set(text, text);
+        return known ?? text;
+      },
+      token: tokens(join(options.folder, 'node')),
+    };
+  }
+
+  async run(): Promise<Outcome> {
+    await this.#start();
+    await this.#introduce();
+    for (const device of this.#devices) device.run();
+    for (this.#round = 1; this.#round <= this.#options.rounds; this.#round += 1) {
+      await this.#torment();
+      this.#options.progress(this.#figures());
+    }
+    this.#round = this.#options.rounds;
+    await this.#calm();
+    const violations = await this.#judge();
+    const { code, signal } = await this.#node!.stop('SIGTERM');
+    if (code !== 0) this.#trouble(`the node ended with ${code ?? signal} on SIGTERM`);
+    return {
+      figures: this.#figures(),
+      chats: this.#chats.size,
+      violations,
+      troubles: [...this.#tally.troubles].map(([text, times]) => (times === 1 ? text : `${times} × ${text}`)),
+      log: this.#node!.lines,
+    };
+  }
+
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#devices.map((device) => device.close()));
+    await this.#node?.stop('SIGKILL');
+  }
+
+  // ---- the node ----
+
+  async #start(): Promise<void> {
+    this.#node = await NodeProcess.start(this.#nodeOptions());
+  }
+
+  #nodeOptions(): Parameters<typeof NodeProcess.start>[0] {
+    const { folder } = this.#options;
+    return { data: join(folder, 'node'), port: this.#port, flags: ['--fanout-threshold', String(FAN_OUT_THRESHOLD)] };
+  }
+
+  async #kill(): Promise<void> {
+    this.#kills += 1;
+    await this.#node!.stop('SIGKILL');
+  }
+
+  /** One round: traffic, mischief among the clients, death, resurrection. */
+  async #torment(): Promise<void> {
+    const random = this.#random;
+    const early = random() < EARLY.share;
+    if (!early) {
+      const acked = this.#acks.length;
+      await this.#until('traffic', () => this.#acks.length > acked + this.#devices.length);
+    }
+    const left = random() * (early ? EARLY.ms : LATE);
+    const moments = Array.from({ length: Math.ceil(this.#devices.length / 8) }, () => random() * left).sort(
+      (a, b) => a - b,
+    );
+    let now = 0;
+    for (const moment of moments) {
+      await pause(moment - now);
+      now = moment;
+      this.#tease();
+    }
+    await pause(left - now);
+    await this.#kill();
+    // Also while the node is away.
+    for (let n = 0; n < 3; n += 1) this.#tease();
+    await pause(random() * 100);
+    if (random() < TWICE) {
+      this.#node = NodeProcess.spawn(this.#nodeOptions());
+      await pause(random() * 300);
+      await this.#kill();
+    }
+    await this.#start();
+    this.#ready.push(this.#node!.readyMs);
+  }
+
+  /** Something happens to a client. */
+  #tease(): void {
+    const device = this.#devices[Math.floor(this.#random() * this.#devices.length)]!;
+    const choice = this.#random();
+    if (device.persistent && choice < 0.7) {
+      const done: Promise<void> = (choice < 0.35 ? device.restart() : device.crash())
+        .catch((error: unknown) => this.#trouble(`${device.name} could not come back: ${error}`))
+        .finally(() => this.#mischief.delete(done));
+      this.#mischief.add(done);
+    } else if (choice < 0.85) device.cut();
+    else device.lose();
+  }
+
+  // ---- the clients ----
+
+  /** Everybody comes online, groups are made, and each device learns whom it writes to. */
+  async #introduce(): Promise<void> {
+    const byUser = new Map<string, Device[]>();
+    for (const [at, planned] of this.#plan.devices.entries()) {
+      const path = at % 2 === 0 ? join(this.#options.folder, `${planned.user}-${planned.device}`) : null;
+      const device = new Device(planned, this.#setting, path);
+      this.#devices.push(device);
+      byUser.set(planned.user, [...(byUser.get(planned.user) ?? []), device]);
+    }
+    await Promise.all(this.#devices.map((device) => device.open()));
+    await this.#until('all clients online', () => this.#devices.every((device) => device.online));
+    for (const [number, { kind, users }] of this.#plan.chats.entries()) {
+      const devices = users.map((user) => byUser.get(user)!);
+      if (kind === 'direct') {
+        const [a, b] = users as [string, string];
+        for (const device of devices[0]!) device.targets.push({ kind, to: b, number });
+        for (const device of devices[1]!) device.targets.push({ kind, to: a, number });
+        continue;
+      }
+      const maker = devices[0]![0]!;
+      const group = await maker.session.createGroup({ title: `group ${number}`, members: users.slice(1) });
+      maker.made(group.id, 1);
+      this.#chats.set(group.id, users);
+      for (const device of devices.flat()) device.targets.push({ kind, to: group.id, number });
+    }
+  }
+
+  /** No more sends; what is under way ends, and every device gets what it lacks. */
+  async #calm(): Promise<void> {
+    for (const device of this.#devices) device.rest();
+    await Promise.all(this.#mischief);
+    await this.#until('all outboxes empty', () =>
+      this.#devices.every((device) => device.session.pending().length === 0),
+    );
+    // What is read from here on was on disk, not only in the node's memory.
+    await this.#kill();
+    await this.#start();
+    await this.#until('all clients online', () => this.#devices.every((device) => device.online));
+  }
+
+  // ---- the evidence ----
+
+  async #judge(): Promise<Violation[]> {
+    const { histories, readers } = await this.#histories();
+    const heads = new Map([...histories].map(([chat, history]) => [chat, history.length]));
+    const behind = (): boolean =>
+      this.#devices.some((device) => {
+        const mine = [...this.#chats].filter(([, users]) => users.includes(device.user));
+        return mine.some(([chat]) => device.has(chat) < heads.get(chat)!);
+      });
+    await this.#until('all devices caught up', () => !behind());
+    const newest = (chat: string, user: string): number =>
+      histories.get(chat)!.findLast(({ from }) => from !== user)?.seq ?? 0;
+    let positions: Position[] = [];
+    const told = async (): Promise<boolean> => {
+      positions = await readPositions(readers);
+      return positions.every(({ chat, user, delivered }) => delivered >= newest(chat, user));
+    };
+    await this.#until('all receipts stored', told);
+    for (const { session } of readers) await session.close();
+    const views = this.#devices.flatMap((device) =>
+      [...this.#chats]
+        .filter(([, users]) => users.includes(device.user))
+        .map(
+          ([chat]) => device.views.get(chat) ?? { chat, device: device.name, user: device.user, lives: [], own: [] },
+        ),
+    );
+    return check({ histories, acks: this.#acks, views, receipts: this.#receipts, positions, author: authorOf });
+  }
+
+  /** Every chat's log, read by devices that nobody used before. */
+  async #histories(): Promise<{ histories: Map<string, Entry[]>; readers: Reader[] }> {
+    const sessions = new Map<string, Session>();
+    const readers: Reader[] = [];
+    const histories = new Map<string, Entry[]>();
+    for (const { kind, users } of this.#plan.chats) {
+      const [user, other] = users as [string, string];
+      let session = sessions.get(user);
+      if (session === undefined) {
+        session = await connect({
+          url: this.#setting.url,
+          token: () => this.#setting.token(user, 'reader'),
+          backfill: 1,
+        });
+        sessions.set(user, session);
+      }
+      if (kind === 'group') continue;
+      const chat = session.direct(other);
+      const history = await readLog(chat);
+      if (history.length === 0) continue;
+      this.#chats.set(chat.id, users);
+      histories.set(chat.id, history);
+      readers.push({ session, chat });
+    }
+    for (const [id, users] of this.#chats) {
+      if (histories.has(id)) continue;
+      const session = sessions.get(users[0]!)!;
+      const chat = session.group(id);
+      histories.set(id, await readLog(chat));
+      readers.push({ session, chat });
+    }
+    return { histories, readers };
+  }
+
+  async #until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+    const end = performance.now() + PATIENCE;
+    while (!(await holds())) {
+      if (performance.now() > end) return this.#trouble(`waited ${PATIENCE} ms in vain: ${what}`);
+      await pause(20);
+    }
+  }
+
+  #trouble(text: string): void {
+    this.#tally.troubles.set(text, (this.#tally.troubles.get(text) ?? 0) + 1);
+  }
+
+  #figures(): Figures {
+    const { deliveries, reconnects, restarts, crashes, cuts } = this.#tally;
+    return {
+      round: this.#round,
+      acked: this.#acks.length,
+      deliveries,
+      kills: this.#kills,
+      reconnects,
+      restarts,
+      crashes,
+      cuts,
+      readyMs: median(this.#ready),
+    };
+  }
+}
+
+type Chat = ReturnType<Session['group']>;
+
+interface Reader {
+  readonly session: Session;
+  readonly chat: Chat;
+}
+
+async function readLog(chat: Chat): Promise<Entry[]> {
+  const pages: Entry[][] = [];
+  let before = 0;
+  for (let more = true; more; ) {
+    const page = await chat.history({ before, limit: 100 }).catch(absent);
+    pages.push(
+      page.items.map((item) => ({
+        seq: item.seq,
+        id: item.id,
+        from: item.from,
+        type: item.type,
+        body: item.type === 'message' ? item.text : `${item.change} ${item.users.join(' ')}`,
+      })),
+    );
+    more = page.more && page.items.length > 0;
+    before = page.items[0]?.seq ?? 0;
+  }
+  return pages.reverse().flat();
+}
+
+/** Nobody ever wrote in this direct chat. */
+function absent(error: unknown): { readonly items: never[]; readonly more: false } {
+  if (error instanceof Error && 'code' in error && error.code === 'unknown_chat') return { items: [], more: false };
+  throw error;
+}
+
+async function readPositions(readers: readonly Reader[]): Promise<Position[]> {
+  const positions = readers.map(async ({ chat }) => {
+    const { members } = await chat.info();
+    return members.map(({ user, delivered, read }) => ({ chat: chat.id, user, delivered, read }));
+  });
+  return (await Promise.all(positions)).flat();
+}
+
+function tokens(data: string): Setting['token'] {
+  const found = ensureSecret(data);
+  if (!found.ok) throw new Error(found.detail);
+  const issued = Math.floor(Date.now() / 1_000);
+  return (user, device) => issueToken(found.secret, { user, device, issued, expires: issued + 86_400 });
+}
+
+/**
+ * A port below those that the kernel gives to outgoing connections: clients that dial a dead node's port over and over
+ * would in the end be given that very port, connect to themselves, and keep the node from coming back.
+ */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
