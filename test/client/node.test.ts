@@ -45,8 +45,9 @@ async function kill(signal: NodeJS.Signals): Promise<void> {
 }
 
 async function open(user: string, device: string, options: { readonly store?: FileStore } = {}): Promise<Session> {
-  const { out } = await weft(['token', '--user', user, '--device', device, '--data', join(folder, 'data')]);
-  const token = out.trim().split('\n').at(-1)!;
+  const { out, err } = await weft(['token', '--user', user, '--device', device, '--data', join(folder, 'data')]);
+  const token = out.trim();
+  assert.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/, err);
   const session = await connect({ url, token, backoff: { base: 50, cap: 500 }, ...options });
   sessions.push(session);
   return session;
