@@ -227,6 +227,27 @@ describe('handling', () => {
     assert.deepEqual(server.last.of(3).length, 2);
   });
 
+  test('what was not handled yet is not claimed at a reconnect, and not shown twice when it comes again', async () => {
+    const { server, world, session } = await bench({ listen: false });
+    const seen: number[] = [];
+    let release = (): void => {};
+    session.on('message', ({ seq }) => {
+      seen.push(seq);
+      if (seq !== 2) return undefined;
+      return new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    });
+    for (let i = 0; i < 4; i++) server.post(server.chat('bob'), 'x');
+    await settle(world);
+    server.last.cut();
+    await advance(world, 5_000);
+    assert.equal(server.last.of(6)[0]?.entries[0]?.seq, 1);
+    release();
+    await settle(world);
+    assert.deepEqual(seen, [1, 2, 3, 4]);
+  });
+
   test('a listener that throws is reported and does not stop the others', async () => {
     const { server, world, session, seen, errors } = await bench();
     session.on('message', () => {

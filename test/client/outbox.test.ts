@@ -95,6 +95,33 @@ describe('outbox', () => {
     assert.deepEqual(texts(server, 'bob'), ['1', '2', '3', '4', '5']);
   });
 
+  test('with a pipeline, too, a message that is retried goes alone', async () => {
+    const { server, world, session } = await bench({ pipeline: 4 });
+    const chat = session.direct('bob');
+    const first = chat.send('0');
+    await settle(world);
+    await first;
+    const held: (() => void)[] = [];
+    let refused = false;
+    server.last.intercept = (frame) => {
+      if (frame.type !== 2) return false;
+      if (!refused) {
+        refused = true;
+        server.last.send({ type: 49, n: ++server.last.sends, code: 'busy', retry: true, after: 100, detail: '' });
+      } else held.push(() => server.handle(server.last, frame));
+      return true;
+    };
+    const head = chat.send('1');
+    await settle(world);
+    const rest = ['2', '3', '4'].map((text) => chat.send(text));
+    await advance(world, 5_000);
+    assert.equal(held.length, 1, 'those behind it wait');
+    server.last.intercept = undefined;
+    held[0]?.();
+    await settle(world);
+    assert.deepEqual(await Promise.all([head, ...rest]), [{ seq: 2 }, { seq: 3 }, { seq: 4 }, { seq: 5 }]);
+  });
+
   test('a refusal for good rejects that message alone, and is told', async () => {
     const { server, world, session } = await bench();
     const failures: string[] = [];
