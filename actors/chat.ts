@@ -89,7 +89,7 @@ export class Chat {
       default:
         if (this.roster === null || !this.roster.members.has(message.user)) return;
         if (message.type === 'typing') this.#fanOut.typing(message.user, message.on, this.roster);
-        else if (message.type === 'receipts') this.#fanOut.receiptsTo(message.connection, this.roster);
+        else if (message.type === 'receipts') this.#fanOut.receiptsTo(message.user, message.connection, this.roster);
         else this.#fanOut.watch(message.user, message.connection, message.on, this.roster);
     }
   }

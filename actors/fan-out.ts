@@ -36,12 +36,15 @@ export class FanOut {
     }
   }
 
-  /** All receipts of the chat as they stand, to one who asks. */
-  receiptsTo(connection: ConnectionRef, roster: Roster): void {
-    if (roster.large) return;
-    for (const { user, told } of roster.members.values()) {
+  /** All receipts of the chat as they stand, to one who asks: by way of the user, or they would overtake older ones. */
+  receiptsTo(asker: string, connection: ConnectionRef, roster: Roster): void {
+    const user = this.#users.lookup(asker);
+    if (roster.large || user === undefined) return;
+    for (const { user: of, told } of roster.members.values()) {
       const { delivered, read } = told;
-      if (delivered > 0) connection.tell({ type: 'receipt', info: roster.info, user, device: '', delivered, read });
+      if (delivered === 0) continue;
+      const news = { type: 'receipt', info: roster.info, user: of, device: '', delivered, read } as const;
+      user.tell({ type: 'pass', connection, news });
     }
   }
 

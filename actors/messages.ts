@@ -92,7 +92,9 @@ export type Registration = 'registered' | Refusal;
 export type UserMessage =
   | News
   | { readonly type: 'register'; readonly device: string; readonly connection: ConnectionRef; readonly reply: Reply }
-  | { readonly type: 'watch'; readonly connection: ConnectionRef; readonly on: boolean };
+  | { readonly type: 'watch'; readonly connection: ConnectionRef; readonly on: boolean }
+  /** For one connection alone, in one order with what all of them get. */
+  | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews };
 
 /** Who asks, and how to answer. */
 export interface Asker {

@@ -56,6 +56,9 @@ class User {
         return this.#register(message.device, message.connection, message.reply, context);
       case 'watch':
         return message.on ? this.#watch(message.connection, context) : this.#unwatch(message.connection, context);
+      case 'pass':
+        message.connection.tell(message.news);
+        return;
       default:
         this.#pass(message);
     }
