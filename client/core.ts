@@ -169,6 +169,8 @@ export class Core {
     this.outbox.close(error);
     this.requests.close(error);
     this.gaps.down();
+    // What came while the positions were written and the connection was still up.
+    await this.flusher.stop();
     await this.#store.close();
   }
 

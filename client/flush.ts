@@ -27,6 +27,7 @@ export class Flusher {
   #handled = 0;
   #online = false;
   #cancel: (() => void) | undefined;
+  #stopped = false;
   /** Flushes run one after another, so that an older position never overwrites a newer one. Never rejects. */
   #last: Promise<void> = Promise.resolve();
 
@@ -87,6 +88,12 @@ export class Flusher {
     return this.#last;
   }
 
+  /** The last flush: nothing is gathered, written or retried any more when it resolves. */
+  stop(): Promise<void> {
+    this.#stopped = true;
+    return this.flush();
+  }
+
   async #write(): Promise<void> {
     const logs = [...this.#dirty].filter((log) => log.key !== '');
     const settled = this.#settled;
@@ -131,6 +138,7 @@ export class Flusher {
   }
 
   #arm(ms: number = LIMITS.clientAckMs): void {
+    if (this.#stopped) return;
     this.#cancel ??= this.#world.timer(ms, () => {
       this.#cancel = undefined;
       void this.flush();
