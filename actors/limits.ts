@@ -117,6 +117,8 @@ export const LIMITS = {
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
   retryMs: 100,
+  /** ms that whoever listens at our address has to accept a connection before it counts as taken anyway. */
+  probeMs: 1_000,
   /** ms a stopping node gives what is in flight; with the rest of the stop this stays within 5 s. */
   drainMs: 2_500,
   /** ms for frames on their way between socket and log, twice within a drain. */
@@ -148,9 +150,16 @@ export const LIMITS = {
   conversationMailbox: 4_096,
   /** Appends a conversation has handed to the log and not seen durable. */
   conversationInFlight: 1_024,
-  /** Bytes of message rows in one append of a chat; leaves room in a batch for the members' rows. */
+  /** Bytes of entries and of the changes they make in one append of a chat; leaves room in a batch for the rows of a
+   * small chat's members with all their devices. */
   appendBytes: 524_288,
-  /** ms before a chat whose store failed reads its state again. */
+  /** Bytes of an entry beside its row: two keys, its number, its sender. */
+  entryBytes: 160,
+  /** Bytes of a chat row: its members and title at their longest. */
+  chatRowBytes: 73_728,
+  /** Bytes of a member's row with its key, at the longest, before any device has a position: as after a change. */
+  memberRowBytes: 480,
+  /** ms before a chat whose store failed reads its state again, and before the log tries an open commit again. */
   reloadMs: 200,
   /** Newest message ids a conversation keeps in memory; older retries are looked up in the store. */
   recentIds: 64,
@@ -168,6 +177,8 @@ export const LIMITS = {
   shardQueue: 16_384,
   /** Bytes of one group commit; well under the store's transaction limit, so that one more append always fits. */
   batchBytes: 786_432,
+  /** Appends in one group commit: at 22 bytes each, their dirty set stays under the store's value limit. */
+  batchAppends: 4_096,
   /** Commits evaluated in one transaction of an embedded store: its evaluation holds the event loop, about 15 µs each. */
   groupCommits: 256,
   /** Commits waiting in one store. The 32 shards keep a few each in flight; beyond this something is broken. */
@@ -238,4 +249,16 @@ export const LIMITS = {
   clientTypingMs: 3_000,
   /** Bytes of a client's journal beyond twice its live content before it is rewritten. */
   clientJournalSlack: 1_048_576,
+
+  // ---- weft chat (cli/) ----
+  /** Entries of a chat kept for the screen; older ones are read from the server again. */
+  chatLines: 5_000,
+  /** Lines of a pipe on their way to the node at once; more would only wait in the outbox. */
+  chatPipeline: 512,
+  /** ms a pipe waits for a node before the command gives up: a restart takes less. Its messages stay in the outbox. */
+  chatPatienceMs: 10_000,
+  /** ms a leaving chat waits for its last messages to be acknowledged. */
+  chatLeaveMs: 2_000,
+  /** ms after which a typing notice that was not repeated is gone: twice what clients repeat it in. */
+  chatTypingMs: 6_000,
 } as const;

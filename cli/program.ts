@@ -4,6 +4,7 @@
 
 import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
+import * as chat from './chat.js';
 import { CliFailure, EXIT } from './failure.js';
 import * as start from './start.js';
 import * as status from './status.js';
@@ -11,11 +12,12 @@ import * as token from './token.js';
 import { version } from './version.js';
 
 /** In the order of `weft --help`. */
-const COMMANDS = [start, token, status];
+const COMMANDS = [start, chat, token, status];
 
 const HELP = `
 Examples:
   $ weft start                                        a node on ./data, at 127.0.0.1:7400
+  $ weft chat --user ada --to bob                     a chat on this terminal
   $ weft token --user ada --device laptop             a token for ada's laptop
   $ weft status --json                                how the node is, for programs
 

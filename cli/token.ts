@@ -2,6 +2,7 @@
 // Invariant: stdout gets the token and nothing else (or, with --json, one object).
 // Must not: make a secret: a token signed with one that no node has would only puzzle its holder.
 
+import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { SignJWT } from 'jose';
@@ -34,6 +35,18 @@ export function issueToken(secret: Uint8Array, request: TokenRequest): Promise<s
   return jwt.sign(secret);
 }
 
+/** What issues tokens here: the secret that options and environment name. */
+export interface Issuer {
+  /** Where the secret is. */
+  readonly path: string;
+  /** Tells secrets apart: 8 hexadecimal digits. */
+  readonly fingerprint: string;
+  issue(request: Omit<TokenRequest, 'issuer' | 'audience'>): Promise<string>;
+}
+
+/** Settings that say which secret signs. */
+export const ISSUER_SETTINGS = ['data', 'jwtSecretFile', 'jwtIssuer', 'jwtAudience'] as const;
+
 interface Options {
   readonly user: string;
   readonly device: string;
@@ -50,7 +63,7 @@ export function register(program: Command): void {
     .option('--expires <time>', 'how long it is good: 90s, 15m, 12h, 30d', '30d')
     .option('--json', 'print {token, user, device, expires} (ms since 1970)')
     .action((options: Options) => token(options));
-  addSettings(command, ['data', 'jwtSecretFile', 'jwtIssuer', 'jwtAudience']);
+  addSettings(command, ISSUER_SETTINGS);
 }
 
 async function token(options: Options): Promise<void> {
@@ -65,8 +78,21 @@ async function token(options: Options): Promise<void> {
       EXIT.usage,
     );
   }
-  const { data, jwtSecretFile, jwtIssuer, jwtAudience } = gather({ ...options }, process.env);
-  const settings = parseConfig({ data, jwtSecretFile, jwtIssuer, jwtAudience });
+  const issuer = openIssuer({ ...options });
+  const issued = Math.floor(Date.now() / 1_000);
+  const expires = issued + seconds;
+  const text = await issuer.issue({ user, device, issued, expires });
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify({ token: text, user, device, expires: expires * 1_000 })}\n`
+      : `${text}\n`,
+  );
+}
+
+/** Throws `bad_config`, `no_secret` or `bad_secret`, each with the way out. */
+export function openIssuer(options: Readonly<Record<string, unknown>>): Issuer {
+  const { data, jwtSecretFile, jwtIssuer: issuer, jwtAudience: audience } = gather(options, process.env);
+  const settings = parseConfig({ data, jwtSecretFile, jwtIssuer: issuer, jwtAudience: audience });
   if (!settings.ok)
     throw new CliFailure('bad_config', settings.problems.map((problem) => problem.message).join('\n'), EXIT.usage);
   const { config } = settings;
@@ -78,26 +104,20 @@ async function token(options: Options): Promise<void> {
     throw new CliFailure(found.code, `${found.detail}${fix}`);
   }
   if (found.warning !== undefined) process.stderr.write(`weft: warning: ${found.warning}\n`);
-  const issued = Math.floor(Date.now() / 1_000);
-  const expires = issued + seconds;
-  const text = await issueToken(found.secret, {
-    user,
-    device,
-    issued,
-    expires,
-    issuer: config.jwtIssuer,
-    audience: config.jwtAudience,
-  });
-  if (text.length > LIMITS.token)
-    throw new CliFailure('too_large', `the token has ${text.length} bytes; nodes take ${LIMITS.token}`);
-  process.stdout.write(
-    options.json === true
-      ? `${JSON.stringify({ token: text, user, device, expires: expires * 1_000 })}\n`
-      : `${text}\n`,
-  );
+  const { secret } = found;
+  return {
+    path,
+    fingerprint: createHmac('sha256', secret).update('weft fingerprint').digest('hex').slice(0, 8),
+    async issue(request) {
+      const text = await issueToken(secret, { ...request, issuer, audience });
+      if (text.length <= LIMITS.token) return text;
+      throw new CliFailure('too_large', `the token has ${text.length} bytes; nodes take ${LIMITS.token}`);
+    },
+  };
 }
 
-function requireName(flag: string, value: string, limit: number): void {
+/** Throws `bad_usage` for what is no user or device id. */
+export function requireName(flag: string, value: string, limit: number): void {
   if (isName(value, limit)) return;
   throw new CliFailure(
     'bad_usage',

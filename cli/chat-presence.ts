@@ -1,0 +1,77 @@
+// Owns who of the open chat is there and who is typing.
+// Invariant: a typing notice ends by itself after LIMITS.chatTypingMs, should its end be lost.
+// Must not: ask the node.
+
+import { LIMITS } from '../actors/limits.js';
+import type { Chat } from '../client/index.js';
+import { cleanLine } from './chat-text.js';
+import { listed } from './chat-transcript.js';
+import { clock, dayOf } from './chat-view.js';
+
+export class Presence {
+  readonly #changed: () => void;
+  readonly #seen = new Map<string, { readonly online: boolean; readonly lastSeen: number }>();
+  readonly #typing = new Map<string, NodeJS.Timeout>();
+  #members: readonly string[] = [];
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  /** `bob is typing…`; empty where nobody is. */
+  get typing(): string {
+    const users = [...this.#typing.keys()].map(cleanLine);
+    return users.length === 0 ? '' : `${listed(users)} ${users.length === 1 ? 'is' : 'are'} typing…`;
+  }
+
+  /** For another chat. */
+  clear(): void {
+    this.#members = [];
+    this.#seen.clear();
+    for (const timer of this.#typing.values()) clearTimeout(timer);
+    this.#typing.clear();
+  }
+
+  members(users: readonly string[]): void {
+    this.#members = users;
+    this.#changed();
+  }
+
+  set(user: string, online: boolean, lastSeen: number): void {
+    this.#seen.set(user, { online, lastSeen });
+    if (!online) this.types(user, false);
+    this.#changed();
+  }
+
+  online(user: string): boolean {
+    return this.#seen.get(user)?.online === true;
+  }
+
+  types(user: string, on: boolean): void {
+    clearTimeout(this.#typing.get(user));
+    this.#typing.delete(user);
+    if (on) {
+      const timer = setTimeout(() => this.types(user, false), LIMITS.chatTypingMs);
+      this.#typing.set(user, timer.unref());
+    }
+    this.#changed();
+  }
+
+  who(chat: Chat | undefined): { readonly text: string; readonly online: boolean } {
+    if (chat === undefined) return { text: '', online: false };
+    if (chat.kind === 'direct') return this.#one(chat.name);
+    const others = this.#members.filter((user) => this.online(user)).length;
+    const members = this.#members.length;
+    if (members === 0) return { text: '', online: false };
+    return { text: `${members} members · ${others} others online`.replace('1 others', '1 other'), online: others > 0 };
+  }
+
+  #one(user: string): { readonly text: string; readonly online: boolean } {
+    const seen = this.#seen.get(user);
+    if (seen === undefined) return { text: '', online: false };
+    if (seen.online) return { text: 'online', online: true };
+    if (seen.lastSeen === 0) return { text: 'offline', online: false };
+    const today = dayOf(seen.lastSeen) === dayOf(Date.now());
+    return { text: `last seen ${today ? '' : `${dayOf(seen.lastSeen)}, `}${clock(seen.lastSeen)}`, online: false };
+  }
+}

@@ -1,0 +1,313 @@
+// Owns an open chat on a terminal: which chat, what of it is shown, who is there, what the connection does.
+// Invariant: what is shown at the end of the transcript counts as read; one transcript at a time, so memory does not grow
+// with the number of chats.
+// Must not: know keys, the terminal or commands' syntax.
+
+import { LIMITS } from '../actors/limits.js';
+import {
+  type Chat,
+  type ChatSummary,
+  type GroupEvent,
+  type Message,
+  type Session,
+  WeftError,
+} from '../client/index.js';
+import { Presence } from './chat-presence.js';
+import { type Connection, detailOf, waiting } from './chat-session.js';
+import { cleanLine } from './chat-text.js';
+import { type Entry, Transcript } from './chat-transcript.js';
+import type { Mark, View } from './chat-view.js';
+
+/** Entries of a chat that are read at a time. */
+const PAGE = 50;
+
+export class Window {
+  readonly session: Session;
+  readonly connection: Connection;
+  readonly presence: Presence;
+  readonly #changed: () => void;
+  #chat: Chat | undefined;
+  #transcript = new Transcript();
+  #unreadFrom = 0;
+  #scroll = 0;
+  /** The last entry that is shown while scrolled up, so that what arrives does not move the text. */
+  #anchor: Entry | undefined;
+  #synced = false;
+  #loading = false;
+  #hint = '';
+  #warned = false;
+  /** Unread messages of other chats, by chat id. */
+  readonly #elsewhere = new Map<string, { readonly name: string; readonly count: number }>();
+
+  constructor(session: Session, connection: Connection, changed: () => void) {
+    this.session = session;
+    this.connection = connection;
+    this.#changed = changed;
+    this.presence = new Presence(changed);
+    this.#watch();
+  }
+
+  get chat(): Chat | undefined {
+    return this.#chat;
+  }
+
+  /** Shows a chat from its newest messages on. */
+  async open(chat: Chat): Promise<void> {
+    if (this.#chat !== undefined) this.#chat.watch(false);
+    this.#chat = chat;
+    this.#transcript = new Transcript();
+    this.#unreadFrom = 0;
+    this.end();
+    this.presence.clear();
+    chat.watch(true);
+    for (const pending of this.session.pending()) if (this.#shows(pending.chat)) this.#show(pending.id, pending.body);
+    await this.load();
+  }
+
+  /** Sends a message; it is shown at once. */
+  send(text: string): void {
+    const chat = this.#chat;
+    if (chat === undefined) {
+      this.note('Open a chat first: /open NAME, or its number in /chats.');
+      return;
+    }
+    // Offline, writing is a sign that somebody wants to be online.
+    this.session.reconnect();
+    chat.send(text).catch((error: unknown) => {
+      if (error instanceof WeftError && error.code !== 'closed' && pending === undefined) {
+        this.note(`Not sent: ${detailOf(error)} (${error.code}).`);
+      }
+    });
+    const pending = this.session.pending().findLast((one) => this.#shows(one.chat) && !this.#transcript.waits(one.id));
+    if (pending !== undefined) this.#show(pending.id, pending.body);
+    this.end();
+  }
+
+  note(text: string): void {
+    this.#transcript.note(text, Date.now());
+    this.end();
+  }
+
+  /** Shown above the line being typed until the next key. */
+  hint(text: string): void {
+    if (text === this.#hint) return;
+    this.#hint = text;
+    this.#changed();
+  }
+
+  /** Shows what stands so many lines above the end. */
+  scroll(lines: number): void {
+    if (lines <= 0) {
+      this.end();
+      return;
+    }
+    this.#anchor ??= this.#transcript.entries.at(-1);
+    this.#scroll = lines;
+    this.#changed();
+  }
+
+  /** Back to the newest. */
+  end(): void {
+    this.#scroll = 0;
+    this.#anchor = undefined;
+    this.#read();
+    this.#changed();
+  }
+
+  /** Reads up to `count` earlier messages; answers how many came. */
+  async earlier(count: number): Promise<number> {
+    const chat = this.#chat;
+    const transcript = this.#transcript;
+    let got = 0;
+    if (chat === undefined || this.#loading || !transcript.more) return 0;
+    this.#loading = true;
+    try {
+      while (got < count && transcript.more) {
+        const limit = Math.min(LIMITS.historyRows, count - got);
+        const page = await chat.history({ before: transcript.oldest, limit });
+        if (transcript !== this.#transcript) return got;
+        for (const item of page.items) transcript.add(item);
+        got += page.items.length;
+        transcript.more = page.more && page.items.length > 0;
+      }
+    } finally {
+      this.#loading = false;
+      this.#changed();
+    }
+    return got;
+  }
+
+  /** Every chat, those with unread messages first. */
+  async chats(): Promise<ChatSummary[]> {
+    const chats = await this.session.chats();
+    return chats.sort((a, b) => b.unread - a.unread || a.name.localeCompare(b.name));
+  }
+
+  view(draft: View['draft'], hint: string): View {
+    const chat = this.#chat;
+    const entries = this.#transcript.entries;
+    const last = this.#anchor === undefined ? entries.length : entries.indexOf(this.#anchor) + 1;
+    return {
+      me: cleanLine(this.connection.account.user),
+      title: chat === undefined ? 'weft' : cleanLine(chat.name) || 'group',
+      presence: this.#state === 'connected' ? this.presence.who(chat) : { text: '', online: false },
+      connection: this.#connectionText(),
+      entries: last > 0 ? entries.slice(0, last) : entries,
+      mark: (entry) => this.#mark(entry),
+      unreadFrom: this.#unreadFrom,
+      more: this.#transcript.more,
+      scroll: this.#scroll,
+      status: this.#hint || this.presence.typing,
+      elsewhere: [...this.#elsewhere.values()].map(({ name, count }) => `${name} ${count}`).join(' · '),
+      hint,
+      draft,
+    };
+  }
+
+  #watch(): void {
+    const { session } = this;
+    session.on('message', (message) => this.#arrived(message));
+    session.on('event', (event) => this.#arrived(event));
+    session.on('sent', ({ id, seq }) => this.#settle(() => this.#transcript.sent(id, seq)));
+    session.on('failed', ({ chat, id, error }) =>
+      this.#settle(() => {
+        const reason = `${detailOf(error)} (${error.code})`;
+        if (this.#shows(chat)) this.#transcript.failed(id, reason);
+        else this.note(`A message to ${cleanLine(chat.name)} was not sent: ${reason}.`);
+      }),
+    );
+    session.on('typing', ({ chat, user, on }) => {
+      if (this.#shows(chat)) this.presence.types(user, on);
+    });
+    session.on('presence', ({ user, online, lastSeen }) => this.presence.set(user, online, lastSeen));
+    for (const name of ['receipt', 'chat'] as const) session.on(name, () => this.#changed());
+    session.on('state', ({ state, previous }) => {
+      if (state !== 'online') this.#synced = false;
+      if (state === 'waiting' && previous === 'connecting') this.#warn();
+      this.#changed();
+    });
+    session.on('synced', () => {
+      this.#synced = true;
+      void this.load();
+      void this.#count();
+    });
+    session.on('error', (error) => {
+      if (error.code === 'diverged')
+        this.note('The node has lost messages that this device has seen. Start over with another --store.');
+      else if (error.code === 'store_failed' || error.code === 'token_failed')
+        this.note(`${detailOf(error)} (${error.code})`);
+    });
+  }
+
+  #settle(change: () => void): void {
+    change();
+    this.#changed();
+  }
+
+  #arrived(item: Message | GroupEvent): void {
+    this.presence.types(item.from, false);
+    if (this.#shows(item.chat)) {
+      this.#transcript.add(item);
+      if (item.type === 'event') void this.#refresh();
+      if (this.#scroll === 0) this.#read();
+    } else if (!item.own && item.type === 'message') {
+      const count = (this.#elsewhere.get(item.chat.id)?.count ?? 0) + 1;
+      this.#elsewhere.set(item.chat.id, { name: cleanLine(item.chat.name), count });
+    }
+    this.#changed();
+  }
+
+  /** The newest messages, members and positions: at the opening, and after each time without connection. */
+  async load(): Promise<void> {
+    const chat = this.#chat;
+    const transcript = this.#transcript;
+    if (chat === undefined || !this.#synced) return;
+    try {
+      const read = await this.#refresh();
+      const first = transcript.oldest === 0;
+      const page = await chat.history({ limit: PAGE });
+      if (transcript !== this.#transcript) return;
+      for (const item of page.items) transcript.add(item);
+      if (first) {
+        transcript.more = page.more;
+        const unread = page.items.find((item) => !item.own && item.seq > read);
+        this.#unreadFrom = unread?.seq ?? 0;
+      }
+      if (this.#scroll === 0) this.#read();
+    } catch (error) {
+      // A direct chat that nobody has written in does not exist yet.
+      if (error instanceof WeftError && !error.retry && error.code !== 'unknown_chat' && error.code !== 'closed')
+        this.note(`${detailOf(error)} (${error.code})`);
+    }
+    this.#changed();
+  }
+
+  /** Members and their positions; answers how far this user has read. */
+  async #refresh(): Promise<number> {
+    const chat = this.#chat;
+    if (chat === undefined) return 0;
+    const members = await chat.members();
+    if (chat === this.#chat) this.presence.members(members.map(({ user }) => user));
+    const mine = members.find(({ user }) => user === this.connection.account.user);
+    return Math.max(chat.readUpTo, mine?.read ?? 0);
+  }
+
+  async #count(): Promise<void> {
+    try {
+      const chats = await this.session.chats();
+      this.#elsewhere.clear();
+      for (const { chat, id, name, unread } of chats) {
+        if (unread > 0 && !this.#shows(chat)) this.#elsewhere.set(id, { name: cleanLine(name), count: unread });
+      }
+      this.#changed();
+    } catch {
+      // The next connection counts again.
+    }
+  }
+
+  #read(): void {
+    const chat = this.#chat;
+    if (chat === undefined || this.#transcript.newest === 0) return;
+    chat.read(this.#transcript.newest);
+    this.#elsewhere.delete(chat.id);
+  }
+
+  #warn(): void {
+    if (this.#warned || this.session.user !== '') return;
+    this.#warned = true;
+    this.note(
+      `No node answers at ${this.connection.url.href}. Trying again and again: what you write waits here meanwhile. (weft start runs a node; another one: --url.)`,
+    );
+  }
+
+  #show(id: string, body: Uint8Array): void {
+    // A UUIDv7 begins with the time at which it was made.
+    const at = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+    this.#transcript.wait(id, this.connection.account.user, new TextDecoder().decode(body), at);
+  }
+
+  #shows(chat: Chat): boolean {
+    return this.#chat !== undefined && (chat === this.#chat || (chat.id !== '' && chat.id === this.#chat.id));
+  }
+
+  #mark(entry: Entry): Mark {
+    if (entry.failed !== undefined) return 'failed';
+    if (entry.seq === 0) return 'waiting';
+    return this.#chat?.tick(entry.seq).state ?? 'sent';
+  }
+
+  get #state(): 'connected' | 'syncing' | 'connecting' | 'offline' {
+    const { state } = this.session;
+    if (state === 'online') return this.#synced ? 'connected' : 'syncing';
+    return state === 'connecting' && !this.#warned ? 'connecting' : 'offline';
+  }
+
+  #connectionText(): View['connection'] {
+    const state = this.#state;
+    if (state === 'connected') return { text: 'connected', tone: 'good' };
+    const text = { syncing: 'catching up…', connecting: 'connecting…', offline: 'offline, trying again' }[state];
+    const count = this.session.pending().length;
+    const tone = state === 'offline' ? 'bad' : 'busy';
+    return { text: count === 0 ? text : `${text} · ${waiting(count)}`, tone };
+  }
+}
