@@ -51,6 +51,18 @@ export function encodeKnown(known: Known): Uint8Array {
   return value;
 }
 
+/** The users' views of the chat, of those who have one. */
+export async function readViews(
+  store: Store,
+  chat: Uint8Array,
+  users: readonly string[],
+): Promise<ReadonlyMap<string, Inbox>> {
+  const rows = await Promise.all(users.map((user) => store.get(inboxKey(user, chat))));
+  const views = new Map<string, Inbox>();
+  for (const [at, row] of rows.entries()) if (row !== undefined) views.set(users[at]!, decodeInbox(row));
+  return views;
+}
+
 /** Reads the chat. Rejects when the store cannot. */
 export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImage> {
   const [stored, head, ids] = await Promise.all([
@@ -60,12 +72,8 @@ export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImag
   ]);
   const row = stored === undefined ? null : decodeChat(stored);
   const users = row === null ? [] : row.members.map((member) => member.user);
-  const inboxes = new Map<string, Inbox>();
-  const views = await Promise.all(users.map((user) => store.get(inboxKey(user, chat))));
-  for (const [at, view] of views.entries()) {
-    assert(view !== undefined, 'a member has an inbox row');
-    inboxes.set(users[at]!, decodeInbox(view));
-  }
+  const inboxes = await readViews(store, chat, users);
+  assert(inboxes.size === users.length, 'a member has an inbox row');
   const newest = ids.rows.map(({ key, value }) => [idText(key.subarray(17)), decodeKnown(value)] as const);
   return { row, head, recent: new RecentIds(newest, !ids.more), inboxes };
 }

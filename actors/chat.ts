@@ -4,44 +4,22 @@
 // being read the user lane is held, so nothing is handled against half a state.
 // Must not: decide who may create, join or leave (ChatRules do), or know how connections speak to clients.
 
-import { chatFromKey, idKey, inboxKey } from '../storage/keys.js';
+import { chatFromKey, idKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
-import { type ChatRow, decodeInbox, type Inbox } from '../storage/rows.js';
-import { type Plain, T } from '../transport/frames.js';
+import type { ChatRow } from '../storage/rows.js';
+import { T } from '../transport/frames.js';
 import { encodeMessageRow, rowTail } from '../transport/row.js';
-import type { Context, Signal } from './behaviour.js';
-import { type ChatImage, decodeKnown, readChat } from './chat-image.js';
-import type { Code } from './errors.js';
+import type { Signal } from './behaviour.js';
+import { type ChatImage, decodeKnown, readChat, readViews } from './chat-image.js';
+import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
 import type { Asker, ChatInfo, ChatMessage, SendMessage } from './messages.js';
-import { Roster } from './roster.js';
-import { type Entry, Sequencer, type Waiter } from './sequencer.js';
-
-export type RequestMessage = Extract<ChatMessage, { type: 'create' | 'change' }>;
-type CursorMessage = Extract<ChatMessage, { type: 'cursor' }>;
-export type ChatContext = Context<ChatMessage, Tag>;
-export type FormerViews = ReadonlyMap<string, Inbox>;
-
-/** What differs between the kinds of chat. */
-export interface ChatRules {
-  /** Makes the chat if this send may do that; the send is appended next. */
-  found(chat: Chat, send: SendMessage): boolean;
-  /** Handles a request whose id is new. `former`: views read by `readFormer`, null before. */
-  request(chat: Chat, message: RequestMessage, former: FormerViews | null, context: ChatContext): void;
-  info(id: Uint8Array, key: string, row: ChatRow): ChatInfo;
-}
-
-/** What a signal answers. `round` tells one life of the state in memory from the next. */
-export type Tag =
-  | { readonly type: 'image'; readonly round: number }
-  | { readonly type: 'append'; readonly round: number }
-  | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
-  | { readonly type: 'former'; readonly round: number; readonly message: RequestMessage }
-  | { readonly type: 'idle' }
-  | { readonly type: 'reload' };
+import { type DevicePosition, Roster } from './roster.js';
+import { type Entry, Sequencer } from './sequencer.js';
+import { decline, type RequestMessage, settle, type Waiter, waiterOf } from './waiter.js';
 
 /** Value of a result whose read failed. */
 const UNREADABLE = Symbol('unreadable');
@@ -58,10 +36,15 @@ export class Chat {
   /** Null while the state is being read, and after it could not be. */
   #sequencer: Sequencer | null = null;
   #round = 0;
+  /** Reads under way that hold the user lane. */
+  #reads = 0;
   #lastActive: number;
-  /** Receipts that a failed append took with it; they go on top of the state read next. */
-  #lostCursors: CursorMessage[] = [];
-  #openCursors: CursorMessage[] = [];
+  /** Receipts that a failed append took with it, or that came meanwhile; they go on top of the state read next. */
+  #lostCursors: DevicePosition[] = [];
+  /** The outcome of the append in flight, from when the log told it until its signal is handled. */
+  #outcome: AppendResult | null = null;
+  #signal: (result: AppendResult) => void = () => undefined;
+  #ended = false;
 
   constructor(rules: ChatRules, fabric: Fabric, key: string, context: ChatContext) {
     this.fabric = fabric;
@@ -94,14 +77,26 @@ export class Chat {
     }
   }
 
+  /** After a message: who asks for chats that do not exist must not fill the memory with them. */
+  leaveIfNothing(context: ChatContext): void {
+    if (this.roster === null && this.#reads === 0 && this.#sequencer?.idle === true) context.passivate();
+  }
+
   signal(signal: Signal<Tag>, context: ChatContext): void {
     if (signal.type !== 'result' && signal.type !== 'timer') return;
     const { tag } = signal;
     if (tag.type === 'idle') return this.#maybePassivate(context);
     if (tag.type === 'reload') return this.#load(context);
-    if (tag.round !== this.#round || signal.type !== 'result') return;
-    if (tag.type === 'append') return this.#appended(signal.value as AppendResult, context);
-    context.resume();
+    if (signal.type !== 'result') return;
+    if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
+    this.#reads -= 1;
+    if (this.#reads === 0) context.resume();
+    if (tag.round !== this.#round) {
+      // An append failed while the store was asked for this one.
+      if (tag.type !== 'image')
+        decline(waiterOf(tag.message, this.id), 'unavailable', 'not stored: the chat is read again');
+      return;
+    }
     if (tag.type === 'image') this.#loaded(signal.value as Read<ChatImage>, context);
     else if (tag.type === 'known') this.#looked(tag.message, signal.value as Read<Uint8Array | undefined>, context);
     else this.#formerRead(tag.message, signal.value as Read<FormerViews>, context);
@@ -113,12 +108,17 @@ export class Chat {
     this.#round += 1;
     this.#sequencer = null;
     this.roster = null;
-    this.#read(readChat(this.fabric.store, this.id), { type: 'image', round: this.#round }, context);
+    const { log, store } = this.fabric;
+    // An actor of this chat that broke off may have an append in flight, which would land behind what is read now.
+    const settled = log.settled(this.id, shardOf(this.id));
+    const image = settled === null ? readChat(store, this.id) : settled.then(() => readChat(store, this.id));
+    this.#read(image, { type: 'image', round: this.#round }, context);
   }
 
   /** Holds the user lane until the read's result is here. */
   #read(promise: Promise<unknown>, tag: Tag, context: ChatContext): void {
     context.suspend();
+    this.#reads += 1;
     const done = context.completion(tag);
     promise.then(done, (error: unknown) => {
       this.fabric.report('chat_unreadable', { chat: this.key, reason: String(error) });
@@ -149,7 +149,7 @@ export class Chat {
     const { passivateMs } = this.fabric.settings;
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.#sequencer === null || (this.#sequencer.idle && this.roster?.dirty !== true);
-    if (rest <= 0 && still) context.passivate();
+    if (rest <= 0 && still && this.#reads === 0) context.passivate();
     context.after(rest > 0 ? rest : passivateMs, { type: 'idle' });
   }
 
@@ -157,19 +157,19 @@ export class Chat {
 
   #send(message: SendMessage, context: ChatContext): void {
     const waiter: Waiter = { type: 'send', connection: message.connection, n: message.n };
-    if (this.#sequencer === null) return this.refuse(waiter, 'unavailable', 'the chat cannot be read now');
+    if (this.#sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
     if (message.after !== null && !this.#sequencer.accepted(message.after)) {
-      return this.refuse(waiter, 'busy', 'an earlier message of this connection was refused');
+      return decline(waiter, 'busy', 'an earlier message of this connection was refused');
     }
     if (this.#isNew(message, message.user, message.idText, waiter, context)) this.#accept(message, waiter, context);
   }
 
   #accept(message: SendMessage, waiter: Waiter, context: ChatContext): void {
     if (this.roster === null && !this.#rules.found(this, message)) {
-      return this.refuse(waiter, 'unknown_chat', 'no such chat');
+      return decline(waiter, 'unknown_chat', 'no such chat');
     }
     const { user: from, id, idText } = message;
-    if (!this.roster!.rights.has(from)) return this.refuse(waiter, 'not_member', 'not in this chat');
+    if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');
     const row = encodeMessageRow(from, id, this.fabric.world.wall() - idTime(id), message.body);
     const { tail } = rowTail(row);
     this.enter({ frame: T.MESSAGE, from, id, idText, row, tail, change: null, waiters: [waiter], seq: 0 }, context);
@@ -177,8 +177,8 @@ export class Chat {
 
   #request(message: RequestMessage, context: ChatContext): void {
     const { user } = message.asker;
-    const waiter = this.waiter(message);
-    if (this.#sequencer === null) return this.refuse(waiter, 'unavailable', 'the chat cannot be read now');
+    const waiter = waiterOf(message, this.id);
+    if (this.#sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
     if (!this.#isNew(message, user, idText(message.id), waiter, context)) return;
     this.#rules.request(this, message, null, context);
   }
@@ -199,15 +199,15 @@ export class Chat {
         { type: 'known', round: this.#round, message },
         context,
       );
-    } else if (found.from !== user) this.refuse(waiter, 'bad_id', "the id of somebody else's message");
+    } else if (found.from !== user) decline(waiter, 'bad_id', "the id of somebody else's message");
     else if ('waiters' in found) found.waiters.push(waiter);
-    else this.#settle(waiter, found.seq);
+    else settle(waiter, found.seq);
     return false;
   }
 
   #looked(message: SendMessage | RequestMessage, value: Read<Uint8Array | undefined>, context: ChatContext): void {
-    const waiter = this.waiter(message);
-    if (value === UNREADABLE) return this.refuse(waiter, 'unavailable', 'the store cannot be read now');
+    const waiter = waiterOf(message, this.id);
+    if (value === UNREADABLE) return decline(waiter, 'unavailable', 'the store cannot be read now');
     if (value === undefined) {
       if (message.type === 'send') this.#accept(message, waiter, context);
       else this.#rules.request(this, message, null, context);
@@ -215,34 +215,28 @@ export class Chat {
     }
     const known = decodeKnown(value);
     const user = message.type === 'send' ? message.user : message.asker.user;
-    if (known.from !== user) this.refuse(waiter, 'bad_id', "the id of somebody else's message");
-    else this.#settle(waiter, known.seq);
+    if (known.from !== user) decline(waiter, 'bad_id', "the id of somebody else's message");
+    else settle(waiter, known.seq);
   }
 
   /** Reads the views that users had in earlier stays, then gives the request to the rules again. */
   readFormer(users: readonly string[], message: RequestMessage, context: ChatContext): void {
-    const views = users.map(async (user): Promise<[string, Inbox][]> => {
-      const view = await this.fabric.store.get(inboxKey(user, this.id));
-      return view === undefined ? [] : [[user, decodeInbox(view)]];
-    });
-    const former = Promise.all(views).then((found): FormerViews => new Map(found.flat()));
+    const former = readViews(this.fabric.store, this.id, users);
     this.#read(former, { type: 'former', round: this.#round, message }, context);
   }
 
   #formerRead(message: RequestMessage, former: Read<FormerViews>, context: ChatContext): void {
-    if (former === UNREADABLE) this.refuse(this.waiter(message), 'unavailable', 'the store cannot be read now');
+    if (former === UNREADABLE) decline(waiterOf(message, this.id), 'unavailable', 'the store cannot be read now');
     else this.#rules.request(this, message, former, context);
   }
 
-  #cursor(message: CursorMessage, context: ChatContext): void {
+  #cursor(position: DevicePosition, context: ChatContext): void {
     if (this.#sequencer === null) {
-      if (this.#lostCursors.length < LIMITS.conversationInFlight) this.#lostCursors.push(message);
+      if (this.#lostCursors.length < LIMITS.conversationInFlight) this.#lostCursors.push(position);
       return;
     }
-    const { user, device, delivered, read } = message;
-    if (this.roster?.cursor(user, device, delivered, read, this.#sequencer.head) !== true) return;
-    this.#openCursors.push(message);
-    this.#append(context);
+    const { user, device, delivered, read } = position;
+    if (this.roster?.cursor(user, device, delivered, read, this.#sequencer.head) === true) this.#append(context);
   }
 
   #info({ user, connection, r }: Asker): void {
@@ -261,7 +255,7 @@ export class Chat {
   /** Puts an entry in line for the log. */
   enter(entry: Entry, context: ChatContext): void {
     if (!this.#sequencer!.offer(entry)) {
-      for (const waiter of entry.waiters) this.refuse(waiter, 'busy', 'too much of this chat is in flight');
+      for (const waiter of entry.waiters) decline(waiter, 'busy', 'too much of this chat is in flight');
       return;
     }
     if (entry.change !== null) this.roster!.claim(entry.change);
@@ -269,51 +263,58 @@ export class Chat {
   }
 
   #append(context: ChatContext): void {
-    if (this.roster === null || this.#sequencer!.inFlight) return;
-    const done = context.completion({ type: 'append', round: this.#round });
-    const append = this.#sequencer!.compose(this.roster, this.fabric.world.wall(), done);
-    if (append === null) return;
-    this.#lostCursors = this.#openCursors;
-    this.#openCursors = [];
-    if (this.fabric.log.append(append) === 'busy') done({ outcome: 'failed', reason: 'log_full' });
+    const sequencer = this.#sequencer!;
+    if (this.roster === null || sequencer.inFlight || (sequencer.idle && !this.roster.dirty)) return;
+    this.#signal = context.completion({ type: 'append', round: this.#round });
+    const append = sequencer.compose(this.roster, this.fabric.world.wall(), this.#done);
+    if (this.fabric.log.append(append) === 'busy') this.#done({ outcome: 'failed', reason: 'log_full' });
   }
 
-  #appended(result: AppendResult, context: ChatContext): void {
+  /** The log's answer. It comes also when this actor has ended: then nobody else can tell the members. */
+  readonly #done = (result: AppendResult): void => {
+    this.#outcome = result;
+    if (this.#ended) this.#publishLate();
+    else this.#signal(result);
+  };
+
+  #appended(result: AppendResult, round: number, context: ChatContext): void {
+    if (round !== this.#round) return;
     if (result.outcome !== 'committed') return this.#abandon(result, context);
-    this.#lostCursors = [];
+    this.#publish();
+    this.#append(context);
+  }
+
+  #publish(): void {
+    this.#outcome = null;
     for (const entry of this.#sequencer!.commit()) {
-      for (const waiter of entry.waiters) this.#settle(waiter, entry.seq);
+      for (const waiter of entry.waiters) settle(waiter, entry.seq);
       this.#fanOut.entry(entry, this.roster!);
     }
     this.#fanOut.receipts(this.roster!);
-    this.#append(context);
+  }
+
+  #publishLate(): void {
+    if (this.#outcome?.outcome === 'committed' && this.#sequencer !== null) this.#publish();
+  }
+
+  /** The actor is no more. What was handed to the log and is durable, or will be, still reaches the members. */
+  end(): void {
+    this.#ended = true;
+    this.#publishLate();
   }
 
   #abandon(result: Exclude<AppendResult, { outcome: 'committed' }>, context: ChatContext): void {
     const reason = result.outcome === 'failed' ? result.reason : 'another node owns the chat';
     this.fabric.report('append_failed', { chat: this.key, reason });
+    this.#outcome = null;
     for (const entry of this.#sequencer!.abandon()) {
-      for (const waiter of entry.waiters) this.refuse(waiter, 'unavailable', `not stored: ${reason}`);
+      for (const waiter of entry.waiters) decline(waiter, 'unavailable', `not stored: ${reason}`);
     }
-    this.#lostCursors.push(...this.#openCursors);
-    this.#openCursors = [];
-    this.#load(context);
-  }
-
-  waiter(message: SendMessage | RequestMessage): Waiter {
-    if (message.type === 'send') return { type: 'send', connection: message.connection, n: message.n };
-    const { connection, r } = message.asker;
-    const results = (seq: number): readonly Plain[] => (message.type === 'create' ? [this.id, seq] : [seq]);
-    return { type: 'request', connection, r, results };
-  }
-
-  #settle(waiter: Waiter, seq: number): void {
-    if (waiter.type === 'send') waiter.connection.tell({ type: 'sent', n: waiter.n, seq });
-    else waiter.connection.tell({ type: 'answer', r: waiter.r, results: waiter.results(seq) });
-  }
-
-  refuse(waiter: Waiter, code: Code, detail: string): void {
-    if (waiter.type === 'send') waiter.connection.tell({ type: 'failed', n: waiter.n, code, detail });
-    else waiter.connection.tell({ type: 'refused', r: waiter.r, code, detail });
+    this.#lostCursors = this.roster!.cursors();
+    this.#round += 1;
+    this.#sequencer = null;
+    this.roster = null;
+    // Not at once: the lost receipts are appended again, and a full disk would fail them as fast as it can.
+    context.after(LIMITS.reloadMs, { type: 'reload' });
   }
 }

@@ -4,19 +4,10 @@
 
 import type { ChatRow } from '../storage/rows.js';
 import { CHAT_KIND, ROLE } from '../transport/frames.js';
-import type { Behaviour } from './behaviour.js';
-import { Chat, type ChatRules, type Tag } from './chat.js';
+import { type ChatRules, chatBehaviour } from './chat-rules.js';
 import { assert } from './errors.js';
-import type { Fabric } from './fabric.js';
-import { LIMITS } from './limits.js';
-import type { ChatInfo, ChatMessage } from './messages.js';
-import { overflowOf } from './overflow.js';
-
-/** What names a chat's actor and gives it its node. */
-export interface ChatArgs {
-  readonly fabric: Fabric;
-  readonly key: string;
-}
+import type { ChatInfo } from './messages.js';
+import { decline, waiterOf } from './waiter.js';
 
 const rules: ChatRules = {
   found(chat, send) {
@@ -41,7 +32,7 @@ const rules: ChatRules = {
   },
 
   request(chat, message) {
-    chat.refuse(chat.waiter(message), 'bad_request', 'a direct chat has no membership to change');
+    decline(waiterOf(message, chat.id), 'bad_request', 'a direct chat has no membership to change');
   },
 
   info(chat, key, row) {
@@ -51,12 +42,4 @@ const rules: ChatRules = {
   },
 };
 
-export const conversation: Behaviour<Chat, ChatMessage, ChatArgs, Tag> = {
-  kind: 'conversation',
-  level: 'interactive',
-  capacity: LIMITS.conversationMailbox,
-  init: (context, { fabric, key }) => new Chat(rules, fabric, key, context),
-  receive: (chat, message, context) => chat.receive(message, context),
-  signal: (chat, signal, context) => chat.signal(signal, context),
-  ...overflowOf,
-};
+export const conversation = chatBehaviour('conversation', rules);

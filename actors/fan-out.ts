@@ -23,8 +23,9 @@ export class FanOut {
     const { change, frame, from, seq, tail } = entry;
     const joined = change === null ? nobody : change.joined.map(({ user }) => user);
     for (const user of joined) roster.audience.add(user);
-    const first = entry.waiters[0];
-    const origin = first?.type === 'send' ? first.connection : null;
+    // After a retry the newest connection is the one whose client waits for SENT.
+    const last = entry.waiters[entry.waiters.length - 1];
+    const origin = last?.type === 'send' ? last.connection : null;
     this.#tell(roster, { type: 'delivery', info: roster.info, frame, from, seq, tail, origin, joined });
     if (change !== null) for (const user of change.gone) roster.audience.delete(user);
   }

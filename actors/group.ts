@@ -11,16 +11,13 @@
 import { groupChat, isName } from '../storage/keys.js';
 import { CHAT_KIND, OP, type Plain, ROLE, T } from '../transport/frames.js';
 import { encodeEventRow, rowTail } from '../transport/row.js';
-import type { Behaviour } from './behaviour.js';
-import { Chat, type ChatContext, type ChatRules, type FormerViews, type RequestMessage, type Tag } from './chat.js';
-import type { ChatArgs } from './conversation.js';
+import type { Chat } from './chat.js';
+import { type ChatContext, type ChatRules, chatBehaviour, type FormerViews } from './chat-rules.js';
 import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime, makeMessageId } from './message-id.js';
-import type { ChatMessage } from './messages.js';
-import { overflowOf } from './overflow.js';
 import type { Change } from './roster.js';
-import type { Waiter } from './sequencer.js';
+import { decline, type RequestMessage, type Waiter, waiterOf } from './waiter.js';
 
 type Create = Extract<RequestMessage, { type: 'create' }>;
 type Alter = Extract<RequestMessage, { type: 'change' }>;
@@ -38,9 +35,9 @@ const rules: ChatRules = {
   found: () => false,
 
   request(chat, message, former, context) {
-    const waiter = chat.waiter(message);
+    const waiter = waiterOf(message, chat.id);
     const refused = message.type === 'create' ? badCreate(chat, message) : badChange(chat, message);
-    if (refused !== null) return chat.refuse(waiter, refused.code, refused.detail);
+    if (refused !== null) return decline(waiter, refused.code, refused.detail);
     if (message.type === 'create') return make(chat, message, waiter, context);
     if (message.op === OP.added && former === null) return chat.readFormer(newcomers(chat, message), message, context);
     const { user } = message.asker;
@@ -145,12 +142,4 @@ function append(
   chat.enter({ frame: T.EVENT, from, id, idText: idText(id), row, tail, change, waiters, seq: 0 }, context);
 }
 
-export const group: Behaviour<Chat, ChatMessage, ChatArgs, Tag> = {
-  kind: 'group',
-  level: 'interactive',
-  capacity: LIMITS.conversationMailbox,
-  init: (context, { fabric, key }) => new Chat(rules, fabric, key, context),
-  receive: (chat, message, context) => chat.receive(message, context),
-  signal: (chat, signal, context) => chat.signal(signal, context),
-  ...overflowOf,
-};
+export const group = chatBehaviour('group', rules);

@@ -38,6 +38,14 @@ export interface Cursor {
   readonly read: number;
 }
 
+/** What one device of a member has said. */
+export interface DevicePosition {
+  readonly user: string;
+  readonly device: string;
+  readonly delivered: number;
+  readonly read: number;
+}
+
 export class Roster {
   readonly info: ChatInfo;
   readonly members = new Map<string, Member>();
@@ -47,7 +55,10 @@ export class Roster {
   readonly audience = new Set<string>();
   readonly #row: ChatRow;
   readonly #threshold: number;
+  /** Members whose rows the next commit must hold. */
   readonly #touched = new Map<string, Member>();
+  /** Members of whom only cursors moved: their rows are written as far as a commit has room. */
+  readonly #lagging = new Map<string, Member>();
   #rowTouched: boolean;
   readonly #departed = new Map<string, Inbox>();
   /** Members whose cursors moved since the last commit was composed, with the device if one alone moved them. */
@@ -139,28 +150,53 @@ export class Roster {
       this.#moved.set(member, alone ? device : '');
       moved = true;
     }
-    if (moved) this.#touched.set(user, member);
+    if (moved) this.#lagging.set(user, member);
     return moved;
   }
 
   get dirty(): boolean {
-    return this.#rowTouched || this.#touched.size > 0;
+    return this.#rowTouched || this.#touched.size > 0 || this.#lagging.size > 0;
   }
 
-  /** Adds the writes of all that changed since the last call. */
-  flush(writes: Write[]): void {
-    const { chat } = this.info;
-    if (this.#rowTouched) writes.push({ key: chatRowKey(chat), value: encodeChat(this.#row) });
-    for (const { user, inbox } of this.#touched.values()) {
-      writes.push({ key: inboxKey(user, chat), value: encodeInbox(inbox) });
-    }
+  /** Adds the writes of what changed since the last call, cursors only as long as `room` lasts; answers their bytes. */
+  flush(writes: Write[], room: number): number {
+    let bytes = 0;
+    const add = (key: Uint8Array, value: Uint8Array): void => {
+      writes.push({ key, value });
+      bytes += key.length + value.length;
+    };
+    if (this.#rowTouched) add(chatRowKey(this.info.chat), encodeChat(this.#row));
     this.#rowTouched = false;
-    this.#touched.clear();
-    // As they stand in this commit: they may move on while it is in flight, and that is not durable yet.
-    for (const [{ user, inbox }, device] of this.#moved) {
-      this.#written.push({ user, device, delivered: inbox.delivered, read: inbox.read });
+    for (const member of this.#touched.values()) this.#write(member, add);
+    for (const member of this.#lagging.values()) {
+      // Room for one more, with all its devices.
+      if (bytes + 4 * LIMITS.memberRowBytes > room) break;
+      if (!this.#touched.has(member.user)) this.#write(member, add);
+      this.#lagging.delete(member.user);
     }
-    this.#moved.clear();
+    this.#touched.clear();
+    return bytes;
+  }
+
+  #write(member: Member, add: (key: Uint8Array, value: Uint8Array) => void): void {
+    const { user, inbox } = member;
+    add(inboxKey(user, this.info.chat), encodeInbox(inbox));
+    const device = this.#moved.get(member);
+    if (device === undefined) return;
+    // As they stand in this commit: they may move on while it is in flight, and that is not durable yet.
+    this.#moved.delete(member);
+    this.#written.push({ user, device, delivered: inbox.delivered, read: inbox.read });
+  }
+
+  /** All devices' cursors, for a roster that is read again: what a failed commit took with it goes on top. */
+  cursors(): DevicePosition[] {
+    const all: DevicePosition[] = [];
+    for (const { user, inbox } of this.members.values()) {
+      for (const { device, delivered } of inbox.devices) {
+        all.push({ user, device, delivered, read: delivered >= inbox.read ? inbox.read : 0 });
+      }
+    }
+    return all;
   }
 
   /** Cursors that the commit just done made durable, for the members to be told. */
@@ -195,7 +231,7 @@ export class Roster {
       delivered: former?.delivered ?? 0,
       read: former?.read ?? 0,
       spans: [...spans, { from: this.info.kind === CHAT_KIND.direct ? 1 : seq, until: 0 }],
-      devices: former?.devices ?? [],
+      devices: [],
       name: nameFor(this.info, user),
     };
     const member = { user, role, inbox, told: cursorsOf(inbox) };
@@ -209,6 +245,9 @@ export class Roster {
     member.role = ROLE.gone;
     member.inbox.spans[member.inbox.spans.length - 1]!.until = seq;
     member.inbox.head = seq;
+    // Nobody is told of them any more, and a removal of a thousand must fit one commit.
+    member.inbox.devices.length = 0;
+    this.#moved.delete(member);
     this.members.delete(user);
     this.#departed.set(user, member.inbox);
     if (this.#departed.size > LIMITS.members) this.#departed.delete(this.#departed.keys().next().value!);

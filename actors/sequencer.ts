@@ -10,24 +10,12 @@
 import { idKey, messageKey, shardOf } from '../storage/keys.js';
 import type { Append } from '../storage/log.js';
 import type { Write } from '../storage/store.js';
-import type { Plain } from '../transport/frames.js';
 import { encodeKnown } from './chat-image.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
-import type { ConnectionRef } from './messages.js';
 import type { Known, RecentIds } from './recent-ids.js';
 import type { Change, Roster } from './roster.js';
-
-/** Who waits for an entry: a SEND by its number, or a request. */
-export type Waiter =
-  | { readonly type: 'send'; readonly connection: ConnectionRef; readonly n: number }
-  | {
-      readonly type: 'request';
-      readonly connection: ConnectionRef;
-      readonly r: number;
-      /** Fields of the OK. */
-      readonly results: (seq: number) => readonly Plain[];
-    };
+import type { Waiter } from './waiter.js';
 
 /** A message or event on its way into the log. */
 export interface Entry {
@@ -93,9 +81,9 @@ export class Sequencer {
     return true;
   }
 
-  /** The next append, or null when there is nothing to write or one is in flight. */
-  compose(roster: Roster, wall: number, done: Append['done']): Append | null {
-    if (this.#flight !== null || (this.#pending.length === 0 && !roster.dirty)) return null;
+  /** The next append. There is something to write, and nothing in flight. */
+  compose(roster: Roster, wall: number, done: Append['done']): Append {
+    assert(this.#flight === null && (this.#pending.length > 0 || roster.dirty), 'an append is due');
     const entries = this.#take();
     const writes: Write[] = [];
     let seq = this.#head;
@@ -107,10 +95,10 @@ export class Sequencer {
       if (entry.change !== null) roster.apply(entry.change, seq);
     }
     if (entries.length > 0) roster.advance(seq, wall);
-    roster.flush(writes);
-    this.#flight = entries;
     let bytes = 0;
     for (const { key, value } of writes) bytes += key.length + value!.length;
+    bytes += roster.flush(writes, LIMITS.batchBytes - bytes);
+    this.#flight = entries;
     return { chat: this.#chat, shard: this.#shard, head: seq, writes, bytes, witness: writes[0]!, done };
   }
 
@@ -141,11 +129,18 @@ export class Sequencer {
     let bytes = 0;
     let count = 0;
     for (; count < this.#pending.length; count += 1) {
-      bytes += this.#pending[count]!.row.length;
+      bytes += costOf(this.#pending[count]!);
       if (bytes > LIMITS.appendBytes && count > 0) break;
     }
     const taken = this.#pending;
     this.#pending = count === taken.length ? [] : taken.splice(count);
     return taken;
   }
+}
+
+/** Bytes that the entry adds to its append, at most, the rows of a change included. */
+function costOf({ row, change }: Entry): number {
+  const bytes = row.length + LIMITS.entryBytes;
+  if (change === null) return bytes;
+  return bytes + LIMITS.chatRowBytes + LIMITS.memberRowBytes * (change.joined.length + change.gone.length);
 }

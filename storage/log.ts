@@ -13,6 +13,7 @@
 import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
+import { equalBytes } from './bytes.js';
 import { dirtyKey, getNumber, grantKey, NUMBER_BYTES, putNumber } from './keys.js';
 import { encodeDirty } from './rows.js';
 import type { CommitResult, Store, Write } from './store.js';
@@ -49,6 +50,8 @@ interface Shard {
   readonly index: number;
   readonly grant: Uint8Array;
   queue: Append[];
+  /** What is being committed. */
+  batch: readonly Append[];
   busy: boolean;
   lost: boolean;
 }
@@ -61,13 +64,14 @@ export class Log {
   #ready: Shard[] = [];
   #deferred = false;
   #idle: (() => void)[] = [];
+  #waiting: { readonly chat: Uint8Array; readonly index: number; readonly resolve: () => void }[] = [];
   #stats = { appends: 0, transactions: 0, queued: 0, unknown: 0, failed: 0 };
 
   private constructor(store: Store, world: World, grants: Uint8Array[], onLost: (shard: number) => void) {
     this.#store = store;
     this.#world = world;
     this.#onLost = onLost;
-    this.#shards = grants.map((grant, index) => ({ index, grant, queue: [], busy: false, lost: false }));
+    this.#shards = grants.map((grant, index) => ({ index, grant, queue: [], batch: [], busy: false, lost: false }));
   }
 
   /**
@@ -104,6 +108,19 @@ export class Log {
     return 'ok';
   }
 
+  /**
+   * Null when no append of the chat is on its way; else resolves when those are answered. Whoever reads a chat's state
+   * after its actor broke off waits for this: an append in flight would land behind what was read.
+   */
+  settled(chat: Uint8Array, index: number): Promise<void> | null {
+    const { queue, batch } = this.#shards[index]!;
+    const mine = (append: Append): boolean => equalBytes(append.chat, chat);
+    if (!queue.some(mine) && !batch.some(mine)) return null;
+    return new Promise((resolve) => {
+      this.#waiting.push({ chat, index, resolve });
+    });
+  }
+
   stats(): LogStats {
     return { ...this.#stats };
   }
@@ -131,10 +148,12 @@ export class Log {
   }
 
   async #commit(shard: Shard, batch: Append[]): Promise<void> {
+    shard.batch = batch;
     const result = shard.lost ? ({ outcome: 'lost' } as const) : await this.#write(shard, batch);
     this.#stats.queued -= batch.length;
     if (result.outcome === 'failed') this.#stats.failed += 1;
     for (const append of batch) append.done(result);
+    shard.batch = [];
     shard.busy = false;
     this.#schedule(shard);
     this.#settle();
@@ -145,21 +164,26 @@ export class Log {
     for (const append of batch) for (const write of append.writes) writes.push(write);
     writes.push({ key: dirtyKey(shard.index), value: encodeDirty(batch) });
     const checks = [{ key: grantKey(shard.index), value: shard.grant }];
+    // An attempt whose outcome is unknown may still be applied (a disk that hangs and comes back). Until that is settled
+    // the batch is not given up, whatever later attempts answer: its chats would go on from a state that is about to change.
+    let open = false;
     for (;;) {
       this.#stats.transactions += 1;
       const result = await this.#attempt({ checks, writes });
       if (result.outcome === 'committed') return result;
-      if (result.outcome === 'failed') return { outcome: 'failed', reason: result.code };
+      if (result.outcome === 'failed' && !open) return { outcome: 'failed', reason: result.code };
       if (result.outcome === 'conflict') {
         shard.lost = true;
         this.#onLost(shard.index);
         return { outcome: 'lost' };
       }
+      if (open) await new Promise<void>((resolve) => this.#world.timer(LIMITS.reloadMs, resolve));
+      open = true;
       this.#stats.unknown += 1;
       const witness = batch[0]!.witness;
       const found = await this.#read(witness.key);
       if (found === 'unreadable') return { outcome: 'failed', reason: 'store_unavailable' };
-      if (found !== undefined && same(found, witness.value!)) return { outcome: 'committed' };
+      if (found !== undefined && equalBytes(found, witness.value!)) return { outcome: 'committed' };
     }
   }
 
@@ -180,6 +204,15 @@ export class Log {
   }
 
   #settle(): void {
+    if (this.#waiting.length > 0) {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const { chat, index, resolve } of waiting) {
+        const rest = this.settled(chat, index);
+        if (rest === null) resolve();
+        else void rest.then(resolve);
+      }
+    }
     if (this.#idle.length === 0 || this.#stats.queued > 0) return;
     const waiting = this.#idle;
     this.#idle = [];
@@ -191,14 +224,10 @@ export class Log {
 function take(shard: Shard): Append[] {
   let bytes = 0;
   let count = 0;
-  while (count < shard.queue.length) {
+  while (count < shard.queue.length && count < LIMITS.batchAppends) {
     bytes += shard.queue[count]!.bytes;
     if (bytes > LIMITS.batchBytes && count > 0) break;
     count += 1;
   }
   return count === shard.queue.length ? shard.queue.splice(0) : shard.queue.splice(0, count);
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -1,0 +1,55 @@
+// Owns what differs between the kinds of chat, and makes a behaviour of a kind's rules.
+// Invariant: rules decide; what they decide is appended, answered and told by the chat.
+// Must not: hold state.
+
+import type { ChatRow, Inbox } from '../storage/rows.js';
+import type { Behaviour, Context } from './behaviour.js';
+import { Chat } from './chat.js';
+import type { Fabric } from './fabric.js';
+import { LIMITS } from './limits.js';
+import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
+import { overflowOf } from './overflow.js';
+import type { RequestMessage } from './waiter.js';
+
+export type ChatContext = Context<ChatMessage, Tag>;
+export type FormerViews = ReadonlyMap<string, Inbox>;
+
+/** What differs between the kinds of chat. */
+export interface ChatRules {
+  /** Makes the chat if this send may do that; the send is appended next. */
+  found(chat: Chat, send: SendMessage): boolean;
+  /** Handles a request whose id is new. `former`: views read by `readFormer`, null before. */
+  request(chat: Chat, message: RequestMessage, former: FormerViews | null, context: ChatContext): void;
+  info(id: Uint8Array, key: string, row: ChatRow): ChatInfo;
+}
+
+/** What a signal answers. `round` tells one life of the state in memory from the next. */
+export type Tag =
+  | { readonly type: 'image'; readonly round: number }
+  | { readonly type: 'append'; readonly round: number }
+  | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
+  | { readonly type: 'former'; readonly round: number; readonly message: RequestMessage }
+  | { readonly type: 'idle' }
+  | { readonly type: 'reload' };
+
+/** What names a chat's actor and gives it its node. */
+export interface ChatArgs {
+  readonly fabric: Fabric;
+  readonly key: string;
+}
+
+export function chatBehaviour(kind: string, rules: ChatRules): Behaviour<Chat, ChatMessage, ChatArgs, Tag> {
+  return {
+    kind,
+    level: 'interactive',
+    capacity: LIMITS.conversationMailbox,
+    init: (context, { fabric, key }) => new Chat(rules, fabric, key, context),
+    receive: (chat, message, context) => {
+      chat.receive(message, context);
+      if (chat.roster === null) chat.leaveIfNothing(context);
+    },
+    signal: (chat, signal, context) => chat.signal(signal, context),
+    terminated: (chat) => chat.end(),
+    ...overflowOf,
+  };
+}

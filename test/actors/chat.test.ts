@@ -1,0 +1,373 @@
+// Owns the tests of what every chat does, on a manual clock, with a store that fails on demand.
+// Invariant: every send is answered exactly once, whatever fails.
+// Must not: repeat what test/e2e shows with sockets.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
+import { idText } from '../../actors/message-id.js';
+import { answers, ChatScene, DIRECT_KEY, receipts, told } from './chat-scene.js';
+
+const RELOAD = LIMITS.reloadMs + 20;
+
+test('a failed append is answered unavailable, nothing is told, and a retry gets the number', async () => {
+  const scene = await ChatScene.open();
+  const [ada, bob] = [scene.connection(), scene.user('bob')];
+  const id = scene.id();
+  scene.faults = ['store_unavailable'];
+  const first = scene.send(ada.ref, { id });
+  await scene.settle();
+  assert.deepEqual(answers(ada), [{ n: first, code: 'unavailable' }]);
+  assert.deepEqual(told(bob), []);
+  await scene.pass(RELOAD);
+  const second = scene.send(ada.ref, { id });
+  const third = scene.send(ada.ref);
+  await scene.settle();
+  assert.deepEqual(answers(ada).slice(1), [
+    { n: second, seq: 1 },
+    { n: third, seq: 2 },
+  ]);
+  assert.deepEqual(told(bob), [1, 2]);
+});
+
+test('an unknown commit is settled by reading back: applied or not, one number', async () => {
+  for (const fault of ['unknown_applied', 'unknown_dropped'] as const) {
+    const scene = await ChatScene.open();
+    const [ada, bob] = [scene.connection(), scene.user('bob')];
+    const id = scene.id();
+    scene.faults = [fault];
+    const first = scene.send(ada.ref, { id });
+    await scene.settle();
+    const again = scene.send(ada.ref, { id });
+    await scene.settle();
+    assert.deepEqual(answers(ada), [
+      { n: first, seq: 1 },
+      { n: again, seq: 1 },
+    ]);
+    assert.deepEqual(told(bob), [1], fault);
+    assert.deepEqual(await scene.rows(), [`1 ${idText(id)}`]);
+  }
+});
+
+test('a send piped after a refused one is refused too', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const ids = [scene.id(), scene.id(), scene.id()];
+  scene.faults = ['store_full'];
+  const first = scene.send(ada.ref, { id: ids[0]! });
+  await scene.settle();
+  await scene.pass(RELOAD);
+  // Sent before their sender heard of the refusal.
+  const second = scene.send(ada.ref, { id: ids[1]!, after: idText(ids[0]!) });
+  const third = scene.send(ada.ref, { id: ids[2]!, after: idText(ids[1]!) });
+  await scene.settle();
+  assert.deepEqual(answers(ada), [
+    { n: first, code: 'unavailable' },
+    { n: second, code: 'busy' },
+    { n: third, code: 'busy' },
+  ]);
+  for (const [at, id] of ids.entries()) scene.send(ada.ref, { id, after: at === 0 ? null : idText(ids[at - 1]!) });
+  await scene.settle();
+  assert.deepEqual(
+    await scene.rows(),
+    ids.map((id, at) => `${at + 1} ${idText(id)}`),
+  );
+});
+
+test('a retry of an id that is in flight gets one number, and both are answered', async () => {
+  const scene = await ChatScene.open();
+  const [ada, again, bob] = [scene.connection(), scene.connection(), scene.user('bob')];
+  const resume = scene.memory.stall();
+  const id = scene.id();
+  const first = scene.send(ada.ref, { id });
+  await scene.settle();
+  const second = scene.send(again.ref, { id });
+  await scene.settle();
+  assert.deepEqual([answers(ada), answers(again)], [[], []]);
+  resume();
+  await scene.settle();
+  assert.deepEqual([answers(ada), answers(again)], [[{ n: first, seq: 1 }], [{ n: second, seq: 1 }]]);
+  assert.deepEqual(told(bob), [1]);
+  const delivery = bob.heard[0]!;
+  // The newer connection has the answer; the older one is most likely gone.
+  assert.equal(delivery.type === 'delivery' && delivery.origin, again.ref);
+});
+
+test("somebody else's id is refused, in flight and stored", async () => {
+  const scene = await ChatScene.open();
+  const [ada, bob] = [scene.connection(), scene.connection()];
+  const id = scene.id();
+  scene.send(ada.ref, { id });
+  scene.send(bob.ref, { id, user: 'bob' });
+  await scene.settle();
+  scene.send(bob.ref, { id, user: 'bob' });
+  await scene.settle();
+  assert.deepEqual(
+    answers(bob).map((answer) => 'code' in answer && answer.code),
+    ['bad_id', 'bad_id'],
+  );
+});
+
+test('a retry from before the horizon is looked up, and later sends of its sender wait for it', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const ids = Array.from({ length: 3 * LIMITS.recentIds }, () => {
+    scene.world.time += 1;
+    return scene.id();
+  });
+  const late = scene.id();
+  for (const id of ids) scene.send(ada.ref, { id });
+  await scene.settle();
+  ada.heard.length = 0;
+  scene.holding = true;
+  const old = scene.send(ada.ref, { id: ids[3]! });
+  const next = scene.send(ada.ref, { id: late });
+  await scene.settle();
+  assert.deepEqual(answers(ada), []);
+  scene.release();
+  await scene.settle();
+  assert.deepEqual(answers(ada), [
+    { n: old, seq: 4 },
+    { n: next, seq: ids.length + 1 },
+  ]);
+});
+
+test('a lookup that an append failure overtakes is answered, and the chat goes on', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const ids = Array.from({ length: 3 * LIMITS.recentIds }, () => {
+    scene.world.time += 1;
+    return scene.id();
+  });
+  for (const id of ids) scene.send(ada.ref, { id });
+  await scene.settle();
+  ada.heard.length = 0;
+  const resume = scene.memory.stall();
+  scene.faults = ['store_unavailable'];
+  scene.send(ada.ref);
+  await scene.settle();
+  scene.holding = true;
+  scene.send(ada.ref, { id: ids[0]! });
+  scene.send(ada.ref);
+  await scene.settle();
+  resume();
+  await scene.settle();
+  scene.release();
+  await scene.settle();
+  assert.deepEqual(
+    answers(ada).map((answer) => 'code' in answer && answer.code),
+    ['unavailable', 'unavailable', 'unavailable'],
+  );
+  await scene.pass(RELOAD);
+  scene.send(ada.ref, { id: ids[0]! });
+  scene.send(ada.ref);
+  await scene.settle();
+  assert.deepEqual(
+    answers(ada)
+      .slice(3)
+      .map((answer) => 'seq' in answer && answer.seq),
+    [1, ids.length + 1],
+  );
+});
+
+test('passivation loses neither what is in flight, nor what is looked up, nor what is queued', async () => {
+  const scene = await ChatScene.open({ passivateMs: 50 });
+  const ada = scene.connection();
+  const resume = scene.memory.stall();
+  const first = scene.send(ada.ref);
+  await scene.settle();
+  await scene.pass(500);
+  assert.equal(scene.chats.get(DIRECT_KEY)!.alive, true, 'an append is in flight');
+  resume();
+  await scene.settle();
+  await scene.pass(500);
+  assert.equal(scene.chats.get(DIRECT_KEY)!.alive, false);
+  scene.holding = true;
+  const second = scene.send(ada.ref);
+  await scene.settle();
+  await scene.pass(500);
+  scene.release();
+  await scene.settle();
+  assert.deepEqual(answers(ada), [
+    { n: first, seq: 1 },
+    { n: second, seq: 2 },
+  ]);
+});
+
+test('a slow lookup keeps its chat in memory', async () => {
+  const scene = await ChatScene.open({ passivateMs: 50 });
+  const ada = scene.connection();
+  const old = scene.id();
+  scene.world.time += 5;
+  for (let i = 0; i < 3 * LIMITS.recentIds; i += 1) scene.send(ada.ref);
+  await scene.settle();
+  ada.heard.length = 0;
+  scene.holding = true;
+  const n = scene.send(ada.ref, { id: old });
+  await scene.settle();
+  await scene.pass(500);
+  scene.release();
+  await scene.settle();
+  assert.deepEqual(answers(ada), [{ n, seq: 3 * LIMITS.recentIds + 1 }]);
+});
+
+test('receipts that a failed append took with it come back, without spinning on a full disk', async () => {
+  const scene = await ChatScene.open();
+  const [ada, adaUser] = [scene.connection(), scene.user('ada')];
+  scene.send(ada.ref);
+  scene.send(ada.ref);
+  await scene.settle();
+  const before = scene.log.stats().failed;
+  scene.faults = Array.from({ length: 10 }, () => 'store_full' as const);
+  const position = { type: 'cursor', user: 'bob', device: 'b1', delivered: 2, read: 1 } as const;
+  scene.fabric.chats.tell(DIRECT_KEY, position);
+  await scene.settle();
+  await scene.pass(3 * LIMITS.reloadMs);
+  assert.ok(scene.log.stats().failed - before <= 4, `${scene.log.stats().failed - before} attempts`);
+  assert.deepEqual(receipts(adaUser), [], 'told only when durable');
+  await scene.pass(12 * LIMITS.reloadMs);
+  assert.deepEqual(
+    receipts(adaUser).map(({ user, delivered, read }) => ({ user, delivered, read })),
+    [{ user: 'bob', delivered: 2, read: 1 }],
+  );
+});
+
+test('a store that cannot be read at activation: unavailable, then by itself again', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  scene.unreadable = true;
+  scene.send(ada.ref);
+  await scene.settle();
+  scene.send(ada.ref);
+  await scene.settle();
+  scene.unreadable = false;
+  await scene.pass(RELOAD);
+  scene.send(ada.ref);
+  await scene.settle();
+  assert.deepEqual(
+    answers(ada).map((answer) => ('code' in answer ? answer.code : answer.seq)),
+    ['unavailable', 'unavailable', 1],
+  );
+});
+
+test('a lost shard: everything is refused and nothing is written', async () => {
+  const scene = await ChatScene.open();
+  const [ada, bob] = [scene.connection(), scene.user('bob')];
+  scene.send(ada.ref);
+  await scene.settle();
+  scene.faults = ['conflict'];
+  for (let i = 0; i < 3; i += 1) {
+    scene.send(ada.ref);
+    await scene.settle();
+    await scene.pass(RELOAD);
+  }
+  assert.equal(scene.lost.length, 1);
+  assert.equal((await scene.rows()).length, 1);
+  assert.deepEqual(told(bob), [1]);
+  assert.deepEqual(
+    answers(ada).map((answer) => ('code' in answer ? answer.code : answer.seq)),
+    [1, 'unavailable', 'unavailable', 'unavailable'],
+  );
+});
+
+test('an actor that dies with an append in flight: members still hear of it, and its successor does not overwrite it', async () => {
+  for (const reason of [{ type: 'shutdown' } as const, { type: 'crash', error: new Error('poison') } as const]) {
+    const scene = await ChatScene.open();
+    const [ada, bob] = [scene.connection(), scene.user('bob')];
+    scene.send(ada.ref);
+    await scene.settle();
+    const resume = scene.memory.stall();
+    const [lost, next] = [scene.id(), scene.id()];
+    scene.send(ada.ref, { id: lost });
+    await scene.settle();
+    scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, reason);
+    await scene.settle();
+    scene.send(ada.ref, { id: next });
+    await scene.settle();
+    resume();
+    await scene.settle();
+    assert.deepEqual((await scene.rows()).slice(1), [`2 ${idText(lost)}`, `3 ${idText(next)}`]);
+    assert.deepEqual(told(bob), [1, 2, 3]);
+  }
+});
+
+test('an actor that dies between the flush and its turn still tells the members', async () => {
+  const scene = await ChatScene.open();
+  const [ada, bob] = [scene.connection(), scene.user('bob')];
+  const resume = scene.memory.stall();
+  scene.send(ada.ref);
+  await scene.settle();
+  resume();
+  // The log has answered, the actor has not had its turn.
+  for (let i = 0; i < 20; i += 1) await Promise.resolve();
+  scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, { type: 'killed' });
+  await scene.settle();
+  assert.deepEqual(told(bob), [1]);
+});
+
+test('who asks for chats that do not exist leaves no actor behind', async () => {
+  const scene = await ChatScene.open();
+  const eve = scene.connection();
+  for (let i = 0; i < 200; i += 1) {
+    const key = `01${i.toString(16).padStart(30, '0')}`;
+    scene.fabric.chats.tell(key, { type: 'typing', user: 'eve', connection: eve.ref, on: true });
+    const id = scene.id();
+    const send = { user: 'eve', connection: eve.ref, n: i, id, idText: idText(id), after: null, pair: null };
+    scene.fabric.chats.tell(key, { type: 'send', body: id, ...send });
+  }
+  await scene.settle();
+  assert.equal(answers(eve).filter((answer) => 'code' in answer && answer.code === 'unknown_chat').length, 200);
+  assert.deepEqual([...scene.chats.values()].filter((ref) => ref.alive).length, 0);
+});
+
+test('a thousand members with long names: created, grown, acknowledged and removed within what a commit takes', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const name = (i: number): string => `${i}`.padStart(64, 'u');
+  const half = Array.from({ length: 60 }, (_, i) => name(i));
+  const rest = Array.from({ length: LIMITS.members - 61 }, (_, i) => name(i + 100));
+  const key = await scene.group(ada.ref, half, 't'.repeat(LIMITS.title));
+  const ask = async (op: number, users: readonly string[]): Promise<void> => {
+    scene.fabric.chats.tell(key, {
+      type: 'change',
+      asker: { user: 'ada', connection: ada.ref, r: 2 },
+      id: scene.id(),
+      op,
+      users,
+    });
+    await scene.settle();
+  };
+  const cursors = (users: readonly string[], delivered: number): void => {
+    for (const user of users) {
+      for (let device = 0; device < LIMITS.devices; device += 1) {
+        const position = {
+          type: 'cursor',
+          user,
+          device: `${device}`.padStart(64, 'd'),
+          delivered,
+          read: delivered,
+        } as const;
+        scene.fabric.chats.tell(key, position);
+      }
+    }
+  };
+  cursors(half, 1);
+  await scene.settle();
+  await ask(2, rest);
+  for (let at = 0; at < rest.length; at += 200) {
+    cursors(rest.slice(at, at + 200), 2);
+    await scene.settle();
+  }
+  cursors([...half, ...rest].slice(0, 250), 2);
+  await ask(3, [...half, ...rest]);
+  scene.fabric.chats.tell(key, { type: 'info', asker: { user: 'ada', connection: ada.ref, r: 3 } });
+  await scene.settle();
+  assert.equal(scene.chats.get(key)!.alive, true, 'the actor did not break');
+  assert.deepEqual(scene.reports, []);
+  const results = ada.heard.flatMap((message) => (message.type === 'answer' ? [message.results] : []));
+  assert.deepEqual(
+    results.slice(0, 3).map((fields) => fields[fields.length - 1]),
+    [1, 2, 3],
+  );
+  assert.equal((results[3]![3] as unknown[]).length, 1);
+});
