@@ -117,8 +117,8 @@ export const LIMITS = {
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
   retryMs: 100,
-  /** ms that whoever listens at our address has to accept a connection before it counts as taken anyway. */
-  probeMs: 1_000,
+  /** Free ports tried before a listener on any port gives up: each is lost only to a race. */
+  portTries: 8,
   /** ms a stopping node gives what is in flight; with the rest of the stop this stays within 5 s. */
   drainMs: 2_500,
   /** ms for frames on their way between socket and log, twice within a drain. */

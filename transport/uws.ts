@@ -8,6 +8,7 @@ import { STATUS_CODES } from 'node:http';
 import { LIMITS } from '../actors/limits.js';
 import { addressOf } from './address.js';
 import { answer, closeReason, subprotocol } from './http.js';
+import { freePort } from './port.js';
 import {
   type HttpRequest,
   type HttpResponse,
@@ -83,7 +84,7 @@ interface UserData {
   socket: UwsSocket | undefined;
 }
 
-export function listenUws(uws: Uws, options: ServerOptions): Promise<Server> {
+export async function listenUws(uws: Uws, options: ServerOptions): Promise<Server> {
   const open = new Set<UwsSocket>();
   const app = uws.App();
   app.ws<UserData>(options.path, {
@@ -121,30 +122,34 @@ export function listenUws(uws: Uws, options: ServerOptions): Promise<Server> {
   });
   app.any('/*', (response, request) => serve(options, response, request));
 
-  return new Promise((resolve, reject) => {
+  const listener = await listenOn(uws, app, options);
+  let listening = true;
+  const pause = (): void => {
+    if (listening) uws.us_listen_socket_close(listener);
+    listening = false;
+  };
+  return {
+    engine: 'uws',
+    host: options.host,
+    port: uws.us_socket_local_port(listener),
+    pause,
+    close: async () => {
+      pause();
+      for (const socket of [...open]) socket.close(1001, 'server stops');
+    },
+  };
+}
+
+async function listenOn(uws: Uws, app: ReturnType<Uws['App']>, { host, port }: ServerOptions): Promise<unknown> {
+  const attempt = (at: number): Promise<unknown> =>
     // Exclusive: otherwise SO_REUSEPORT lets a second process share the port, and it would get half of the clients.
-    app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (listener) => {
-      if (!listener) {
-        reject(new ListenError(options.host, options.port, 'address in use or not ours'));
-        return;
-      }
-      let listening = true;
-      const pause = (): void => {
-        if (listening) uws.us_listen_socket_close(listener);
-        listening = false;
-      };
-      resolve({
-        engine: 'uws',
-        host: options.host,
-        port: uws.us_socket_local_port(listener),
-        pause,
-        close: async () => {
-          pause();
-          for (const socket of [...open]) socket.close(1001, 'server stops');
-        },
-      });
-    });
-  });
+    new Promise((resolve) => app.listen(host, at, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve));
+  for (let tries = port === 0 ? LIMITS.portTries : 1; tries > 0; tries -= 1) {
+    const chosen = port === 0 ? await freePort(host).catch(() => 0) : port;
+    const listener = chosen === 0 ? false : await attempt(chosen);
+    if (listener) return listener;
+  }
+  throw new ListenError(host, port, 'address in use or not ours');
 }
 
 /** The engine takes 8 to 960 s in steps of 4 s. */

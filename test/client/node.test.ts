@@ -22,8 +22,7 @@ const sessions: Session[] = [];
 
 async function start(listen: string): Promise<void> {
   const data = join(folder, 'data');
-  // The ws server: it takes the port again at once, although connections of the killed node linger in the kernel.
-  const args = ['start', '--listen', listen, '--data', data, '--log-level', 'warn', '--transport', 'ws'];
+  const args = ['start', '--listen', listen, '--data', data, '--log-level', 'warn'];
   node = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   url = '';
