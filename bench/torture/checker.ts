@@ -178,12 +178,16 @@ function checkView({ chat, device, user, lives, own }: View, history: readonly E
       (sight.body ?? entry.body) === entry.body;
     if (!same) fault('differs', chat, `${device} saw ${describe(sight)}, the log holds ${describe(entry)}`);
   };
+  // Since the newest crash: what was seen before it may come once more, if not in the next life then in a later one.
+  let since = new Set<number>();
   for (const { afterCrash, sights } of lives) {
+    if (afterCrash) since = new Set();
     let last = 0;
     for (const sight of sights) {
       if (sight.seq <= last) fault('seen_out_of_order', chat, `${device} saw ${sight.seq} after ${last}`);
-      else if (had.has(sight.seq) && !afterCrash) fault('seen_twice', chat, `${device} saw ${sight.seq} again`);
+      else if (since.has(sight.seq)) fault('seen_twice', chat, `${device} saw ${sight.seq} again`);
       last = sight.seq;
+      since.add(sight.seq);
       see(sight);
     }
   }

@@ -8,9 +8,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { NodeProcess } from '../../bench/node-process.js';
-import { issueToken } from '../../cli/token.js';
-import { ensureSecret } from '../../services/secret.js';
 import { openLmdb } from '../../storage/lmdb.js';
 import { decodeServer } from '../../transport/codec.js';
 import { T } from '../../transport/frames.js';
@@ -18,6 +15,7 @@ import { find, needs } from '../needs.js';
 import { type Call, durable, outgoing, readCalls, WATCHED } from './calls.js';
 import { Gate, type Hold } from './gate.js';
 import { newId, RawClient, testNode, utf8 } from './harness.js';
+import { Home } from './process.js';
 
 const PAIRS = 6;
 const EACH = 12;
@@ -50,26 +48,15 @@ test(
   'system calls: the data file is flushed between the write of a message and its SENT and MESSAGE',
   needs('strace'),
   async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'weft-flush-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
-    const data = join(folder, 'data');
-    const trace = join(folder, 'calls');
-    const secret = ensureSecret(data);
-    assert(secret.ok);
+    const home = new Home(t);
+    const trace = join(home.folder, 'calls');
     const wrapper = [find('strace')!, '-f', '-yy', '-xx', '-s', '140000', '-e', WATCHED, '-o', trace];
-    const node = await NodeProcess.start({ data, wrapper });
-    t.after(() => node.stop('SIGKILL'));
-    const join_ = async (user: string): Promise<RawClient> => {
-      const now = Math.floor(Date.now() / 1_000);
-      const token = await issueToken(secret.secret, { user, device: 'd', issued: now, expires: now + 600 });
-      const client = await RawClient.open(node.url);
-      client.send({ type: T.HELLO, version: 1, token, credit: 1_000, agent: 'test' });
-      client.sync([]);
-      await client.next(T.SYNCED);
-      return client;
-    };
+    const node = await home.start({ wrapper });
     const pairs = Array.from({ length: PAIRS }, async (_, pair) => {
-      const [ada, bob] = await Promise.all([join_(`ada${pair}`), join_(`bob${pair}`)]);
+      const [ada, bob] = await Promise.all([
+        RawClient.join(node.url, `ada${pair}`, 'd'),
+        RawClient.join(node.url, `bob${pair}`, 'd'),
+      ]);
       const chat = await ada.direct(`bob${pair}`);
       for (let at = 0; at < EACH; at += 1) {
         ada.send({ type: T.SEND, chat, id: newId(), body: utf8(bodyOf(pair, at)) });
@@ -85,7 +72,7 @@ test(
     await node.stop('SIGTERM');
 
     const calls = readCalls(readFileSync(trace, 'utf8'));
-    const file = join(data, 'store', 'data.mdb');
+    const file = join(home.data, 'store', 'data.mdb');
     const { proven, early } = tooEarly(calls, file);
     assert.equal(proven, 2 * PAIRS * EACH, 'every SENT and MESSAGE was found among the calls');
     assert.deepEqual(early, []);

@@ -69,6 +69,19 @@ test('after a crash of the client, what it had not noted may come again; after a
   assert.deepEqual([...rules(restarted)], ['seen_twice']);
 });
 
+test('a crash excuses one repetition, also in a life after the next, and not a second one', () => {
+  const sample = sound();
+  const { lives } = sample.views[0]!;
+  const [first, second] = lives;
+  lives.splice(1, 1, { afterCrash: true, sights: [] }, { afterCrash: false, sights: first!.sights }, second!);
+  assert.deepEqual(check(sample), []);
+  lives.splice(1, 1, { afterCrash: true, sights: first!.sights.slice(0, 1) });
+  assert.deepEqual(
+    check(sample).map(({ rule, detail }) => `${rule}: ${detail}`),
+    ['seen_twice: ada/d1 saw 3 again'],
+  );
+});
+
 /** Removes the entry and closes the ranks. */
 function lose({ history }: Sample, seq: number): void {
   history.splice(seq - 1, 1);
