@@ -6,7 +6,7 @@
 import { decodeClient } from '../transport/codec.js';
 import { CLOSE } from '../transport/frames.js';
 import type { Socket, SocketHandler } from '../transport/socket.js';
-import { connection } from './connection.js';
+import { connection, type Inflow } from './connection.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ConnectionMessage, ConnectionRef } from './messages.js';
@@ -39,7 +39,8 @@ export class Acceptor {
   /** For ServerOptions.accept. */
   accept(socket: Socket): SocketHandler {
     this.#number += 1;
-    const args = { fabric: this.#fabric, socket, outbox: this.#outbox };
+    const inflow: Inflow = { frames: 0, bytes: 0 };
+    const args = { fabric: this.#fabric, socket, outbox: this.#outbox, inflow };
     const ref: ConnectionRef = this.#runtime.spawn(connection, `c${this.#number}`, args);
     this.#live.add(ref);
     this.#runtime.watch(ref, (reason) => {
@@ -48,7 +49,7 @@ export class Acceptor {
       this.#crashes += 1;
       this.#fabric.report('connection_crashed', { key: ref.key, error: describe(reason.error) });
     });
-    return new Handler(this.#runtime, socket, ref);
+    return new Handler(this.#runtime, socket, ref, inflow);
   }
 
   /** Tells every client that the node is about to stop. */
@@ -61,18 +62,22 @@ class Handler implements SocketHandler {
   readonly #runtime: Runtime;
   readonly #socket: Socket;
   readonly #ref: ConnectionRef;
+  readonly #inflow: Inflow;
+  #over = false;
 
-  constructor(runtime: Runtime, socket: Socket, ref: ConnectionRef) {
+  constructor(runtime: Runtime, socket: Socket, ref: ConnectionRef, inflow: Inflow) {
     this.#runtime = runtime;
     this.#socket = socket;
     this.#ref = ref;
+    this.#inflow = inflow;
   }
 
   message(bytes: Uint8Array): void {
+    if (this.#over) return;
     const frame = decodeClient(bytes);
     if (frame.type === 0) return;
     if (frame.type === -1) this.#violation(frame.reason);
-    else this.#tell({ type: 'frame', frame });
+    else this.#take({ type: 'frame', frame, bytes: bytes.length });
   }
 
   text(): void {
@@ -88,12 +93,26 @@ class Handler implements SocketHandler {
   }
 
   #violation(detail: string): void {
-    this.#tell({ type: 'violation', code: 'bad_frame', close: CLOSE.badFrame, detail });
+    if (this.#over) return;
+    // The rest of what it sends is not looked at.
+    this.#over = true;
+    this.#ref.tell({ type: 'violation', code: 'bad_frame', close: CLOSE.badFrame, detail });
   }
 
-  #tell(message: ConnectionMessage): void {
-    // More than its mailbox holds came before it had a turn: no client within its window does that.
-    if (this.#ref.tell(message) === 'busy') this.#socket.close(CLOSE.flood, 'flooding');
+  /** Frames are counted here and not by the mailbox, which deliveries may fill without the client's fault. */
+  #take(message: Extract<ConnectionMessage, { type: 'frame' }>): void {
+    const inflow = this.#inflow;
+    inflow.frames += 1;
+    inflow.bytes += message.bytes;
+    if (
+      inflow.frames <= LIMITS.inflowFrames &&
+      inflow.bytes <= LIMITS.inflowBytes &&
+      this.#ref.tell(message) !== 'busy'
+    ) {
+      return;
+    }
+    this.#over = true;
+    this.#socket.close(CLOSE.flood, 'flooding');
   }
 }
 

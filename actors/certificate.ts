@@ -45,11 +45,12 @@ export async function readCertificates(
       const key = chatKey(after);
       const entry = vector.get(key);
       missing.delete(key);
-      const head = leftAt(inbox.spans) ?? (inbox.large ? await readHead(store, after) : inbox.head);
+      const left = leftAt(inbox.spans);
+      const head = left ?? (inbox.large ? await readHead(store, after) : inbox.head);
       const has = entry?.seq ?? 0;
       const known = inbox.devices.find((cursor) => cursor.device === device)?.delivered ?? 0;
       const news =
-        entry !== undefined && (Math.min(has, head) > known || entry.read > inbox.read)
+        entry !== undefined && left === null && (Math.min(has, head) > known || Math.min(entry.read, head) > inbox.read)
           ? { delivered: has, read: entry.read }
           : null;
       certificates.push({

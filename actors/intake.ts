@@ -6,8 +6,9 @@
 import { chatKey, directChat, groupChat, isName } from '../storage/keys.js';
 import type { Plain } from '../transport/frames.js';
 import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transport/frames.js';
+import { Awaited } from './awaited.js';
 import type { Connection, ConnectionContext } from './connection.js';
-import type { Code } from './errors.js';
+import type { Code, Refusal } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idText, isMessageId } from './message-id.js';
 import type { ChatMessage } from './messages.js';
@@ -21,17 +22,19 @@ const NUMBERS = 65_536;
 
 export class Intake {
   readonly #connection: Connection;
+  readonly #awaited = new Awaited();
   #sends = 0;
-  /** The views of unanswered SENDs, by number. */
-  readonly #open = new Map<number, View>();
-  #requests = 0;
+  /** Requests that the store answers. */
+  #reads = 0;
+  readonly #watched = new Set<string>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
   frame(frame: ClientFrame, context: ConnectionContext): void {
-    const { peer, resume, stream, user, device } = this.#connection;
+    const { peer, resume, stream } = this.#connection;
+    const { user, device } = this.#connection.login;
     switch (frame.type) {
       case T.SEND:
         return this.#send(frame, context);
@@ -54,11 +57,11 @@ export class Intake {
       case T.TYPING:
         return this.#tellChat(frame.chat, { type: 'typing', user, connection: context.self, on: frame.on });
       case T.WATCH:
-        return this.#tellChat(frame.chat, { type: 'watch', user, connection: context.self, on: frame.on });
+        return this.#watch(frame, context);
       case T.PING:
         return peer.frame({ type: T.PONG, n: frame.n });
       case T.TOKEN:
-        return this.#connection.verify(frame.token, frame.r, context);
+        return this.#connection.login.renew(frame, context);
       case T.HELLO:
         return;
       default:
@@ -69,24 +72,36 @@ export class Intake {
   // ---- SEND ----
 
   #send({ chat, id, body }: Of<2>, context: ConnectionContext): void {
-    const { views, user, fabric } = this.#connection;
+    const { views, fabric } = this.#connection;
     this.#sends = (this.#sends + 1) % NUMBERS;
     const n = this.#sends;
-    if (this.#open.size >= LIMITS.window) return this.#refuse(n, 'over_window', `at most ${LIMITS.window} unanswered`);
     if (body.length > LIMITS.body) return this.#refuse(n, 'too_large', `a body has at most ${LIMITS.body} bytes`);
     if (!isMessageId(id)) return this.#refuse(n, 'bad_id', 'an id is a UUIDv7');
     const target = views.resolve(chat);
     if (target === undefined) return this.#refuse(n, 'unknown_chat', 'no such alias on this connection');
-    const view = target.view ?? views.open(target.chat, target.key);
     const text = idText(id);
+    if (this.#awaited.full) {
+      this.#breakChain(target.view, text);
+      return this.#refuse(n, 'over_window', `at most ${LIMITS.window} unanswered`);
+    }
+    const view = target.view ?? views.open(target.chat, target.key);
+    const { user } = this.#connection.login;
     const after = view.unanswered > 0 ? view.lastSend : null;
     const { pair } = view;
     const message = { type: 'send', user, connection: context.self, n, id, idText: text, after, body, pair } as const;
     const told = fabric.chats.tell(view.key, message);
-    if (told !== 'ok') return this.#refuse(n, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
-    view.unanswered += 1;
+    if (told !== 'ok') {
+      this.#breakChain(view, text);
+      return this.#refuse(n, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
+    }
     view.lastSend = text;
-    this.#open.set(n, view);
+    this.#awaited.sent(n, view);
+    this.#awaited.watch(view.key, fabric.chats, context);
+  }
+
+  /** A SEND is refused here while earlier ones are under way: those that are piped behind it must not overtake it. */
+  #breakChain(view: View | undefined, text: string): void {
+    if (view !== undefined && view.unanswered > 0) view.lastSend = text;
   }
 
   #refuse(n: number, code: Code, detail: string): void {
@@ -94,20 +109,25 @@ export class Intake {
   }
 
   sent(n: number, seq: number): void {
-    this.#settle(n);
-    this.#connection.peer.sent(n, seq);
+    if (this.#awaited.settle(n)) this.#connection.peer.sent(n, seq);
   }
 
   failed(n: number, code: Code, detail: string): void {
-    this.#settle(n);
-    this.#connection.peer.failed(n, code, detail);
+    if (this.#awaited.settle(n)) this.#connection.peer.failed(n, code, detail);
   }
 
-  #settle(n: number): void {
-    const view = this.#open.get(n);
-    if (view === undefined) return;
-    view.unanswered -= 1;
-    this.#open.delete(n);
+  /** A chat answered a request. */
+  answered(r: number, answer: readonly Plain[] | Refusal): void {
+    if (!this.#awaited.answer(r)) return;
+    if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail);
+    else this.#connection.peer.frame({ type: T.OK, r, results: answer });
+  }
+
+  chatEnded(key: string, broke: boolean): void {
+    const detail = 'the chat is being restarted; it may be stored';
+    const { sends, asks } = this.#awaited.ended(key, broke);
+    for (const n of sends) this.failed(n, 'unavailable', detail);
+    for (const r of asks) this.answered(r, { code: 'unavailable', detail });
   }
 
   // ---- requests ----
@@ -117,8 +137,18 @@ export class Intake {
     if (target !== undefined) this.#connection.fabric.chats.tell(target.key, message);
   }
 
+  #watch({ chat, on }: Of<14>, context: ConnectionContext): void {
+    const target = this.#connection.views.resolve(chat);
+    if (target === undefined) return;
+    if (!on) this.#watched.delete(target.key);
+    else if (this.#watched.size < LIMITS.watches) this.#watched.add(target.key);
+    else if (!this.#watched.has(target.key)) return;
+    this.#tellChat(chat, { type: 'watch', user: this.#connection.login.user, connection: context.self, on });
+  }
+
   #request(frame: Of<7> | Of<8> | Of<9> | Of<10> | Of<11> | Of<12>, context: ConnectionContext): void {
-    const { peer, user, fabric } = this.#connection;
+    const { peer, fabric } = this.#connection;
+    const { user } = this.#connection.login;
     const { r } = frame;
     const asker = { user, connection: context.self, r };
     switch (frame.type) {
@@ -127,26 +157,27 @@ export class Intake {
       case T.CREATE: {
         const { id, title, users } = frame;
         if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
-        return this.#ask(r, chatKey(groupChat(user, id)), { type: 'create', asker, id, title, users });
+        return this.#ask(r, chatKey(groupChat(user, id)), { type: 'create', asker, id, title, users }, context);
       }
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
-        return this.#read(r, readList(fabric.store, user, frame.after, frame.limit), context);
+        return this.#read(r, () => readList(fabric.store, user, frame.after, frame.limit), context);
     }
     const target = this.#connection.views.resolve(frame.chat);
     if (target === undefined) return peer.error(r, 'unknown_chat', 'no such alias on this connection');
-    if (frame.type === T.INFO) return this.#ask(r, target.key, { type: 'info', asker });
+    if (frame.type === T.INFO) return this.#ask(r, target.key, { type: 'info', asker }, context);
     if (frame.type === T.CHANGE) {
       const { id, op, users } = frame;
       if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
-      return this.#ask(r, target.key, { type: 'change', asker, id, op, users });
+      return this.#ask(r, target.key, { type: 'change', asker, id, op, users }, context);
     }
     if (!within(frame.limit, LIMITS.historyRows)) return this.#badLimit(r, LIMITS.historyRows);
-    return this.#read(r, readHistory(fabric.store, user, target.chat, frame.before, frame.limit), context);
+    return this.#read(r, () => readHistory(fabric.store, user, target.chat, frame.before, frame.limit), context);
   }
 
   #direct({ r, user: other }: Of<7>): void {
-    const { peer, views, user } = this.#connection;
+    const { peer, views } = this.#connection;
+    const { user } = this.#connection.login;
     if (!isName(other, LIMITS.userId)) {
       return peer.error(r, 'unknown_user', `a user id has 1 to ${LIMITS.userId} bytes, no controls`);
     }
@@ -158,30 +189,38 @@ export class Intake {
     peer.frame({ type: T.OK, r, results: [chat] });
   }
 
-  #ask(r: number, key: string, message: ChatMessage): void {
-    const told = this.#connection.fabric.chats.tell(key, message);
-    if (told === 'ok') return;
-    this.#connection.peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
+  #ask(r: number, key: string, message: ChatMessage, context: ConnectionContext): void {
+    const { peer, fabric } = this.#connection;
+    if (this.#awaited.isOpen(r)) return peer.error(r, 'bad_request', 'a request of this number is under way');
+    if (this.#tooMany(r)) return;
+    const told = fabric.chats.tell(key, message);
+    if (told !== 'ok') return peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
+    this.#awaited.ask(r, key);
+    this.#awaited.watch(key, fabric.chats, context);
   }
 
-  /** Answers when the store did. Their number is bounded like that of SENDs. */
-  #read(r: number, answer: Promise<unknown>, context: ConnectionContext): void {
-    if (this.#requests >= LIMITS.window) {
-      answer.catch(() => undefined);
-      return this.#connection.peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
-    }
-    this.#requests += 1;
+  /** Answers when the store did. */
+  #read(r: number, read: () => Promise<unknown>, context: ConnectionContext): void {
+    if (this.#tooMany(r)) return;
+    this.#reads += 1;
     const done = context.completion({ type: 'read', r });
-    answer.then(done, () => done({ code: 'unavailable', detail: 'the store cannot be read now' }));
+    read().then(done, () => done({ code: 'unavailable', detail: 'the store cannot be read now' }));
   }
 
-  answered(r: number, value: unknown): void {
-    this.#requests -= 1;
+  read(r: number, value: unknown): void {
+    this.#reads -= 1;
     const { peer } = this.#connection;
-    const answer = value as HistoryPage | readonly Plain[] | { readonly code: Code; readonly detail: string };
+    const answer = value as HistoryPage | readonly Plain[] | Refusal;
     if ('code' in answer) peer.error(r, answer.code, answer.detail);
     else if ('rows' in answer) peer.page(r, answer.rows, answer.more);
     else peer.frame({ type: T.OK, r, results: answer });
+  }
+
+  /** Requests are bounded like SENDs: their answers are larger than they are. */
+  #tooMany(r: number): boolean {
+    if (this.#reads + this.#awaited.asked < LIMITS.window) return false;
+    this.#connection.peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
+    return true;
   }
 
   #badLimit(r: number, limit: number): void {

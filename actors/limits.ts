@@ -86,8 +86,12 @@ export const LIMITS = {
   authMs: 5_000,
   /** SENDs of one connection not answered yet: fills a 100 ms path at 640 messages/s. */
   window: 64,
-  /** Frames queued for one connection's actor before it is closed as flooding. */
+  /** News queued for one connection's actor; deliveries beyond it are read from the log. */
   connectionMailbox: 1_024,
+  /** Frames and bytes queued for one connection's actor before it is closed as flooding: while its token is checked, a
+   * client may send a whole vector and a full window of the largest bodies. */
+  inflowFrames: 1_024,
+  inflowBytes: 8_388_608,
   /** Deliveries a client may allow at once. */
   credit: 65_535,
   /** Bytes buffered per socket before deliveries wait in the log instead. */
@@ -127,7 +131,7 @@ export const LIMITS = {
   storeStopMs: 3_000,
   /** ms that clients are asked to wait before they reconnect to a node that stops. */
   goawayMs: 1_000,
-  /** Users whose presence one connection watches. */
+  /** Chats that one connection watches, and members of a chat whose presence can be watched. */
   watches: 256,
   /** Connections that watch one user's presence. */
   watchers: 4_096,

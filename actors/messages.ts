@@ -75,7 +75,8 @@ export type News = Delivery | ReceiptNews | TypingNews;
 export type ConnectionMessage =
   | News
   | PresenceNews
-  | { readonly type: 'frame'; readonly frame: ClientFrame }
+  /** `bytes`: size of the frame as it came. */
+  | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number }
   | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }
   | { readonly type: 'sent'; readonly n: number; readonly seq: number }
   | { readonly type: 'failed'; readonly n: number; readonly code: Code; readonly detail: string }

@@ -36,6 +36,7 @@ export class Outbox {
       for (const end of ends) {
         const outcome = socket.send(this.#bytes.subarray(start, end));
         if (outcome === 'dropped' || worst === 'sent') worst = outcome;
+        if (outcome === 'dropped') return;
         start = end;
       }
     };

@@ -1,9 +1,9 @@
-// Owns what a full chat mailbox does with each class of message.
+// Owns what full mailboxes of chats and connections do with each class of message.
 // Invariant: a send or request is refused in a way that its sender hears; soft state gives way silently.
 // Must not: depend on the chat's state: it is asked in the sender's turn.
 
 import type { Overflow } from './behaviour.js';
-import type { ChatMessage } from './messages.js';
+import type { ChatMessage, ConnectionMessage } from './messages.js';
 
 /** Receipts are cumulative and repeated on resume; typing is worth only its newest. */
 function overflow(message: ChatMessage): Overflow {
@@ -23,3 +23,23 @@ function coalesce(message: ChatMessage): unknown {
 }
 
 export const overflowOf = { overflow, coalesce } as const;
+
+export const connectionOverflow = {
+  overflow(message: ConnectionMessage): Overflow {
+    switch (message.type) {
+      case 'delivery':
+      case 'receipt':
+        return 'drop';
+      case 'typing':
+      case 'presence':
+        return 'latest';
+      default:
+        // Frames, which the acceptor counts; answers to a bounded window of requests; and what closes the connection.
+        return 'admit';
+    }
+  },
+  coalesce(message: ConnectionMessage): unknown {
+    if (message.type === 'presence') return `p${message.user}`;
+    return message.type === 'typing' ? `t${message.info.key}${message.user}` : null;
+  },
+} as const;

@@ -7,9 +7,14 @@ import { chatKey } from '../storage/keys.js';
 import { type CertEntry, type SyncEntry, T } from '../transport/frames.js';
 import type { Certificate } from './certificate.js';
 import { LIMITS } from './limits.js';
-import type { Delivery } from './messages.js';
+import { type Delivery, nameFor } from './messages.js';
 import type { Peer } from './peer.js';
 import type { Views } from './views.js';
+
+export interface Vector {
+  readonly vector: ReadonlyMap<string, SyncEntry>;
+  readonly backfill: number;
+}
 
 /** First and last number of a chat that arrived during the read. */
 interface Arrived {
@@ -18,12 +23,16 @@ interface Arrived {
 }
 
 export class Resume {
+  /** What has come of the vector that is being sent. */
   #vector = new Map<string, SyncEntry>();
-  #backfill = 0;
+  /** A whole vector, to be read next. */
+  #whole: Vector = { vector: new Map(), backfill: 0 };
   #arrived = new Map<string, Arrived>();
   #reading = false;
-  /** The vector is whole, but another one is being answered. */
+  /** A whole vector waits while another one is being answered. */
   #waiting = false;
+  /** News were lost while the inbox was read, so what was read may lack them. */
+  stale = false;
   /** The client was certified and gets deliveries. */
   live = false;
 
@@ -31,8 +40,9 @@ export class Resume {
   add(entries: readonly SyncEntry[], more: boolean, backfill: number): 'wait' | 'read' | 'flood' {
     for (const entry of entries) this.#vector.set(chatKey(entry.chat), entry);
     if (this.#vector.size > LIMITS.userChats) return 'flood';
-    this.#backfill = backfill;
     if (more) return 'wait';
+    this.#whole = { vector: this.#vector, backfill };
+    this.#vector = new Map();
     if (this.#reading) {
       this.#waiting = true;
       return 'wait';
@@ -41,15 +51,24 @@ export class Resume {
   }
 
   /** Starts answering: nothing is pushed until `certify`. */
-  begin(views: Views): { readonly vector: ReadonlyMap<string, SyncEntry>; readonly backfill: number } {
-    const vector = this.#vector;
-    this.#vector = new Map();
+  begin(views: Views): Vector {
+    const whole = this.#whole;
+    this.#whole = { vector: new Map(), backfill: 0 };
     this.#reading = true;
     this.#waiting = false;
+    this.stale = false;
     this.live = false;
     this.#arrived.clear();
     views.forget();
-    return { vector, backfill: this.#backfill };
+    return whole;
+  }
+
+  /** News were lost. True if the client must be told; not if a SYNC is on its way or being answered. */
+  interrupt(): boolean {
+    if (this.#reading) this.stale = true;
+    const told = this.live;
+    this.live = false;
+    return told;
   }
 
   /** A delivery came before the certificates. Before the first SYNC they need no note: SYNC reads them. */
@@ -61,7 +80,7 @@ export class Resume {
   }
 
   /** Sends the certificates and sets the views. True: another vector waits to be read. */
-  certify(certificates: readonly Certificate[], views: Views, peer: Peer): boolean {
+  certify(certificates: readonly Certificate[], user: string, views: Views, peer: Peer): boolean {
     this.#reading = false;
     this.live = true;
     for (let at = 0; at < certificates.length; at += LIMITS.certEntries) {
@@ -87,17 +106,13 @@ export class Resume {
     for (const [key, { delivery, last }] of this.#arrived) {
       if (certified.has(key)) continue;
       const view = views.open(delivery.info.chat, key);
-      view.cursor = delivery.seq - 1;
+      Object.assign(view, { kind: delivery.info.kind, name: nameFor(delivery.info, user), cursor: delivery.seq - 1 });
+      // Made, or joined, since the inbox was read.
+      if (delivery.seq > 1) peer.gap(view, last, delivery.seq);
       views.fallBehind(view, last);
     }
     this.#arrived.clear();
     return this.#waiting;
-  }
-
-  /** The inbox could not be read. True: try again. */
-  fail(): void {
-    this.#reading = false;
-    this.live = false;
   }
 }
 

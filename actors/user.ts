@@ -89,14 +89,16 @@ class User {
     const older = this.#sessions.find((session) => session.device === device);
     if (older !== undefined && older.connection !== connection) {
       older.connection.tell({ type: 'replaced' });
-      this.#remove(older.connection, context);
+      // Quietly: the device does not go, so nobody hears of it and last seen stays.
+      context.demonitor(older.monitor);
+      this.#sessions = this.#sessions.filter((session) => session !== older);
     }
     if (this.#sessions.length >= LIMITS.userConnections) {
       return reply.answer(refuse('full', `a user has at most ${LIMITS.userConnections} connections`));
     }
     if (!this.#sessions.some((session) => session.connection === connection)) {
       this.#sessions.push({ device, connection, monitor: context.monitor(connection) });
-      if (this.#sessions.length === 1) this.#announce();
+      if (this.#sessions.length === 1 && older === undefined) this.#announce();
     }
     // On record before the first answer: from then on, messages are kept for this device.
     const done = context.completion({ type: 'device', device, connection, reply });

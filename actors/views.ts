@@ -1,6 +1,7 @@
 // Owns what a connection knows of chats and users: aliases, and per chat how far its client has been sent the log.
 // Invariant: a view's cursor is the number up to which everything visible was sent (or was with the client); a chat
-// without a view is one whose client has everything, so its next delivery continues it. Bounded: see limits.ts.
+// without a view is one whose client has everything, so its next delivery continues it. Bounded: see limits.ts. Views with
+// an alias, with SENDs under way or behind stay; of the others the oldest gives way.
 // Must not: send or read.
 
 import { chatKey } from '../storage/keys.js';
@@ -10,6 +11,8 @@ import { type ChatInfo, type Delivery, nameFor } from './messages.js';
 
 /** The cursor is learnt with the next delivery. */
 export const UNKNOWN = -1;
+
+const EVICTION_LOOKS = 8;
 
 export interface View {
   readonly chat: Uint8Array;
@@ -51,9 +54,7 @@ export class Views {
   ): { readonly chat: Uint8Array; readonly key: string; readonly view: View | undefined } | undefined {
     if (typeof ref === 'number') {
       const view = this.#aliases[ref - 1];
-      // An evicted view is taken up again by its alias, without a cursor.
-      if (view !== undefined && !this.#views.has(view.key)) this.#keep(view);
-      return view === undefined ? undefined : { chat: view.chat, key: view.key, view: this.#views.get(view.key) };
+      return view === undefined ? undefined : { chat: view.chat, key: view.key, view };
     }
     const key = chatKey(ref);
     return { chat: ref, key, view: this.#views.get(key) };
@@ -144,12 +145,16 @@ export class Views {
     return view;
   }
 
+  /** Looks at a few, oldest first, and moves those that stay to the end: a search through all for each new one would stop
+   * the node where thousands are behind. */
   #evict(): void {
+    let looks = EVICTION_LOOKS;
     for (const view of this.#views.values()) {
-      if (view.behind || view.unanswered > 0) continue;
-      view.cursor = UNKNOWN;
       this.#views.delete(view.key);
-      return;
+      if (!view.behind && view.unanswered === 0 && view.alias === 0) return;
+      this.#views.set(view.key, view);
+      looks -= 1;
+      if (looks === 0) return;
     }
   }
 }

@@ -1,0 +1,73 @@
+// Owns what a connection's client waits for from chats: SENDs by number and requests by `r`, each with the chat that owes
+// the answer.
+// Invariant: each is answered once; when a chat's actor breaks off, what it owed is answered `unavailable`, because nobody
+// else knows of it. An answer that comes later still is dropped: the client asks again with the same id.
+// Must not: speak to the client.
+
+import type { ConnectionContext } from './connection.js';
+import type { Fabric } from './fabric.js';
+import { LIMITS } from './limits.js';
+import type { View } from './views.js';
+
+export class Awaited {
+  readonly #sends = new Map<number, View>();
+  /** Keys of the chats that were asked, by request. */
+  readonly #asks = new Map<number, string>();
+  /** Chats whose actor is monitored: from the first message to it until its end, so that a message costs no monitor. */
+  readonly #monitored = new Set<string>();
+
+  /** True: no more SENDs may be under way. */
+  get full(): boolean {
+    return this.#sends.size >= LIMITS.window;
+  }
+
+  get asked(): number {
+    return this.#asks.size;
+  }
+
+  isOpen(r: number): boolean {
+    return this.#asks.has(r);
+  }
+
+  sent(n: number, view: View): void {
+    view.unanswered += 1;
+    this.#sends.set(n, view);
+  }
+
+  ask(r: number, key: string): void {
+    this.#asks.set(r, key);
+  }
+
+  /** True if the SEND was open. */
+  settle(n: number): boolean {
+    const view = this.#sends.get(n);
+    if (view === undefined) return false;
+    view.unanswered -= 1;
+    return this.#sends.delete(n);
+  }
+
+  /** True if the request was open. */
+  answer(r: number): boolean {
+    return this.#asks.delete(r);
+  }
+
+  /** After a message to the chat. */
+  watch(key: string, chats: Fabric['chats'], context: ConnectionContext): void {
+    if (this.#monitored.has(key)) return;
+    const ref = chats.lookup(key);
+    if (ref === undefined) return;
+    this.#monitored.add(key);
+    context.monitor(ref);
+  }
+
+  /** The actor of a chat ended; what it owed if it broke off. */
+  ended(key: string, broke: boolean): { readonly sends: readonly number[]; readonly asks: readonly number[] } {
+    this.#monitored.delete(key);
+    if (!broke) return nothing;
+    const sends = [...this.#sends].filter(([, view]) => view.key === key).map(([n]) => n);
+    const asks = [...this.#asks].filter(([, asked]) => asked === key).map(([r]) => r);
+    return { sends, asks };
+  }
+}
+
+const nothing = { sends: [], asks: [] };

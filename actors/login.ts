@@ -1,0 +1,116 @@
+// Owns who a connection speaks for: the token of HELLO, later tokens, their expiry, and that the user knows the connection.
+// Invariant: a user and device are set only from a verified token; one token is checked at a time.
+// Must not: handle frames of a ready connection (intake.ts), or know how tokens are signed.
+
+import { CLOSE, type ClientFrame, T, WIRE_VERSION } from '../transport/frames.js';
+import type { Connection, ConnectionContext } from './connection.js';
+import type { Verdict } from './fabric.js';
+import { LIMITS } from './limits.js';
+import type { Registration } from './messages.js';
+
+type Of<T extends number> = Extract<ClientFrame, { type: T }>;
+
+export class Login {
+  user = '';
+  device = '';
+  readonly #connection: Connection;
+  #expires = 0;
+  /** The timer of the expiry; 0 none. */
+  #expiry = 0;
+  #checking = false;
+  #welcomed = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  hello(hello: Of<1>, context: ConnectionContext): void {
+    if (hello.version !== WIRE_VERSION) {
+      const detail = `this server speaks version ${WIRE_VERSION}`;
+      return this.#connection.violation('bad_version', CLOSE.badFrame, detail, context);
+    }
+    this.#connection.phase = 'joining';
+    this.#connection.stream.credit = Math.min(hello.credit, LIMITS.credit);
+    context.suspend();
+    this.#verify(hello.token, 0, context);
+  }
+
+  /** A later token of the same user and device. */
+  renew({ r, token }: Of<16>, context: ConnectionContext): void {
+    if (!this.#checking) return this.#verify(token, r, context);
+    this.#connection.peer.error(r, 'busy', 'another token is being checked');
+  }
+
+  /** Checks a token; `r` 0: that of HELLO. */
+  #verify(token: string, r: number, context: ConnectionContext): void {
+    this.#checking = true;
+    const { fabric } = this.#connection;
+    const done = context.completion({ type: 'verdict', r });
+    fabric.verify(token).then(done, (error: unknown) => {
+      fabric.report('verifier_failed', { reason: String(error) });
+      done({ ok: false, code: 'unavailable', detail: 'tokens cannot be checked now' } satisfies Verdict);
+    });
+  }
+
+  verdict(verdict: Verdict, r: number, context: ConnectionContext): void {
+    this.#checking = false;
+    const connection = this.#connection;
+    if (!verdict.ok) {
+      if (verdict.code !== 'unavailable')
+        return connection.violation(verdict.code, CLOSE.auth, verdict.detail, context);
+      // The token in use is as good as before.
+      if (r !== 0) return connection.peer.error(r, verdict.code, verdict.detail);
+      return connection.violation(verdict.code, CLOSE.goingAway, verdict.detail, context);
+    }
+    if (r === 0) {
+      this.user = verdict.user;
+      this.device = verdict.device;
+    } else if (verdict.user !== this.user || verdict.device !== this.device) {
+      return connection.violation('bad_token', CLOSE.auth, 'the token is for another user or device', context);
+    }
+    this.#expireAt(verdict.expires, context);
+    if (r === 0) this.register(context);
+    else connection.peer.frame({ type: T.OK, r, results: [verdict.expires] });
+  }
+
+  #expireAt(expires: number, context: ConnectionContext): void {
+    if (this.#expiry !== 0) context.cancel(this.#expiry);
+    this.#expires = expires;
+    const rest = expires - this.#connection.fabric.world.wall();
+    this.#expiry = context.after(Math.max(0, rest), { type: 'expiry' });
+  }
+
+  /** Tells the user's actor of this connection; it answers when the device is on record. */
+  register(context: ConnectionContext): void {
+    const { users } = this.#connection.fabric;
+    const { user, device } = this;
+    const reply = { answer: context.completion({ type: 'registered' }) };
+    const told = users.tell(user, { type: 'register', device, connection: context.self, reply });
+    const actor = told === 'ok' ? users.lookup(user) : undefined;
+    if (actor === undefined) context.after(LIMITS.retryMs, { type: 'register' });
+    else context.monitor(actor);
+  }
+
+  registered(registration: Registration, context: ConnectionContext): void {
+    const connection = this.#connection;
+    if (registration !== 'registered') {
+      return connection.violation(registration.code, CLOSE.goingAway, registration.detail, context);
+    }
+    // The user's actor is a new one: what came between the two is lost.
+    if (this.#welcomed) return connection.resync();
+    this.#welcomed = true;
+    connection.phase = 'ready';
+    context.resume();
+    connection.peer.frame({
+      type: T.WELCOME,
+      user: this.user,
+      device: this.device,
+      durability: connection.peer.durability,
+      window: LIMITS.window,
+      maxBody: LIMITS.body,
+      time: connection.fabric.world.wall(),
+      heartbeat: LIMITS.heartbeatMs,
+      expires: this.#expires,
+    });
+  }
+}
