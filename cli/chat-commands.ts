@@ -211,5 +211,6 @@ async function members(window: Window, chat: Chat): Promise<string> {
     const there = me ? 'you' : window.presence.online(user) ? 'online' : '';
     return `  ${pad(cleanLine(user), 24)}  ${pad(role === 'member' ? '' : role, 6)}  ${there}`.trimEnd();
   });
-  return [`${all.length} members of ${cleanLine(chat.name)}:`, ...lines].join('\n');
+  const title = chat.kind === 'group' ? `${all.length} members of “${cleanLine(chat.name)}”:` : 'In this chat:';
+  return [title, ...lines].join('\n');
 }

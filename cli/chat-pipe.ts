@@ -143,10 +143,10 @@ class Pipe {
       this.#impatience = undefined;
       this.#wake();
     });
-    session.on('state', ({ state, error }) => {
-      if (session.ended) {
-        if (state !== 'closed') this.#fail(endOf(error, this.#options));
-      } else if (state !== 'online') this.#lost();
+    session.on('state', (change) => {
+      const end = endOf(change, this.#options);
+      if (end !== undefined) this.#fail(end);
+      else if (change.state !== 'online') this.#lost();
     });
     session.on('sent', () => this.#wake());
     session.on('failed', ({ id, error }) => {

@@ -66,8 +66,9 @@ class ChatScreen {
 
   async run(target: Target | undefined): Promise<void> {
     const off = onStop(() => this.#end());
-    const offState = this.#session.on('state', ({ state, error }) => {
-      if (this.#session.ended && state !== 'closed') this.#fail(endOf(error, this.#connection));
+    const offState = this.#session.on('state', (change) => {
+      const end = endOf(change, this.#connection);
+      if (end !== undefined) this.#fail(end);
     });
     this.#terminal.start();
     try {

@@ -2,7 +2,7 @@
 // Invariant: every way in which the session can end for good becomes a coded failure that names the way out.
 // Must not: show anything.
 
-import { connect, FileStore, type Session, WeftError } from '../client/index.js';
+import { connect, FileStore, type Session, type StateChange, WeftError } from '../client/index.js';
 import type { Account } from './chat-account.js';
 import { CliFailure, EXIT } from './failure.js';
 
@@ -35,8 +35,14 @@ export async function openChat({ url, account }: Connection, backfill: number): 
   }
 }
 
-/** Why a session that ended by itself did so. */
-export function endOf(error: WeftError | undefined, { url, account }: Connection): CliFailure {
+/** Why the chat cannot go on after this change of state; undefined where it can. */
+export function endOf({ state, error }: StateChange, connection: Connection): CliFailure | undefined {
+  if (state === 'failed' || state === 'replaced') return reasonOf(error, connection);
+  // The SDK goes on, since a new token might be better. One that the same secret signs, or the same file holds, is not.
+  return state === 'waiting' && error?.code === 'bad_token' ? reasonOf(error, connection) : undefined;
+}
+
+function reasonOf(error: WeftError | undefined, { url, account }: Connection): CliFailure {
   const code = error?.code ?? 'closed';
   const detail = error === undefined ? 'the session ended' : detailOf(error);
   switch (code) {

@@ -123,10 +123,10 @@ export class Terminal {
     let out = this.#shown.length === 0 ? '\x1b[2J' : '';
     const next = screen.rows.map(({ left, right, rightWidth }: Row) => {
       const edge = right === '' ? '' : `\x1b[${columns - rightWidth + 1}G${right}`;
-      return `${left}\x1b[0m\x1b[K${edge}`;
+      return `${left}${edge}\x1b[0m`;
     });
     next.forEach((row, i) => {
-      if (row !== this.#shown[i]) out += `\x1b[${i + 1};1H${row}`;
+      if (row !== this.#shown[i]) out += `\x1b[${i + 1};1H\x1b[2K${row}`;
     });
     this.#shown = next;
     process.stdout.write(`${BEGIN}${out}\x1b[${screen.cursor.row};${screen.cursor.column}H${END}`);

@@ -66,16 +66,7 @@ const LEAST = { columns: 20, rows: 6 };
 const NAMES = { least: 3, most: 14 };
 const TIME = 5;
 
-const PALETTE = [
-  'green',
-  'magenta',
-  'yellow',
-  'blue',
-  'redBright',
-  'greenBright',
-  'magentaBright',
-  'blueBright',
-] as const;
+const PALETTE = ['green', 'magenta', 'yellow', 'blue', 'greenBright', 'magentaBright', 'blueBright'] as const;
 
 export function compose(view: View, columns: number, rows: number, colors: Colors): Screen {
   const wide = Math.max(LEAST.columns, columns);
@@ -158,7 +149,8 @@ function linesOf(
     Math.floor(columns / 4),
   );
   const upwards: Row[] = [];
-  for (let at = entries.length - 1; at >= 0 && upwards.length < page + view.scroll; at -= 1) {
+  let at = entries.length - 1;
+  for (; at >= 0 && upwards.length < page + view.scroll; at -= 1) {
     const entry = entries[at]!;
     const before = entries[at - 1];
     upwards.push(...entryRows(view, entry, columns, name, colors).reverse());
@@ -171,8 +163,7 @@ function linesOf(
     if (at === 0 && view.more) upwards.push(rule('PgUp for earlier messages', columns, colors.dim));
   }
   const scroll = Math.max(0, Math.min(view.scroll, upwards.length - page));
-  // Had there been more than one screen needs, the loop would have stopped before the first entry.
-  const top = upwards.length <= scroll + page;
+  const top = at < 0 && upwards.length <= scroll + page;
   return { rows: upwards.slice(scroll, scroll + page).reverse(), scroll, top };
 }
 

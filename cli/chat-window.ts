@@ -29,6 +29,8 @@ export class Window {
   #chat: Chat | undefined;
   #transcript = new Transcript();
   #unreadFrom = 0;
+  /** The newest messages were read from the node: what was unread is known, and may now count as read. */
+  #loaded = false;
   #scroll = 0;
   /** The last entry that is shown while scrolled up, so that what arrives does not move the text. */
   #anchor: Entry | undefined;
@@ -57,6 +59,7 @@ export class Window {
     this.#chat = chat;
     this.#transcript = new Transcript();
     this.#unreadFrom = 0;
+    this.#loaded = false;
     this.end();
     this.presence.clear();
     chat.watch(true);
@@ -80,6 +83,7 @@ export class Window {
     });
     const pending = this.session.pending().findLast((one) => this.#shows(one.chat) && !this.#transcript.waits(one.id));
     if (pending !== undefined) this.#show(pending.id, pending.body);
+    this.#unreadFrom = 0;
     this.end();
   }
 
@@ -158,7 +162,7 @@ export class Window {
       more: this.#transcript.more,
       scroll: this.#scroll,
       status: this.#hint || this.presence.typing,
-      elsewhere: [...this.#elsewhere.values()].map(({ name, count }) => `${name} ${count}`).join(' · '),
+      elsewhere: [...this.#elsewhere.values()].map(({ name, count }) => `${name}: ${count} new`).join(' · '),
       hint,
       draft,
     };
@@ -180,7 +184,12 @@ export class Window {
       if (this.#shows(chat)) this.presence.types(user, on);
     });
     session.on('presence', ({ user, online, lastSeen }) => this.presence.set(user, online, lastSeen));
-    for (const name of ['receipt', 'chat'] as const) session.on(name, () => this.#changed());
+    session.on('receipt', ({ chat, user, read }) => {
+      // This user read it on another device.
+      if (user === session.user && read >= chat.head) this.#elsewhere.delete(chat.id);
+      this.#changed();
+    });
+    session.on('chat', () => this.#changed());
     session.on('state', ({ state, previous }) => {
       if (state !== 'online') this.#synced = false;
       if (state === 'waiting' && previous === 'connecting') this.#warn();
@@ -208,7 +217,8 @@ export class Window {
     this.presence.types(item.from, false);
     if (this.#shows(item.chat)) {
       this.#transcript.add(item);
-      if (item.type === 'event') void this.#refresh();
+      // It fails for who has left; the next connection asks again.
+      if (item.type === 'event') this.#refresh().catch(() => {});
       if (this.#scroll === 0) this.#read();
     } else if (!item.own && item.type === 'message') {
       const count = (this.#elsewhere.get(item.chat.id)?.count ?? 0) + 1;
@@ -223,22 +233,22 @@ export class Window {
     const transcript = this.#transcript;
     if (chat === undefined || !this.#synced) return;
     try {
-      const read = await this.#refresh();
-      const first = transcript.oldest === 0;
+      // Who has left learns nothing of the members, and still sees what was there before.
+      const read = await this.#refresh().catch(() => chat.readUpTo);
+      const before = transcript.oldest;
       const page = await chat.history({ limit: PAGE });
       if (transcript !== this.#transcript) return;
       for (const item of page.items) transcript.add(item);
-      if (first) {
-        transcript.more = page.more;
-        const unread = page.items.find((item) => !item.own && item.seq > read);
-        this.#unreadFrom = unread?.seq ?? 0;
-      }
-      if (this.#scroll === 0) this.#read();
+      if (before === 0 || transcript.oldest < before) transcript.more = page.more;
+      if (!this.#loaded) this.#unreadFrom = transcript.entries.find(({ own, seq }) => !own && seq > read)?.seq ?? 0;
     } catch (error) {
       // A direct chat that nobody has written in does not exist yet.
       if (error instanceof WeftError && !error.retry && error.code !== 'unknown_chat' && error.code !== 'closed')
         this.note(`${detailOf(error)} (${error.code})`);
     }
+    if (transcript !== this.#transcript) return;
+    this.#loaded = true;
+    if (this.#scroll === 0) this.#read();
     this.#changed();
   }
 
@@ -267,7 +277,7 @@ export class Window {
 
   #read(): void {
     const chat = this.#chat;
-    if (chat === undefined || this.#transcript.newest === 0) return;
+    if (chat === undefined || !this.#loaded || this.#transcript.newest === 0) return;
     chat.read(this.#transcript.newest);
     this.#elsewhere.delete(chat.id);
   }
