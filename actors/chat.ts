@@ -172,7 +172,8 @@ export class Chat {
     if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');
     const row = encodeMessageRow(from, id, this.fabric.world.wall() - idTime(id), message.body);
     const { tail } = rowTail(row);
-    this.enter({ frame: T.MESSAGE, from, id, idText, row, tail, change: null, waiters: [waiter], seq: 0 }, context);
+    const about = { frame: T.MESSAGE, from, id, idText, row, tail } as const;
+    this.enter([{ ...about, change: null, waiters: [waiter], tied: false, seq: 0 }], context);
   }
 
   #request(message: RequestMessage, context: ChatContext): void {
@@ -252,13 +253,15 @@ export class Chat {
 
   // ---- what goes out ----
 
-  /** Puts an entry in line for the log. */
-  enter(entry: Entry, context: ChatContext): void {
-    if (!this.#sequencer!.offer(entry)) {
-      for (const waiter of entry.waiters) decline(waiter, 'busy', 'too much of this chat is in flight');
+  /** Puts entries in line for the log, all or none of them. */
+  enter(entries: readonly Entry[], context: ChatContext): void {
+    if (!this.#sequencer!.offer(entries)) {
+      for (const { waiters } of entries) {
+        for (const waiter of waiters) decline(waiter, 'busy', 'too much of this chat is in flight');
+      }
       return;
     }
-    if (entry.change !== null) this.roster!.claim(entry.change);
+    for (const { change } of entries) if (change !== null) this.roster!.claim(change);
     this.#append(context);
   }
 

@@ -17,6 +17,7 @@ import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime, makeMessageId } from './message-id.js';
 import type { Change } from './roster.js';
+import type { Entry } from './sequencer.js';
 import { decline, type RequestMessage, type Waiter, waiterOf } from './waiter.js';
 
 type Create = Extract<RequestMessage, { type: 'create' }>;
@@ -43,12 +44,15 @@ const rules: ChatRules = {
     const { user } = message.asker;
     const passesOn = message.op === OP.left && chat.roster!.rights.get(user) === ROLE.owner;
     const heir = passesOn ? heirOf(chat, user) : null;
-    // Before the leaver goes, in the same batch: there is no moment, and no crash, that leaves the group without owner.
+    const entries = [entryOf(chat, user, message.id, alter(chat, message, former), waiter)];
+    // Before the leaver goes, in the same append: no moment and no crash leaves the group without owner, or with an owner
+    // who has passed it on and is still there, to pass it on again.
     if (heir !== null) {
       const change = { ...noChange, roles: [{ user: heir, role: ROLE.owner }] };
-      append(chat, user, makeMessageId(chat.fabric.world), { op: OP.owner, args: [heir], change }, [], context);
+      const passing = { op: OP.owner, args: [heir], change };
+      entries.unshift(entryOf(chat, user, makeMessageId(chat.fabric.world), passing, null));
     }
-    append(chat, user, message.id, alter(chat, message, former), [waiter], context);
+    chat.enter(entries, context);
   },
 
   info: (chat, key, row) => ({ chat, key, kind: CHAT_KIND.group, pair: null, title: row.title }),
@@ -77,7 +81,7 @@ function make(chat: Chat, { asker, id, title, users }: Create, waiter: Waiter, c
   const created = chat.fabric.world.wall();
   chat.open(info, { kind: CHAT_KIND.group, created, title, large: false, members: [] }, null);
   const event = { op: OP.created, args: [title, all], change: { ...noChange, joined } };
-  append(chat, asker.user, id, event, [waiter], context);
+  chat.enter([entryOf(chat, asker.user, id, event, waiter)], context);
 }
 
 function badChange(chat: Chat, message: Alter): Refusal | null {
@@ -129,17 +133,12 @@ function heirOf(chat: Chat, leaver: string): string | null {
   return heir === undefined ? null : heir[0];
 }
 
-function append(
-  chat: Chat,
-  from: string,
-  id: Uint8Array,
-  { op, args, change }: Event,
-  waiters: Waiter[],
-  context: ChatContext,
-): void {
+/** An event's entry; one that nobody waits for goes with the next. */
+function entryOf(chat: Chat, from: string, id: Uint8Array, { op, args, change }: Event, waiter: Waiter | null): Entry {
   const row = encodeEventRow(from, id, chat.fabric.world.wall() - idTime(id), op, args);
   const { tail } = rowTail(row);
-  chat.enter({ frame: T.EVENT, from, id, idText: idText(id), row, tail, change, waiters, seq: 0 }, context);
+  const waiters = waiter === null ? [] : [waiter];
+  return { frame: T.EVENT, from, id, idText: idText(id), row, tail, change, waiters, tied: waiter === null, seq: 0 };
 }
 
 export const group = chatBehaviour('group', rules);

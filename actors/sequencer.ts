@@ -28,6 +28,8 @@ export interface Entry {
   readonly tail: Uint8Array;
   readonly change: Change | null;
   readonly waiters: Waiter[];
+  /** The next entry goes into the same append: neither is durable without the other. */
+  readonly tied: boolean;
   /** 0 until composed. */
   seq: number;
 }
@@ -72,12 +74,14 @@ export class Sequencer {
     return this.#open.has(idText) || this.#recent.has(idText);
   }
 
-  /** False: as many as may wait are waiting. */
-  offer(entry: Entry): boolean {
-    if (this.#open.size >= LIMITS.conversationInFlight) return false;
-    assert(!this.#open.has(entry.idText), 'an id is offered once');
-    this.#open.set(entry.idText, entry);
-    this.#pending.push(entry);
+  /** Takes all of them or none; false: as many as may wait are waiting. */
+  offer(entries: readonly Entry[]): boolean {
+    if (this.#open.size + entries.length > LIMITS.conversationInFlight) return false;
+    for (const entry of entries) {
+      assert(!this.#open.has(entry.idText), 'an id is offered once');
+      this.#open.set(entry.idText, entry);
+      this.#pending.push(entry);
+    }
     return true;
   }
 
@@ -130,7 +134,7 @@ export class Sequencer {
     let count = 0;
     for (; count < this.#pending.length; count += 1) {
       bytes += costOf(this.#pending[count]!);
-      if (bytes > LIMITS.appendBytes && count > 0) break;
+      if (bytes > LIMITS.appendBytes && count > 0 && !this.#pending[count - 1]!.tied) break;
     }
     const taken = this.#pending;
     this.#pending = count === taken.length ? [] : taken.splice(count);

@@ -168,6 +168,11 @@ export class RawClient {
     return this.closed;
   }
 
+  /** Resolves at the next frame, or when the connection ends. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   /** Chat id of the direct chat with `user`. */
   async direct(user: string): Promise<Uint8Array> {
     const r = this.request();

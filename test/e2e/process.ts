@@ -30,6 +30,11 @@ export class Home {
     });
   }
 
+  /** The node started last. */
+  get last(): NodeProcess {
+    return this.#nodes.at(-1)!;
+  }
+
   /** Starts a node on the folder. Rejects with StartFailure. */
   start(options: Options = {}): Promise<NodeProcess> {
     const flags = ['--jwt-secret-file', this.#secret, ...(options.flags ?? [])];
