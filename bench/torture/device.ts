@@ -5,7 +5,7 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { connect, FileStore, MemoryStore, type Session, WeftError } from '../../client/index.js';
 import type { ClientStore } from '../../client/store.js';
-import type { Ack, Entry, ReceiptTrail, View } from './checker.js';
+import type { Ack, Entry, Life, ReceiptTrail, View } from './checker.js';
 import { type PlannedDevice, writeBody } from './plan.js';
 import { Tap } from './tap.js';
 
@@ -51,13 +51,12 @@ export class Device {
   readonly #path: string | null;
   readonly #memory = new MemoryStore();
   /** The device's life to which a record belongs. */
-  readonly #bornIn = new WeakMap<object, number>();
+  readonly #bornIn = new WeakMap<Life, number>();
   readonly #counts = new Map<number, number>();
   #session: Session | null = null;
   #tap: Tap;
   #lives = 0;
   #copies = 0;
-  #afterCrash = false;
   #sending = false;
   #wake: (() => void)[] = [];
   #old: Promise<void>[] = [];
@@ -102,7 +101,6 @@ export class Device {
       backoff: { base: 30, cap: 400, immediate: true },
     });
     const live = (): boolean => life === this.#lives;
-    const afterCrash = this.#afterCrash;
     let onlines = 0;
     session.on('state', ({ state, error }) => {
       if (!live()) return;
@@ -110,13 +108,12 @@ export class Device {
       if (state === 'failed' || state === 'replaced') this.#trouble(`session ${state}: ${error?.message}`);
     });
     session.on('message', (m) => {
-      if (live())
-        this.#saw(m.chat.id, { type: 'message', seq: m.seq, id: m.id, from: m.from, body: m.text }, afterCrash);
+      if (live()) this.#saw(m.chat.id, { type: 'message', seq: m.seq, id: m.id, from: m.from, body: m.text });
       if (live() && this.#setting.random() < 0.3) m.read();
     });
     session.on('event', (e) => {
       const body = `${e.change} ${e.users.join(' ')}`;
-      if (live()) this.#saw(e.chat.id, { type: 'event', seq: e.seq, id: e.id, from: e.from, body }, afterCrash);
+      if (live()) this.#saw(e.chat.id, { type: 'event', seq: e.seq, id: e.id, from: e.from, body });
     });
     session.on('sent', ({ chat, id, seq }) => {
       if (live()) this.#view(chat.id).own.push({ seq, id: this.#setting.keep(id) });
@@ -157,7 +154,6 @@ export class Device {
     this.#setting.tally.restarts += 1;
     this.#session = null;
     await session.close();
-    this.#afterCrash = false;
     await this.open();
   }
 
@@ -173,7 +169,8 @@ export class Device {
     copyFileSync(before, this.#file());
     this.#tap.end();
     this.#old.push(session.close().then(() => rmSync(before, { force: true })));
-    this.#afterCrash = true;
+    // In every chat, whether or not the next life sees anything of it.
+    for (const { lives } of this.views.values()) this.#begin(lives, true);
     await this.open();
   }
 
@@ -246,21 +243,20 @@ export class Device {
     return view;
   }
 
-  #saw(chat: string, entry: Entry, afterCrash: boolean): void {
+  #saw(chat: string, entry: Entry): void {
     const { keep, tally } = this.#setting;
     tally.deliveries += 1;
     const { lives } = this.#view(chat);
-    this.#lifeOf(lives, afterCrash).push({ ...entry, id: keep(entry.id), body: keep(entry.body) });
+    const last = lives.at(-1);
+    const life = last !== undefined && this.#bornIn.get(last) === this.#lives ? last : this.#begin(lives, false);
+    life.sights.push({ ...entry, id: keep(entry.id), body: keep(entry.body) });
   }
 
-  #lifeOf(lives: View['lives'], afterCrash: boolean): Entry[] {
-    const at = this.#lives;
-    const last = lives.at(-1);
-    if (last !== undefined && this.#bornIn.get(last) === at) return last.sights;
+  #begin(lives: View['lives'], afterCrash: boolean): Life {
     const life = { afterCrash, sights: [] };
-    this.#bornIn.set(life, at);
+    this.#bornIn.set(life, this.#lives);
     lives.push(life);
-    return life.sights;
+    return life;
   }
 
   #trouble(text: string): void {
