@@ -5,7 +5,6 @@
 
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import type { Logger } from 'pino';
 import { LIMITS } from '../actors/limits.js';
 import { createVerifier, type KeySource, type Verifier } from '../services/auth.js';
@@ -21,6 +20,7 @@ import { addSettings, gather, type NodeConfig, parseConfig } from './config.js';
 import { CliFailure, EXIT } from './failure.js';
 import { onStop } from './stop.js';
 import { version } from './version.js';
+import { welcome } from './welcome.js';
 
 export function register(program: Command): void {
   const command = program
@@ -58,7 +58,7 @@ async function start(options: Record<string, unknown>): Promise<void> {
   try {
     const node = await run(config, log);
     process.stdout.write(`weft ready ${node.url} node=${config.nodeId} pid=${process.pid}\n`);
-    if (process.stdout.isTTY) process.stdout.write(welcome(config));
+    if (process.stdout.isTTY) process.stdout.write(welcome(config, node.url));
     log.info({ url: node.url, engine: node.server.engine, store: node.store.engine }, 'ready');
     await serve(node, log);
   } catch (error) {
@@ -123,22 +123,6 @@ function record(event: TreeEvent, log: Logger): void {
   else if (type === 'exited' && event.reason.type !== 'crash') log.debug(fields, type);
   else if (type === 'escalated' || type === 'quarantined' || type === 'storm') log.error(fields, type);
   else log.warn(fields, type);
-}
-
-/** Where to go next, for a person. */
-function welcome(config: NodeConfig): string {
-  const data = config.data === `${process.cwd()}/data` ? '' : ` --data ${config.data}`;
-  const url = config.listen.port === 7_400 ? '' : ` --url ws://${config.listen.host}:${config.listen.port}/v1`;
-  const line = (command: string, what: string): string => `  ${pc.cyan(command.padEnd(46))} ${pc.dim(what)}\n`;
-  return [
-    '\nTry it, in two more terminals:\n',
-    line(`npx weft chat --user ada --to bob${data}${url}`, 'write as ada'),
-    line(`npx weft chat --user bob --to ada${data}${url}`, 'answer as bob'),
-    'and then:\n',
-    line('npx weft status', 'how the node is'),
-    line('npx weft --help', 'all commands'),
-    `${pc.dim('Ctrl-C stops the node.')}\n\n`,
-  ].join('');
 }
 
 function failure(error: unknown): CliFailure {

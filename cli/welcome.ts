@@ -1,0 +1,59 @@
+// Owns what a node that was started on a terminal tells the person there: where to go next.
+// Invariant: each command printed works as it stands, pasted into a shell at the checkout's root: it names whatever
+// differs from the defaults.
+// Must not: print anything that programs read; that is the line `weft ready …`.
+
+import { join, relative } from 'node:path';
+import pc from 'picocolors';
+import type { NodeConfig } from './config.js';
+
+/** `url` is where the node listens. */
+export function welcome(config: NodeConfig, url: string): string {
+  const { keys, jwtIssuer, jwtAudience } = config;
+  const local = localOf(url);
+  const account =
+    keys.type === 'secret' || keys.type === 'made'
+      ? [
+          ...(keys.type === 'secret' ? ['--jwt-secret-file', shown(keys.path)] : dataOf(config)),
+          ...(jwtIssuer === undefined ? [] : ['--jwt-issuer', jwtIssuer]),
+          ...(jwtAudience === undefined ? [] : ['--jwt-audience', jwtAudience]),
+        ]
+      : ['--token-file', 'FILE'];
+  const place = local.port === '7400' && local.hostname === '127.0.0.1' ? [] : ['--url', local.href];
+  const http = place.length === 0 ? [] : ['--url', local.origin.replace('ws', 'http')];
+  const commands = [
+    [['chat', '--user', 'ada', '--to', 'bob', ...account, ...place], 'write as ada'],
+    [['chat', '--user', 'bob', '--to', 'ada', ...account, ...place], 'answer as bob'],
+    [['status', ...http], 'how the node is'],
+    [['--help'], 'all commands'],
+  ] as const;
+  const lines = commands.map(([words, what]) => [`npx weft ${words.map(quoted).join(' ')}`, what] as const);
+  const width = Math.max(...lines.map(([command]) => command.length));
+  const [ada, bob, status, help] = lines.map(
+    ([command, what]) => `  ${pc.cyan(command.padEnd(width))}  ${pc.dim(what)}\n`,
+  );
+  const end = pc.dim('Ctrl-C stops the node.');
+  return `\nTry it, in two more terminals in this folder:\n${ada}${bob}and then:\n${status}${help}${end}\n\n`;
+}
+
+/** The address as this machine reaches it: one that listens everywhere is here, too. */
+function localOf(url: string): URL {
+  const local = new URL(url);
+  if (local.hostname === '0.0.0.0') local.hostname = '127.0.0.1';
+  if (local.hostname === '[::]') local.hostname = '[::1]';
+  return local;
+}
+
+function dataOf({ data }: NodeConfig): string[] {
+  return data === join(process.cwd(), 'data') ? [] : ['--data', shown(data)];
+}
+
+/** Relative where it is below this folder. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === '' || short.startsWith('..') ? path : short;
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
