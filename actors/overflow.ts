@@ -18,7 +18,8 @@ function overflow(message: ChatMessage): Overflow {
 
 function coalesce(message: ChatMessage): unknown {
   if (message.type === 'typing') return `t${message.user}`;
-  if (message.type === 'cursor') return `c${message.user}\0${message.device}`;
+  // An ACK must not take the place of a READ, which says more.
+  if (message.type === 'cursor') return `${message.read > 0 ? 'r' : 'd'}${message.user}\0${message.device}`;
   return null;
 }
 

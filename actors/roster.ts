@@ -248,6 +248,7 @@ export class Roster {
     // Nobody is told of them any more, and a removal of a thousand must fit one commit.
     member.inbox.devices.length = 0;
     this.#moved.delete(member);
+    this.#lagging.delete(user);
     this.members.delete(user);
     this.#departed.set(user, member.inbox);
     if (this.#departed.size > LIMITS.members) this.#departed.delete(this.#departed.keys().next().value!);
