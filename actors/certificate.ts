@@ -46,7 +46,7 @@ export async function readCertificates(
       const entry = vector.get(key);
       missing.delete(key);
       const left = leftAt(inbox.spans);
-      const head = left ?? (inbox.large ? await readHead(store, after) : inbox.head);
+      const head = left ?? (inbox.large || inbox.hot ? await readHead(store, after) : inbox.head);
       const has = entry?.seq ?? 0;
       const known = inbox.devices.find((cursor) => cursor.device === device)?.delivered ?? 0;
       const news =

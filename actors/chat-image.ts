@@ -3,10 +3,13 @@
 // was committed and will be told to them on their retry.
 // Must not: change anything.
 
+import { decodeIdPage, findOnPages, lastOn } from '../storage/id-page.js';
 import {
   chatRowKey,
   getNumber,
-  idRange,
+  idKey,
+  idPageRange,
+  idPageTime,
   inboxKey,
   messageKey,
   NUMBER_BYTES,
@@ -15,9 +18,10 @@ import {
 } from '../storage/keys.js';
 import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
+import { decodeRow, rowTail } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
-import { idText } from './message-id.js';
+import { idText, idTime } from './message-id.js';
 import { type Known, RecentIds } from './recent-ids.js';
 
 /** Highest sequence number there can be, for range ends. */
@@ -28,6 +32,8 @@ export interface ChatImage {
   readonly row: ChatRow | null;
   readonly head: number;
   readonly recent: RecentIds;
+  /** Wall ms of the newest message's acceptance. */
+  readonly clock: number;
   /** Views of the present members. */
   readonly inboxes: ReadonlyMap<string, Inbox>;
 }
@@ -39,8 +45,7 @@ export async function readHead(store: Store, chat: Uint8Array): Promise<number> 
   return newest === undefined ? 0 : seqOf(newest.key);
 }
 
-/** Whose message a stored id is, and its number; undefined when the chat never stored it. */
-export function decodeKnown(value: Uint8Array): Known {
+function decodeKnown(value: Uint8Array): Known {
   return { seq: getNumber(value, 0), from: Buffer.from(value).toString('utf8', NUMBER_BYTES) };
 }
 
@@ -63,17 +68,47 @@ export async function readViews(
   return views;
 }
 
+/** The number that an id got, and whose message it is; undefined when the chat never stored it. */
+export async function findStored(store: Store, chat: Uint8Array, id: Uint8Array): Promise<Known | undefined> {
+  const odd = await store.get(idKey(chat, id));
+  if (odd !== undefined) return decodeKnown(odd);
+  const seq = await findOnPages(store, chat, idText(id), idTime(id));
+  if (seq === undefined) return undefined;
+  const row = await store.get(messageKey(chat, seq));
+  assert(row !== undefined, 'an id on a page has its message');
+  return { seq, from: rowTail(row).from };
+}
+
+/** Ids since the last page, and when the chat last accepted a message (wall ms; 0 never). */
+async function readRecent(store: Store, chat: Uint8Array): Promise<{ recent: RecentIds; clock: number }> {
+  const last = (await store.range({ ...idPageRange(chat, 0), limit: 1, reverse: true })).rows[0];
+  const page = last === undefined ? null : decodeIdPage(last.value);
+  const recent = new RecentIds(page?.highest ?? '');
+  let clock = last === undefined ? 0 : idPageTime(last.key);
+  let next = page === null ? 1 : lastOn(page) + 1;
+  for (;;) {
+    const range = { start: messageKey(chat, next), end: messageKey(chat, SEQ_END), limit: LIMITS.pageRows };
+    const { rows, more } = await store.range({ ...range, maxBytes: LIMITS.pageBytes });
+    for (const { key, value } of rows) {
+      const { from, id, lag } = decodeRow(value);
+      recent.add(idText(id), { seq: seqOf(key), from });
+      clock = Math.max(clock, idTime(id) + lag);
+      next = seqOf(key) + 1;
+    }
+    if (!more) return { recent, clock };
+  }
+}
+
 /** Reads the chat. Rejects when the store cannot. */
 export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImage> {
-  const [stored, head, ids] = await Promise.all([
+  const [stored, head, { recent, clock }] = await Promise.all([
     store.get(chatRowKey(chat)),
     readHead(store, chat),
-    store.range({ ...idRange(chat), limit: LIMITS.recentIds, reverse: true }),
+    readRecent(store, chat),
   ]);
   const row = stored === undefined ? null : decodeChat(stored);
   const users = row === null ? [] : row.members.map((member) => member.user);
   const inboxes = await readViews(store, chat, users);
   assert(inboxes.size === users.length, 'a member has an inbox row');
-  const newest = ids.rows.map(({ key, value }) => [idText(key.subarray(17)), decodeKnown(value)] as const);
-  return { row, head, recent: new RecentIds(newest, !ids.more), inboxes };
+  return { row, head, recent, clock, inboxes };
 }

@@ -4,19 +4,20 @@
 // being read the user lane is held, so nothing is handled against half a state.
 // Must not: decide who may create, join or leave (ChatRules do), or know how connections speak to clients.
 
-import { chatFromKey, idKey, shardOf } from '../storage/keys.js';
+import { chatFromKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
 import type { ChatRow } from '../storage/rows.js';
 import { T } from '../transport/frames.js';
 import { encodeMessageRow, rowTail } from '../transport/row.js';
 import type { Signal } from './behaviour.js';
-import { type ChatImage, decodeKnown, readChat, readViews } from './chat-image.js';
+import { type ChatImage, findStored, readChat, readViews } from './chat-image.js';
 import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
 import type { Asker, ChatInfo, ChatMessage, SendMessage } from './messages.js';
+import type { Known } from './recent-ids.js';
 import { type DevicePosition, Roster } from './roster.js';
 import { type Entry, Sequencer } from './sequencer.js';
 import { decline, type RequestMessage, settle, type Waiter, waiterOf } from './waiter.js';
@@ -36,6 +37,7 @@ export class Chat {
   /** Null while the state is being read, and after it could not be. */
   #sequencer: Sequencer | null = null;
   #round = 0;
+  #clock = 0;
   /** Reads under way that hold the user lane. */
   #reads = 0;
   #lastActive: number;
@@ -98,7 +100,7 @@ export class Chat {
       return;
     }
     if (tag.type === 'image') this.#loaded(signal.value as Read<ChatImage>, context);
-    else if (tag.type === 'known') this.#looked(tag.message, signal.value as Read<Uint8Array | undefined>, context);
+    else if (tag.type === 'known') this.#looked(tag.message, signal.value as Read<Known | undefined>, context);
     else this.#formerRead(tag.message, signal.value as Read<FormerViews>, context);
   }
 
@@ -133,10 +135,17 @@ export class Chat {
       return;
     }
     this.#sequencer = new Sequencer(this.id, image.head, image.recent);
+    this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     const cursors = this.#lostCursors;
     this.#lostCursors = [];
     for (const cursor of cursors) this.#cursor(cursor, context);
+  }
+
+  /** Wall ms for an entry that is accepted now: never before the one ahead of it, whatever the machine's clock does. */
+  tick(): number {
+    this.#clock = Math.max(this.#clock, this.fabric.world.wall());
+    return this.#clock;
   }
 
   /** The chat exists: read from the store, or (no image) made by what is appended next. */
@@ -149,7 +158,11 @@ export class Chat {
     const { passivateMs } = this.fabric.settings;
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.#sequencer === null || (this.#sequencer.idle && this.roster?.dirty !== true);
-    if (rest <= 0 && still && this.#reads === 0) context.passivate();
+    if (rest <= 0 && still && this.#reads === 0) {
+      // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
+      if (this.roster?.cool() === true) this.#append(context);
+      else context.passivate();
+    }
     context.after(rest > 0 ? rest : passivateMs, { type: 'idle' });
   }
 
@@ -170,9 +183,10 @@ export class Chat {
     }
     const { user: from, id, idText } = message;
     if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');
-    const row = encodeMessageRow(from, id, this.fabric.world.wall() - idTime(id), message.body);
+    const at = this.tick();
+    const row = encodeMessageRow(from, id, at - idTime(id), message.body);
     const { tail } = rowTail(row);
-    const about = { frame: T.MESSAGE, from, id, idText, row, tail } as const;
+    const about = { frame: T.MESSAGE, from, id, idText, at, row, tail } as const;
     this.enter([{ ...about, change: null, waiters: [waiter], tied: false, seq: 0 }], context);
   }
 
@@ -195,26 +209,22 @@ export class Chat {
     const found = this.#sequencer!.find(text);
     if (found === 'fresh') return true;
     if (found === 'stored') {
-      this.#read(
-        this.fabric.store.get(idKey(this.id, message.id)),
-        { type: 'known', round: this.#round, message },
-        context,
-      );
+      const known = findStored(this.fabric.store, this.id, message.id);
+      this.#read(known, { type: 'known', round: this.#round, message }, context);
     } else if (found.from !== user) decline(waiter, 'bad_id', "the id of somebody else's message");
     else if ('waiters' in found) found.waiters.push(waiter);
     else settle(waiter, found.seq);
     return false;
   }
 
-  #looked(message: SendMessage | RequestMessage, value: Read<Uint8Array | undefined>, context: ChatContext): void {
+  #looked(message: SendMessage | RequestMessage, known: Read<Known | undefined>, context: ChatContext): void {
     const waiter = waiterOf(message, this.id);
-    if (value === UNREADABLE) return decline(waiter, 'unavailable', 'the store cannot be read now');
-    if (value === undefined) {
+    if (known === UNREADABLE) return decline(waiter, 'unavailable', 'the store cannot be read now');
+    if (known === undefined) {
       if (message.type === 'send') this.#accept(message, waiter, context);
       else this.#rules.request(this, message, null, context);
       return;
     }
-    const known = decodeKnown(value);
     const user = message.type === 'send' ? message.user : message.asker.user;
     if (known.from !== user) decline(waiter, 'bad_id', "the id of somebody else's message");
     else settle(waiter, known.seq);
@@ -269,7 +279,7 @@ export class Chat {
     const sequencer = this.#sequencer!;
     if (this.roster === null || sequencer.inFlight || (sequencer.idle && !this.roster.dirty)) return;
     this.#signal = context.completion({ type: 'append', round: this.#round });
-    const append = sequencer.compose(this.roster, this.fabric.world.wall(), this.#done);
+    const append = sequencer.compose(this.roster, this.#done);
     if (this.fabric.log.append(append) === 'busy') this.#done({ outcome: 'failed', reason: 'log_full' });
   }
 

@@ -135,10 +135,23 @@ function heirOf(chat: Chat, leaver: string): string | null {
 
 /** An event's entry; one that nobody waits for goes with the next. */
 function entryOf(chat: Chat, from: string, id: Uint8Array, { op, args, change }: Event, waiter: Waiter | null): Entry {
-  const row = encodeEventRow(from, id, chat.fabric.world.wall() - idTime(id), op, args);
+  const at = chat.tick();
+  const row = encodeEventRow(from, id, at - idTime(id), op, args);
   const { tail } = rowTail(row);
   const waiters = waiter === null ? [] : [waiter];
-  return { frame: T.EVENT, from, id, idText: idText(id), row, tail, change, waiters, tied: waiter === null, seq: 0 };
+  return {
+    frame: T.EVENT,
+    from,
+    id,
+    idText: idText(id),
+    at,
+    row,
+    tail,
+    change,
+    waiters,
+    tied: waiter === null,
+    seq: 0,
+  };
 }
 
 export const group = chatBehaviour('group', rules);

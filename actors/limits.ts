@@ -165,8 +165,13 @@ export const LIMITS = {
   memberRowBytes: 480,
   /** ms before a chat whose store failed reads its state again, and before the log tries an open commit again. */
   reloadMs: 200,
-  /** Newest message ids a conversation keeps in memory; older retries are looked up in the store. */
-  recentIds: 64,
+  /** Messages after which a chat writes a page of their ids. A waking chat reads up to as many messages for theirs. */
+  idPage: 64,
+  /** ms between an id's clock and its acceptance up to which the id is looked for on pages; beyond, it has a row of its
+   * own. Covers phones' clocks and slow networks; what waited offline for longer is rare enough for a row. */
+  idSkewMs: 60_000,
+  /** Id pages read at a time. */
+  idPagesRead: 64,
   /** Devices of a user that a chat keeps delivery positions for. */
   devices: 16,
   /** Join-to-leave spans remembered per member; the oldest is forgotten. */

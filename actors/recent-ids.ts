@@ -1,12 +1,19 @@
 // Owns a chat's memory of the newest message ids: which number each got.
-// Invariant: for every id above the horizon, the answer is complete (absent means never stored); at or below it, only the
+// Invariant: for every id above the horizon the answer is complete (absent means never stored); at or below it, only the
 // store knows. Ids are UUIDv7, so fresh ones sort above and cost no read, however long the chat is.
 // Must not: read the store.
 //
-//      only the store knows        │   all of them are here
-//   ───────────────────────────────┼──▶ id order (time)
-//                               horizon
+//      pages in the store         │ last page │ since then
+//   ──────────────────────────────┼───────────┼────────────▶ number
+//     only the store knows        └── all of them are here ─┘
+//
+// The horizon is the highest id of what is not here. One phone whose clock runs ahead lifts it until that time has come:
+// meanwhile each send costs a look into the store, and nothing else changes.
 
+import { encodeIdPage } from '../storage/id-page.js';
+import { idPageKey } from '../storage/keys.js';
+import type { Write } from '../storage/store.js';
+import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 
 /** What a retry must be told: the number, and whose message it was. */
@@ -15,14 +22,28 @@ export interface Known {
   readonly from: string;
 }
 
-export class RecentIds {
-  #horizon: string;
-  readonly #known = new Map<string, Known>();
+/** What a page needs to know of an entry. */
+export interface Numbered {
+  readonly idText: string;
+  readonly seq: number;
+  /** Wall ms of its acceptance. */
+  readonly at: number;
+}
 
-  /** `newest`: stored ids in descending order, at most LIMITS.recentIds; `complete`: there are no others. */
-  constructor(newest: readonly (readonly [string, Known])[], complete: boolean) {
-    for (const [id, known] of newest) this.#known.set(id, known);
-    this.#horizon = complete || newest.length === 0 ? '' : newest[newest.length - 1]![0];
+export class RecentIds {
+  readonly #known = new Map<string, Known>();
+  #horizon: string;
+  /** Highest id of the chat that is not in `#since`. */
+  #highest: string;
+  /** Ids of the last page, if it was written in this life. */
+  #page: string[] = [];
+  /** Ids since the last page, in order of their numbers. */
+  #since: string[] = [];
+
+  /** `highest`: the last page's; '' when there is none. */
+  constructor(highest: string) {
+    this.#horizon = highest;
+    this.#highest = highest;
   }
 
   /** `stored`: ask the store. */
@@ -36,13 +57,34 @@ export class RecentIds {
     return this.#known.has(id);
   }
 
+  /** The next number went to this id. */
   add(id: string, known: Known): void {
     this.#known.set(id, known);
-    if (this.#known.size < 2 * LIMITS.recentIds) return;
-    const ids = [...this.#known.keys()].sort();
-    const cut = ids.length - LIMITS.recentIds;
-    for (let i = 0; i < cut; i += 1) this.#known.delete(ids[i]!);
-    if (ids[cut - 1]! > this.#horizon) this.#horizon = ids[cut - 1]!;
+    this.#since.push(id);
+  }
+
+  /** The page that an append of these entries must write too, or null. They have their numbers. */
+  page(chat: Uint8Array, entries: readonly Numbered[]): Write | null {
+    const last = entries[entries.length - 1];
+    const count = this.#since.length + entries.length;
+    if (last === undefined || count < LIMITS.idPage) return null;
+    const ids = [...this.#since, ...entries.map(({ idText }) => idText)];
+    let highest = this.#highest;
+    for (const id of ids) if (id > highest) highest = id;
+    const value = encodeIdPage({ highest, first: last.seq - count + 1, ids: ids.join('') });
+    return { key: idPageKey(chat, last.at, last.seq), value };
+  }
+
+  /** The page was written: what it holds stays here until the next one. */
+  turn(): void {
+    assert(this.#since.length >= LIMITS.idPage, 'a page is full');
+    for (const id of this.#page) {
+      this.#known.delete(id);
+      if (id > this.#horizon) this.#horizon = id;
+    }
+    for (const id of this.#since) if (id > this.#highest) this.#highest = id;
+    this.#page = this.#since;
+    this.#since = [];
   }
 
   get size(): number {

@@ -62,8 +62,8 @@ export async function readList(
   const chats: Plain[] = [];
   for (const row of page.rows) {
     const chat = chatOfInbox(row.key);
-    const { kind, name, spans, large, head, delivered, read } = decodeInbox(row.value);
-    const newest = leftAt(spans) ?? (large ? await readHead(store, chat) : head);
+    const { kind, name, spans, large, hot, head, delivered, read } = decodeInbox(row.value);
+    const newest = leftAt(spans) ?? (large || hot ? await readHead(store, chat) : head);
     chats.push([chat, kind, name, newest, delivered, read]);
   }
   return [chats, page.more];

@@ -60,6 +60,10 @@ export class Roster {
   /** Members of whom only cursors moved: their rows are written as far as a commit has room. */
   readonly #lagging = new Map<string, Member>();
   #rowTouched: boolean;
+  #head = 0;
+  #at = 0;
+  /** Some member's row says that the log is to be asked. */
+  #hot = false;
   readonly #departed = new Map<string, Inbox>();
   /** Members whose cursors moved since the last commit was composed, with the device if one alone moved them. */
   readonly #moved = new Map<Member, string>();
@@ -76,6 +80,12 @@ export class Roster {
       this.members.set(user, { user, role, inbox, told: cursorsOf(inbox) });
       this.rights.set(user, role);
       this.audience.add(user);
+      // Left so by a life that ended before the chat came to rest.
+      this.#hot ||= inbox.hot;
+    }
+    if (image !== null) {
+      this.#head = image.head;
+      this.#at = image.clock;
     }
   }
 
@@ -110,14 +120,31 @@ export class Roster {
     }
   }
 
-  /** The chat now stands at `head`: in small chats each member's row says so. */
+  /**
+   * The chat now stands at `head`. In small chats the members' rows say so when it comes to rest (`cool`); until then they
+   * say that it is hot and its log is to be asked. So a lively chat costs its members two writes, not one a message.
+   */
   advance(head: number, at: number): void {
-    if (this.#row.large) return;
+    this.#head = head;
+    this.#at = at;
+    if (this.#row.large || this.#hot) return;
+    this.#hot = true;
     for (const member of this.members.values()) {
-      member.inbox.head = head;
-      member.inbox.at = at;
+      member.inbox.hot = true;
       this.#touched.set(member.user, member);
     }
+  }
+
+  /** The chat is at rest: its members' rows get its head. False: they have it. */
+  cool(): boolean {
+    if (!this.#hot) return false;
+    this.#hot = false;
+    for (const member of this.members.values()) {
+      const { inbox } = member;
+      Object.assign(inbox, { hot: false, head: Math.max(inbox.head, this.#head), at: Math.max(inbox.at, this.#at) });
+      this.#touched.set(member.user, member);
+    }
+    return true;
   }
 
   /**
@@ -226,6 +253,7 @@ export class Roster {
     const inbox: Inbox = {
       kind: this.info.kind,
       large: this.#row.large,
+      hot: this.#hot,
       head: seq,
       at: former?.at ?? this.#row.created,
       delivered: former?.delivered ?? 0,
@@ -245,6 +273,7 @@ export class Roster {
     member.role = ROLE.gone;
     member.inbox.spans[member.inbox.spans.length - 1]!.until = seq;
     member.inbox.head = seq;
+    member.inbox.hot = false;
     // Nobody is told of them any more, and a removal of a thousand must fit one commit.
     member.inbox.devices.length = 0;
     this.#moved.delete(member);

@@ -13,6 +13,7 @@ import type { Write } from '../storage/store.js';
 import { encodeKnown } from './chat-image.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
+import { idTime } from './message-id.js';
 import type { Known, RecentIds } from './recent-ids.js';
 import type { Change, Roster } from './roster.js';
 import type { Waiter } from './waiter.js';
@@ -23,6 +24,8 @@ export interface Entry {
   readonly from: string;
   readonly id: Uint8Array;
   readonly idText: string;
+  /** Wall ms of its acceptance; never falls within a chat. */
+  readonly at: number;
   /** The row as stored; `tail` is its part after the sender (transport/row.ts). */
   readonly row: Uint8Array;
   readonly tail: Uint8Array;
@@ -41,6 +44,8 @@ export class Sequencer {
   #head: number;
   #pending: Entry[] = [];
   #flight: Entry[] | null = null;
+  /** The flight writes a page of ids. */
+  #turns = false;
   /** Entries in `pending` and `flight`, by id. */
   readonly #open = new Map<string, Entry>();
 
@@ -86,7 +91,7 @@ export class Sequencer {
   }
 
   /** The next append. There is something to write, and nothing in flight. */
-  compose(roster: Roster, wall: number, done: Append['done']): Append {
+  compose(roster: Roster, done: Append['done']): Append {
     assert(this.#flight === null && (this.#pending.length > 0 || roster.dirty), 'an append is due');
     const entries = this.#take();
     const writes: Write[] = [];
@@ -95,10 +100,16 @@ export class Sequencer {
       seq += 1;
       entry.seq = seq;
       writes.push({ key: messageKey(this.#chat, seq), value: entry.row });
-      writes.push({ key: idKey(this.#chat, entry.id), value: encodeKnown({ seq, from: entry.from }) });
+      if (Math.abs(entry.at - idTime(entry.id)) > LIMITS.idSkewMs) {
+        writes.push({ key: idKey(this.#chat, entry.id), value: encodeKnown({ seq, from: entry.from }) });
+      }
       if (entry.change !== null) roster.apply(entry.change, seq);
     }
-    if (entries.length > 0) roster.advance(seq, wall);
+    const page = this.#recent.page(this.#chat, entries);
+    if (page !== null) writes.push(page);
+    this.#turns = page !== null;
+    const last = entries[entries.length - 1];
+    if (last !== undefined) roster.advance(seq, last.at);
     let bytes = 0;
     for (const { key, value } of writes) bytes += key.length + value!.length;
     bytes += roster.flush(writes, LIMITS.batchBytes - bytes);
@@ -117,6 +128,7 @@ export class Sequencer {
       this.#open.delete(entry.idText);
       this.#recent.add(entry.idText, { seq: entry.seq, from: entry.from });
     }
+    if (this.#turns) this.#recent.turn();
     return entries;
   }
 

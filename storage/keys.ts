@@ -5,13 +5,14 @@
 //   tag   key                        value                                                written
 //   ----  -------------------------  ---------------------------------------------------  -----------------------------
 //   0x01  chat·16  seq·6             message or event row (transport/row.ts)              once, with its append
-//   0x02  chat·16  id·16             seq·6, then the sender's user id                     once, with its append (dedupe)
+//   0x02  chat·16  id·16             seq·6, then the sender's user id                     with an append whose clock is far off
 //   0x03  chat·16                    chat row: kind, title, members and roles (rows.ts)   on creation and member changes
 //   0x04  user 00  chat·16           inbox row: a user's view of a chat (rows.ts)         with appends, receipts, changes
 //   0x05  user 00  device            device row: first seen                               on a device's first connection
 //   0x06  user                       last seen, wall ms·6                                 when the last device leaves
 //   0x07  shard·2                    grant: epoch·6, then the owner's node id             on a change of owner
 //   0x08  shard·2                    dirty set: chats of the newest commit (rows.ts)      with every group commit
+//   0x09  chat·16  time·6  seq·6     id page: ids of a run of messages (id-page.ts)       every 64 messages, with an append
 //   0xff  'weft-format'              format version of the store                          by the engine
 //
 // A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
@@ -21,7 +22,7 @@ import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { CHAT_KIND } from '../transport/frames.js';
 
-const TAG = { message: 1, id: 2, chat: 3, inbox: 4, device: 5, seen: 6, grant: 7, dirty: 8 } as const;
+const TAG = { message: 1, id: 2, chat: 3, inbox: 4, device: 5, seen: 6, grant: 7, dirty: 8, idPage: 9 } as const;
 
 /** Bytes of a stored number: 2⁴⁸ messages a chat, and ms until the year 10889. */
 export const NUMBER_BYTES = 6;
@@ -135,9 +136,21 @@ export function idKey(chat: Uint8Array, id: Uint8Array): Uint8Array {
   return key;
 }
 
-/** First and end key of a chat's message ids. */
-export function idRange(chat: Uint8Array): { start: Uint8Array; end: Uint8Array } {
-  return prefixRange(withChat(TAG.id, chat, 0));
+/** `time`: wall ms at which the page's last message, number `seq`, was accepted. */
+export function idPageKey(chat: Uint8Array, time: number, seq: number): Uint8Array {
+  const key = withChat(TAG.idPage, chat, 2 * NUMBER_BYTES);
+  putNumber(key, putNumber(key, 17, time), seq);
+  return key;
+}
+
+/** Time of an id page's key. */
+export function idPageTime(key: Uint8Array): number {
+  return getNumber(key, 17);
+}
+
+/** First and end key of a chat's id pages from `time` on. */
+export function idPageRange(chat: Uint8Array, time: number): { start: Uint8Array; end: Uint8Array } {
+  return { start: idPageKey(chat, time, 0), end: prefixRange(withChat(TAG.idPage, chat, 0)).end };
 }
 
 export function chatRowKey(chat: Uint8Array): Uint8Array {

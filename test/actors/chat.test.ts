@@ -6,9 +6,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
-import { answers, ChatScene, DIRECT_KEY, receipts, told } from './chat-scene.js';
+import type { ConnectionMessage } from '../../actors/messages.js';
+import { answers, ChatScene, DIRECT_KEY, type Ear, receipts, told } from './chat-scene.js';
 
 const RELOAD = LIMITS.reloadMs + 20;
+
+/** Ids of more than a page, each a ms after the one before. */
+function idsOf(scene: ChatScene): Uint8Array[] {
+  return Array.from({ length: 2 * LIMITS.idPage }, () => {
+    scene.world.time += 1;
+    return scene.id();
+  });
+}
+
+/** Whatever was sent before now is on a page that the chat no longer has in memory. */
+async function turnPage(scene: ChatScene, from: Ear<ConnectionMessage>): Promise<void> {
+  await scene.settle();
+  scene.world.time += 1;
+  for (let i = 0; i < LIMITS.idPage; i += 1) scene.send(from.ref);
+  await scene.settle();
+  from.heard.length = 0;
+}
 
 test('a failed append is answered unavailable, nothing is told, and a retry gets the number', async () => {
   const scene = await ChatScene.open();
@@ -111,14 +129,10 @@ test("somebody else's id is refused, in flight and stored", async () => {
 test('a retry from before the horizon is looked up, and later sends of its sender wait for it', async () => {
   const scene = await ChatScene.open();
   const ada = scene.connection();
-  const ids = Array.from({ length: 3 * LIMITS.recentIds }, () => {
-    scene.world.time += 1;
-    return scene.id();
-  });
+  const ids = idsOf(scene);
   const late = scene.id();
   for (const id of ids) scene.send(ada.ref, { id });
-  await scene.settle();
-  ada.heard.length = 0;
+  await turnPage(scene, ada);
   scene.holding = true;
   const old = scene.send(ada.ref, { id: ids[3]! });
   const next = scene.send(ada.ref, { id: late });
@@ -128,20 +142,16 @@ test('a retry from before the horizon is looked up, and later sends of its sende
   await scene.settle();
   assert.deepEqual(answers(ada), [
     { n: old, seq: 4 },
-    { n: next, seq: ids.length + 1 },
+    { n: next, seq: ids.length + LIMITS.idPage + 1 },
   ]);
 });
 
 test('a lookup that an append failure overtakes is answered, and the chat goes on', async () => {
   const scene = await ChatScene.open();
   const ada = scene.connection();
-  const ids = Array.from({ length: 3 * LIMITS.recentIds }, () => {
-    scene.world.time += 1;
-    return scene.id();
-  });
+  const ids = idsOf(scene);
   for (const id of ids) scene.send(ada.ref, { id });
-  await scene.settle();
-  ada.heard.length = 0;
+  await turnPage(scene, ada);
   const resume = scene.memory.stall();
   scene.faults = ['store_unavailable'];
   scene.send(ada.ref);
@@ -166,7 +176,7 @@ test('a lookup that an append failure overtakes is answered, and the chat goes o
     answers(ada)
       .slice(3)
       .map((answer) => 'seq' in answer && answer.seq),
-    [1, ids.length + 1],
+    [1, ids.length + LIMITS.idPage + 1],
   );
 });
 
@@ -199,16 +209,15 @@ test('a slow lookup keeps its chat in memory', async () => {
   const ada = scene.connection();
   const old = scene.id();
   scene.world.time += 5;
-  for (let i = 0; i < 3 * LIMITS.recentIds; i += 1) scene.send(ada.ref);
-  await scene.settle();
-  ada.heard.length = 0;
+  for (let i = 0; i < LIMITS.idPage; i += 1) scene.send(ada.ref);
+  await turnPage(scene, ada);
   scene.holding = true;
   const n = scene.send(ada.ref, { id: old });
   await scene.settle();
   await scene.pass(500);
   scene.release();
   await scene.settle();
-  assert.deepEqual(answers(ada), [{ n, seq: 3 * LIMITS.recentIds + 1 }]);
+  assert.deepEqual(answers(ada), [{ n, seq: 2 * LIMITS.idPage + 1 }]);
 });
 
 test('receipts that a failed append took with it come back, without spinning on a full disk', async () => {

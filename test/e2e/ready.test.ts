@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { encodeKnown } from '../../actors/chat-image.js';
-import { chatRowKey, directChat, idKey, inboxKey, messageKey } from '../../storage/keys.js';
+import { LIMITS } from '../../actors/limits.js';
+import { idText } from '../../actors/message-id.js';
+import { encodeIdPage } from '../../storage/id-page.js';
+import { chatRowKey, directChat, idPageKey, inboxKey, messageKey } from '../../storage/keys.js';
 import { openLmdb } from '../../storage/lmdb.js';
 import { encodeChat, encodeInbox } from '../../storage/rows.js';
 import { STORE_LIMITS, type Write } from '../../storage/store.js';
@@ -39,11 +41,16 @@ const usersOf = (chat: number): [string, string] => [`u${chat}`, `u${chat + 1}`]
 function* rowsOf(number: number): Generator<Write> {
   const users = usersOf(number);
   const chat = directChat(...users);
+  let ids = '';
   for (let seq = 1; seq <= EACH; seq += 1) {
     const from = users[seq % 2]!;
     const id = idOf(number, seq);
     yield { key: messageKey(chat, seq), value: encodeMessageRow(from, id, 5, utf8(bodyOf(number, seq))) };
-    yield { key: idKey(chat, id), value: encodeKnown({ seq, from }) };
+    ids += idText(id);
+    if (seq % LIMITS.idPage > 0) continue;
+    const page = { highest: idText(id), first: seq - LIMITS.idPage + 1, ids };
+    yield { key: idPageKey(chat, LONG_AGO + seq * 60_000 + 5, seq), value: encodeIdPage(page) };
+    ids = '';
   }
   const members = users.map((user) => ({ user, role: ROLE.member }));
   const row = { kind: CHAT_KIND.direct, created: LONG_AGO, title: '', large: false, members };
@@ -52,6 +59,7 @@ function* rowsOf(number: number): Generator<Write> {
     const view = {
       kind: CHAT_KIND.direct,
       large: false,
+      hot: false,
       head: EACH,
       at: LONG_AGO + EACH * 60_000,
       delivered: EACH,
