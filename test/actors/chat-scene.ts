@@ -4,7 +4,7 @@
 
 import type { Behaviour } from '../../actors/behaviour.js';
 import { conversation } from '../../actors/conversation.js';
-import type { Directory, Fabric } from '../../actors/fabric.js';
+import type { Directory, Fabric, Verdict } from '../../actors/fabric.js';
 import { group } from '../../actors/group.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
@@ -48,6 +48,12 @@ export class ChatScene {
   /** What becomes of the next commits, in order. */
   faults: (MemoryFault | undefined)[] = [];
   unreadable = false;
+  usersBusy = false;
+  /** By default a token is `user/device`. */
+  verify = async (token: string): Promise<Verdict> => {
+    const [user, device] = token.split('/') as [string, string];
+    return { ok: true, user, device, expires: this.world.wall() + 3_600_000 };
+  };
   /** Reads wait until `release`. */
   holding = false;
   #held: (() => void)[] = [];
@@ -87,8 +93,16 @@ export class ChatScene {
       log: scene.#log,
       settings: { fanOutThreshold: options.threshold ?? LIMITS.fanOutThreshold, passivateMs: scene.#passivateMs },
       chats: scene.#chatDirectory(),
-      users: { tell: () => 'ok', lookup: (user) => scene.users.get(user)?.ref },
-      verify: () => Promise.reject(new Error('unused')),
+      users: {
+        tell: (name, message) => {
+          if (scene.usersBusy) return 'busy';
+          const user = scene.users.get(name) ?? scene.user(name);
+          if (message.type === 'register') message.reply.answer('registered');
+          return user.ref.tell(message);
+        },
+        lookup: (user) => scene.users.get(user)?.ref,
+      },
+      verify: (token) => scene.verify(token),
       report: (event) => scene.reports.push(event),
     };
     return scene;

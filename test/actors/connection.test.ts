@@ -1,0 +1,269 @@
+// Owns the tests of a connection's races, on a manual clock: what is lost when, and what it does about it.
+// Invariant: the order of events is the test's, never the machine's.
+// Must not: repeat what test/e2e shows with sockets.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
+import type { ChatInfo, Delivery } from '../../actors/messages.js';
+import { chatKey, directChat } from '../../storage/keys.js';
+import { CLOSE, T } from '../../transport/frames.js';
+import { encodeMessageRow, rowTail } from '../../transport/row.js';
+import { ChatScene, DIRECT, DIRECT_KEY } from './chat-scene.js';
+import { Client } from './client-scene.js';
+
+const GROUP = Uint8Array.from({ length: 16 }, (_, at) => (at === 0 ? 2 : 7));
+const info: ChatInfo = { chat: GROUP, key: chatKey(GROUP), kind: 2, pair: null, title: 'crew' };
+
+function delivery(scene: ChatScene, seq: number, joined: readonly string[] = []): Delivery {
+  const { tail } = rowTail(encodeMessageRow('bob', scene.id(), 0, new Uint8Array(3)));
+  return { type: 'delivery', info, frame: 34, from: 'bob', seq, tail, origin: null, joined };
+}
+
+test('news lost while a SYNC is read: the client is asked again when it is answered', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.frames.length = 0;
+  scene.holding = true;
+  client.sync();
+  await scene.settle();
+  client.ref!.tell({ type: 'resync' });
+  await scene.settle();
+  assert.deepEqual(client.frames, []);
+  scene.release();
+  await scene.settle();
+  assert.deepEqual(
+    client.frames.map(({ type }) => type),
+    [T.SYNCED, T.RESYNC],
+  );
+  client.sync();
+  await scene.settle();
+  assert.equal(client.of(T.RESYNC).length, 1);
+});
+
+test('a group joined while the inbox is read: the client learns where it begins', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  scene.holding = true;
+  client.sync();
+  await scene.settle();
+  client.ref!.tell(delivery(scene, 5, ['ada']));
+  client.ref!.tell(delivery(scene, 6));
+  await scene.settle();
+  scene.release();
+  await scene.settle();
+  const [entry] = client.of(T.CERT).flatMap((frame) => frame.entries);
+  assert.deepEqual([entry?.head, entry?.start, entry?.kind, entry?.name], [6, 5, 2, 'crew']);
+});
+
+test('vectors overlap: each SYNC is answered for what it said', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.frames.length = 0;
+  const chats = [1, 2, 3, 4].map((at) => Uint8Array.from({ length: 16 }, () => at));
+  const part = (at: number, more: boolean): void =>
+    client.say({ type: T.SYNC, entries: [{ chat: chats[at]!, seq: 1, read: 0, flags: 0 }], more, backfill: 0 });
+  scene.holding = true;
+  part(0, false);
+  await scene.settle();
+  part(1, false);
+  part(2, true);
+  await scene.settle();
+  scene.release();
+  await scene.settle();
+  part(3, false);
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.CERT).map(({ entries }) => entries.map(({ chat }) => chat[0])),
+    [[1], [2], [3, 4]],
+  );
+});
+
+test('a chat that breaks off: what it owed is answered once, what comes late is not told', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.say({ type: T.DIRECT, r: 1, user: 'bob' });
+  await scene.settle();
+  scene.holding = true;
+  client.say({ type: T.SEND, chat: DIRECT, id: scene.id(), body: new Uint8Array(1) });
+  client.say({ type: T.INFO, r: 2, chat: DIRECT });
+  await scene.settle();
+  scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, { type: 'killed' });
+  await scene.settle();
+  scene.release();
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.FAILED).map(({ n, code, retry }) => [n, code, retry]),
+    [[1, 'unavailable', true]],
+  );
+  assert.deepEqual(
+    client.of(T.ERROR).map(({ r, code }) => [r, code]),
+    [[2, 'unavailable']],
+  );
+  client.ref!.tell({ type: 'sent', n: 1, seq: 9 });
+  client.ref!.tell({ type: 'answer', r: 2, results: [] });
+  await scene.settle();
+  assert.deepEqual([client.of(T.SENT).length, client.of(T.OK).length], [0, 1]);
+  client.say({ type: T.SEND, chat: DIRECT, id: scene.id(), body: new Uint8Array(1) });
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.SENT).map(({ n, seq }) => [n, seq]),
+    [[2, 1]],
+  );
+});
+
+test('a SEND over the window is not overtaken by those piped behind it', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.say({ type: T.DIRECT, r: 1, user: 'bob' });
+  client.say({ type: T.DIRECT, r: 2, user: 'eve' });
+  const eve = directChat('ada', 'eve');
+  const send = (chat: Uint8Array): void => client.say({ type: T.SEND, chat, id: scene.id(), body: new Uint8Array(1) });
+  send(DIRECT);
+  await scene.settle();
+  // The chat with bob is being written; a send to eve is answered by its failing read and frees the window.
+  scene.holding = true;
+  send(eve);
+  await scene.settle();
+  const resume = scene.memory.stall();
+  for (let i = 0; i < LIMITS.window - 1; i += 1) send(DIRECT);
+  send(DIRECT);
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.FAILED).map(({ n, code }) => [n, code]),
+    [[LIMITS.window + 2, 'over_window']],
+  );
+  scene.unreadable = true;
+  scene.release();
+  await scene.settle();
+  scene.unreadable = false;
+  send(DIRECT);
+  await scene.settle();
+  resume();
+  await scene.settle();
+  assert.deepEqual(
+    client
+      .of(T.FAILED)
+      .slice(1)
+      .map(({ n, code }) => [n, code]),
+    [
+      [2, 'unavailable'],
+      [LIMITS.window + 3, 'busy'],
+    ],
+  );
+  assert.equal(client.of(T.SENT).length, LIMITS.window);
+});
+
+test('a store that cannot be read is asked again, at a pace, and then the client catches up', async () => {
+  const scene = await ChatScene.open();
+  const sender = scene.connection();
+  const client = await Client.join(scene, 'bob/1', 0);
+  for (let i = 0; i < 5; i += 1) scene.send(sender.ref);
+  await scene.settle();
+  for (const news of scene.users.get('bob')!.heard) if (news.type === 'delivery') client.ref!.tell(news);
+  await scene.settle();
+  scene.unreadable = true;
+  client.say({ type: T.CREDIT, n: 100 });
+  await scene.settle();
+  await scene.pass(1_000);
+  const asked = scene.reports.filter((event) => event === 'log_unreadable').length;
+  assert.ok(asked >= 2 && asked <= 7, `asked ${asked} times`);
+  scene.unreadable = false;
+  await scene.pass(2 * LIMITS.reloadMs);
+  assert.deepEqual(
+    client.of(T.MESSAGE).map(({ seq }) => seq),
+    [1, 2, 3, 4, 5],
+  );
+});
+
+test('deliveries that fill the mailbox are no flood of the client, and are caught up', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  for (let seq = 1; seq <= LIMITS.connectionMailbox + 100; seq += 1) client.ref!.tell(delivery(scene, seq));
+  client.say({ type: T.PING, n: 1 });
+  await scene.settle();
+  assert.deepEqual([client.closed, client.of(T.PONG).length], [null, 1]);
+  for (let i = 0; i <= LIMITS.inflowFrames; i += 1) client.say({ type: T.PING, n: i });
+  await scene.settle();
+  assert.equal(client.closed, CLOSE.flood);
+});
+
+test('a flood of bytes closes too', async () => {
+  const scene = await ChatScene.open();
+  scene.verify = () => new Promise(() => undefined);
+  const client = new Client(scene);
+  client.say({ type: T.HELLO, version: 1, token: 'ada/1', credit: 0, agent: '' });
+  await scene.settle();
+  const body = new Uint8Array(LIMITS.body);
+  for (let i = 0; i < LIMITS.window; i += 1) client.say({ type: T.SEND, chat: GROUP, id: scene.id(), body });
+  assert.equal(client.closed, null, 'a full window is none');
+  for (let i = 0; i < 2 * LIMITS.window; i += 1) client.say({ type: T.SEND, chat: GROUP, id: scene.id(), body });
+  assert.equal(client.closed, CLOSE.flood);
+});
+
+test('receipts that did not fit the mailbox: the client is asked where it stands', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  for (let i = 0; i < LIMITS.connectionMailbox; i += 1) {
+    client.ref!.tell({ type: 'typing', info, user: `u${i}`, on: true });
+  }
+  client.ref!.tell({ type: 'receipt', info, user: 'bob', device: '1', delivered: 1, read: 1 });
+  await scene.settle();
+  assert.equal(client.of(T.RESYNC).length, 1);
+});
+
+test('who a client is takes too long to settle: unavailable, not silence', async () => {
+  for (const what of ['user', 'verifier'] as const) {
+    const scene = await ChatScene.open();
+    if (what === 'user') scene.usersBusy = true;
+    else scene.verify = () => new Promise(() => undefined);
+    const client = await Client.join(scene, 'ada/1');
+    await scene.pass(LIMITS.authMs + 100);
+    assert.deepEqual([client.of(T.ERROR)[0]?.code, client.closed], ['unavailable', CLOSE.goingAway]);
+  }
+});
+
+test('one token is checked at a time; a verifier that is away ends no connection', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  const answers: ((verdict: 'unavailable') => void)[] = [];
+  scene.verify = () => new Promise((resolve) => answers.push((code) => resolve({ ok: false, code, detail: 'away' })));
+  for (let r = 1; r <= 50; r += 1) client.say({ type: T.TOKEN, r, token: 'ada/1' });
+  await scene.settle();
+  assert.equal(answers.length, 1);
+  answers[0]!('unavailable');
+  await scene.settle();
+  assert.equal(client.of(T.ERROR).filter(({ code }) => code === 'busy').length, 49);
+  assert.deepEqual([client.of(T.ERROR).find(({ r }) => r === 1)?.code, client.closed], ['unavailable', null]);
+});
+
+test('after a frame that the socket dropped nothing follows', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.frames.length = 0;
+  client.outcomes = ['sent', 'dropped', 'sent', 'sent'];
+  for (let n = 1; n <= 4; n += 1) client.say({ type: T.PING, n });
+  await scene.settle();
+  assert.deepEqual(
+    client.frames.map((frame) => (frame.type === T.PONG ? frame.n : frame.type)),
+    [1],
+  );
+  assert.equal(client.closed, CLOSE.goingAway);
+});
+
+test('a request number that is under way is not taken twice, and requests are bounded', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  scene.holding = true;
+  client.say({ type: T.INFO, r: 1, chat: DIRECT });
+  client.say({ type: T.INFO, r: 1, chat: DIRECT });
+  for (let r = 2; r <= LIMITS.window + 10; r += 1) client.say({ type: T.INFO, r, chat: DIRECT });
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.ERROR).map(({ code }) => code),
+    ['bad_request', ...Array.from({ length: 10 }, () => 'busy')],
+  );
+  scene.release();
+  await scene.settle();
+  assert.equal(client.of(T.ERROR).filter(({ code }) => code === 'unknown_chat').length, LIMITS.window);
+});
