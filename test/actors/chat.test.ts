@@ -336,47 +336,52 @@ test('a thousand members with long names: created, grown, acknowledged and remov
   const half = Array.from({ length: 60 }, (_, i) => name(i));
   const rest = Array.from({ length: LIMITS.members - 61 }, (_, i) => name(i + 100));
   const key = await scene.group(ada.ref, half, 't'.repeat(LIMITS.title));
-  const ask = async (op: number, users: readonly string[]): Promise<void> => {
-    scene.fabric.chats.tell(key, {
-      type: 'change',
-      asker: { user: 'ada', connection: ada.ref, r: 2 },
-      id: scene.id(),
-      op,
-      users,
-    });
+  const asker = { user: 'ada', connection: ada.ref, r: 2 };
+  const ask = (op: number, users: readonly string[]): void =>
+    void scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op, users });
+  /** Lets all gather behind an append that hangs, then go. */
+  const together = async (...acts: (() => void)[]): Promise<void> => {
+    const resume = scene.memory.stall();
+    for (const act of acts) {
+      act();
+      await scene.settle();
+    }
+    resume();
     await scene.settle();
   };
-  const cursors = (users: readonly string[], delivered: number): void => {
+  const cursors = (users: readonly string[], delivered: number) => (): void => {
     for (const user of users) {
       for (let device = 0; device < LIMITS.devices; device += 1) {
-        const position = {
-          type: 'cursor',
-          user,
-          device: `${device}`.padStart(64, 'd'),
-          delivered,
-          read: delivered,
-        } as const;
-        scene.fabric.chats.tell(key, position);
+        const name = `${device}`.padStart(64, 'd');
+        scene.fabric.chats.tell(key, { type: 'cursor', user, device: name, delivered, read: delivered });
       }
     }
   };
-  cursors(half, 1);
-  await scene.settle();
-  await ask(2, rest);
-  for (let at = 0; at < rest.length; at += 200) {
-    cursors(rest.slice(at, at + 200), 2);
-    await scene.settle();
-  }
-  cursors([...half, ...rest].slice(0, 250), 2);
-  await ask(3, [...half, ...rest]);
-  scene.fabric.chats.tell(key, { type: 'info', asker: { user: 'ada', connection: ada.ref, r: 3 } });
+  const large = (): void => {
+    for (let n = 1; n <= 7; n += 1) {
+      const id = scene.id();
+      const send = { user: 'ada', connection: ada.ref, n, id, idText: idText(id), after: null, pair: null };
+      scene.fabric.chats.tell(key, { type: 'send', body: new Uint8Array(LIMITS.body), ...send });
+    }
+  };
+  await together(cursors(half, 1));
+  await together(large, large, () => ask(2, rest));
+  const all = [...half, ...rest];
+  const portions = Array.from({ length: 6 }, (_, at) => cursors(all.slice(at * 200, at * 200 + 200), 2));
+  await together(large, ...portions);
+  const info = { type: 'info', asker: { ...asker, r: 3 } } as const;
+  scene.fabric.chats.tell(key, info);
+  await together(large, () => ask(3, all));
+  scene.fabric.chats.tell(key, info);
   await scene.settle();
   assert.equal(scene.chats.get(key)!.alive, true, 'the actor did not break');
   assert.deepEqual(scene.reports, []);
   const results = ada.heard.flatMap((message) => (message.type === 'answer' ? [message.results] : []));
   assert.deepEqual(
-    results.slice(0, 3).map((fields) => fields[fields.length - 1]),
-    [1, 2, 3],
+    results.map((fields) => fields.length),
+    [2, 1, 4, 1, 4],
   );
-  assert.equal((results[3]![3] as unknown[]).length, 1);
+  const members = results[2]![3] as [string, number, number, number][];
+  assert.equal(members.filter(([, , delivered, read]) => delivered === 2 && read === 2).length, all.length);
+  assert.equal((results[4]![3] as unknown[]).length, 1);
 });
