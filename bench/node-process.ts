@@ -5,6 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -104,6 +105,8 @@ export class NodeProcess {
 
   /** Sends the signal to the node itself and resolves when the process is gone. */
   stop(signal: NodeJS.Signals): Promise<Exit> {
+    // An ended process's number may be somebody else's by now.
+    if (!running.has(this.#child)) return this.ended;
     try {
       process.kill(this.pid, signal);
     } catch {
@@ -115,5 +118,22 @@ export class NodeProcess {
   #keep(line: string): void {
     this.lines.push(line);
     if (this.lines.length > KEPT) this.lines.shift();
+  }
+}
+
+/**
+ * A port below those that the kernel gives to outgoing connections: clients that dial a dead node's port over and over
+ * would in the end be given that very port, connect to themselves, and keep the node from coming back.
+ */
+export async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
   }
 }

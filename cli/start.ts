@@ -57,10 +57,12 @@ async function start(options: Record<string, unknown>): Promise<void> {
   const log = createLog({ level: config.logLevel, node: config.nodeId });
   try {
     const node = await run(config, log);
+    // Whoever reads the line may stop the node at once, so it listens to signals first.
+    const served = serve(node, log);
     process.stdout.write(`weft ready ${node.url} node=${config.nodeId} pid=${process.pid}\n`);
     if (process.stdout.isTTY) process.stdout.write(welcome(config, node.url));
     log.info({ url: node.url, engine: node.server.engine, store: node.store.engine }, 'ready');
-    await serve(node, log);
+    await served;
   } catch (error) {
     throw error instanceof CliFailure ? error : failure(error);
   } finally {

@@ -3,16 +3,15 @@
 // Invariant: waits for what must happen, each wait with a bound, and never takes time itself for a sign of anything.
 // Must not: judge (checker.ts), or print.
 
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { issueToken } from '../../cli/token.js';
-import { connect, type Session } from '../../client/index.js';
 import { ensureSecret } from '../../services/secret.js';
-import { NodeProcess } from '../node-process.js';
+import { NodeProcess, quietPort } from '../node-process.js';
 import { median } from '../report.js';
-import { type Ack, check, type Entry, type Position, ReceiptTrail, type Violation } from './checker.js';
+import { type Ack, check, type Position, ReceiptTrail, type Violation } from './checker.js';
 import { Device, type Setting, type Tally } from './device.js';
 import { authorOf, FAN_OUT_THRESHOLD, type Plan, plan, randomFrom } from './plan.js';
+import { Witness } from './witness.js';
 
 export interface TortureOptions {
   readonly rounds: number;
@@ -59,7 +58,7 @@ const TWICE = 0.1;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function torture(options: TortureOptions): Promise<Outcome> {
-  const course = new Course(options, await freePort());
+  const course = new Course(options, await quietPort());
   try {
     return await course.run();
   } finally {
@@ -246,7 +245,9 @@ class Course {
   // ---- the evidence ----
 
   async #judge(): Promise<Violation[]> {
-    const { histories, readers } = await this.#histories();
+    const { url, token } = this.#setting;
+    const witness = await Witness.read(this.#plan.chats, this.#chats, { url, token });
+    const { histories } = witness;
     const heads = new Map([...histories].map(([chat, history]) => [chat, history.length]));
     const behind = (): boolean =>
       this.#devices.some((device) => {
@@ -258,11 +259,11 @@ class Course {
       histories.get(chat)!.findLast(({ from }) => from !== user)?.seq ?? 0;
     let positions: Position[] = [];
     const told = async (): Promise<boolean> => {
-      positions = await readPositions(readers);
+      positions = await witness.positions();
       return positions.every(({ chat, user, delivered }) => delivered >= newest(chat, user));
     };
     await this.#until('all receipts stored', told);
-    for (const { session } of readers) await session.close();
+    await witness.close();
     const views = this.#devices.flatMap((device) =>
       [...this.#chats]
         .filter(([, users]) => users.includes(device.user))
@@ -271,40 +272,6 @@ class Course {
         ),
     );
     return check({ histories, acks: this.#acks, views, receipts: this.#receipts, positions, author: authorOf });
-  }
-
-  /** Every chat's log, read by devices that nobody used before. */
-  async #histories(): Promise<{ histories: Map<string, Entry[]>; readers: Reader[] }> {
-    const sessions = new Map<string, Session>();
-    const readers: Reader[] = [];
-    const histories = new Map<string, Entry[]>();
-    for (const { kind, users } of this.#plan.chats) {
-      const [user, other] = users as [string, string];
-      let session = sessions.get(user);
-      if (session === undefined) {
-        session = await connect({
-          url: this.#setting.url,
-          token: () => this.#setting.token(user, 'reader'),
-          backfill: 1,
-        });
-        sessions.set(user, session);
-      }
-      if (kind === 'group') continue;
-      const chat = session.direct(other);
-      const history = await readLog(chat);
-      if (history.length === 0) continue;
-      this.#chats.set(chat.id, users);
-      histories.set(chat.id, history);
-      readers.push({ session, chat });
-    }
-    for (const [id, users] of this.#chats) {
-      if (histories.has(id)) continue;
-      const session = sessions.get(users[0]!)!;
-      const chat = session.group(id);
-      histories.set(id, await readLog(chat));
-      readers.push({ session, chat });
-    }
-    return { histories, readers };
   }
 
   async #until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -335,67 +302,9 @@ class Course {
   }
 }
 
-type Chat = ReturnType<Session['group']>;
-
-interface Reader {
-  readonly session: Session;
-  readonly chat: Chat;
-}
-
-async function readLog(chat: Chat): Promise<Entry[]> {
-  const pages: Entry[][] = [];
-  let before = 0;
-  for (let more = true; more; ) {
-    const page = await chat.history({ before, limit: 100 }).catch(absent);
-    pages.push(
-      page.items.map((item) => ({
-        seq: item.seq,
-        id: item.id,
-        from: item.from,
-        type: item.type,
-        body: item.type === 'message' ? item.text : `${item.change} ${item.users.join(' ')}`,
-      })),
-    );
-    more = page.more && page.items.length > 0;
-    before = page.items[0]?.seq ?? 0;
-  }
-  return pages.reverse().flat();
-}
-
-/** Nobody ever wrote in this direct chat. */
-function absent(error: unknown): { readonly items: never[]; readonly more: false } {
-  if (error instanceof Error && 'code' in error && error.code === 'unknown_chat') return { items: [], more: false };
-  throw error;
-}
-
-async function readPositions(readers: readonly Reader[]): Promise<Position[]> {
-  const positions = readers.map(async ({ chat }) => {
-    const { members } = await chat.info();
-    return members.map(({ user, delivered, read }) => ({ chat: chat.id, user, delivered, read }));
-  });
-  return (await Promise.all(positions)).flat();
-}
-
 function tokens(data: string): Setting['token'] {
   const found = ensureSecret(data);
   if (!found.ok) throw new Error(found.detail);
   const issued = Math.floor(Date.now() / 1_000);
   return (user, device) => issueToken(found.secret, { user, device, issued, expires: issued + 86_400 });
-}
-
-/**
- * A port below those that the kernel gives to outgoing connections: clients that dial a dead node's port over and over
- * would in the end be given that very port, connect to themselves, and keep the node from coming back.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
