@@ -139,8 +139,8 @@ export class Core {
     if (body.length > this.#maxBody) {
       return Promise.reject(new WeftError('too_large', `${body.length} bytes; at most ${this.#maxBody}`));
     }
-    // A copy: the application may change its buffer while the message waits.
-    return this.outbox.add(log, this.ids.next(), body.slice());
+    // A copy: the application may change its buffer while the message waits. Not slice: that of a Buffer shares memory.
+    return this.outbox.add(log, this.ids.next(), new Uint8Array(body));
   }
 
   ask(make: (r: number) => ClientFrame): Promise<Answer> {
