@@ -57,12 +57,12 @@ export class Roster {
   readonly #threshold: number;
   /** Members whose rows the next commit must hold. */
   readonly #touched = new Map<string, Member>();
-  /** Members of whom only cursors moved: their rows are written as far as a commit has room. */
+  /** Members whose rows may wait (cursors moved, or the chat is at rest): written as far as a commit has room. */
   readonly #lagging = new Map<string, Member>();
   #rowTouched: boolean;
   #head = 0;
   #at = 0;
-  /** Some member's row says that the log is to be asked. */
+  /** Every member's row says that the log is to be asked. */
   #hot = false;
   readonly #departed = new Map<string, Inbox>();
   /** Members whose cursors moved since the last commit was composed, with the device if one alone moved them. */
@@ -80,10 +80,10 @@ export class Roster {
       this.members.set(user, { user, role, inbox, told: cursorsOf(inbox) });
       this.rights.set(user, role);
       this.audience.add(user);
-      // Left so by a life that ended before the chat came to rest.
-      this.#hot ||= inbox.hot;
     }
     if (image !== null) {
+      // Left so by a life that ended before the chat came to rest, perhaps on the way there: then not all are.
+      this.#hot = [...image.inboxes.values()].every((inbox) => inbox.hot);
       this.#head = image.head;
       this.#at = image.clock;
     }
@@ -135,16 +135,18 @@ export class Roster {
     }
   }
 
-  /** The chat is at rest: its members' rows get its head. False: they have it. */
+  /** The chat is at rest: its members' rows get its head, in as many commits as it takes. False: they have it. */
   cool(): boolean {
-    if (!this.#hot) return false;
-    this.#hot = false;
+    let hot = false;
     for (const member of this.members.values()) {
       const { inbox } = member;
+      if (!inbox.hot) continue;
+      hot = true;
       Object.assign(inbox, { hot: false, head: Math.max(inbox.head, this.#head), at: Math.max(inbox.at, this.#at) });
-      this.#touched.set(member.user, member);
+      this.#lagging.set(member.user, member);
     }
-    return true;
+    if (hot) this.#hot = false;
+    return hot;
   }
 
   /**

@@ -1,0 +1,190 @@
+// Owns the tests of a roster alone: cursors, what is written when, and what others are told.
+// Invariant: a model that is plainer than the roster decides what is right.
+// Must not: test who may do what (test/e2e/group.test.ts).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { ChatImage } from '../../actors/chat-image.js';
+import { LIMITS } from '../../actors/limits.js';
+import type { ChatInfo } from '../../actors/messages.js';
+import { RecentIds } from '../../actors/recent-ids.js';
+import { Roster } from '../../actors/roster.js';
+import { chatKey, inboxKey } from '../../storage/keys.js';
+import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../../storage/rows.js';
+import type { Write } from '../../storage/store.js';
+
+const CHAT = Uint8Array.from({ length: 16 }, (_, at) => (at === 0 ? 2 : 5));
+const info: ChatInfo = { chat: CHAT, key: chatKey(CHAT), kind: 2, pair: null, title: 't'.repeat(LIMITS.title) };
+
+/** A roster with the rows that a store would hold. */
+class Scene {
+  readonly rows = new Map<string, Uint8Array>();
+  roster: Roster;
+  head = 0;
+
+  constructor(users: readonly string[], threshold = 100) {
+    const row: ChatRow = { kind: 2, created: 1, title: info.title, large: false, members: [] };
+    this.roster = new Roster(info, row, null, threshold);
+    this.change(users);
+  }
+
+  change(joined: readonly string[], gone: readonly string[] = []): void {
+    this.head += 1;
+    this.roster.apply({ joined: joined.map((user) => ({ user, role: 1, former: null })), gone, roles: [] }, this.head);
+    this.roster.advance(this.head, this.head);
+  }
+
+  message(): void {
+    this.head += 1;
+    this.roster.advance(this.head, this.head);
+  }
+
+  /** One commit; answers its bytes. */
+  commit(): number {
+    const writes: Write[] = [];
+    const bytes = this.roster.flush(writes, LIMITS.batchBytes);
+    for (const { key, value } of writes) this.rows.set(Buffer.from(key).toString('hex'), value!);
+    return bytes;
+  }
+
+  all(): void {
+    while (this.roster.dirty) this.commit();
+  }
+
+  inbox(user: string): Inbox {
+    return decodeInbox(this.rows.get(Buffer.from(inboxKey(user, CHAT)).toString('hex'))!);
+  }
+
+  /** The roster as a next life reads it. */
+  reload(): void {
+    const row = decodeChat([...this.rows].find(([key]) => key.startsWith('03'))![1]);
+    const inboxes = new Map(row.members.map(({ user }) => [user, this.inbox(user)]));
+    const image: ChatImage = { row, head: this.head, recent: new RecentIds(''), clock: this.head, inboxes };
+    this.roster = new Roster(info, row, image, 100);
+  }
+}
+
+const name = (i: number): string => `${i}`.padStart(LIMITS.userId, 'u');
+const device = (i: number): string => `${i}`.padStart(LIMITS.deviceId, 'd');
+
+test('cursors never go back, never beyond the head, and others are told what is durable', () => {
+  const act = fc.record({
+    user: fc.constantFrom('ada', 'bob'),
+    device: fc.constantFrom('1', '2', '3'),
+    delivered: fc.nat(30),
+    read: fc.nat(30),
+    then: fc.constantFrom('nothing', 'message', 'commit', 'reload'),
+  });
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+      const scene = new Scene(['ada', 'bob']);
+      scene.all();
+      scene.roster.takeWritten();
+      const now = new Map([...'12'].map((_, at) => [['ada', 'bob'][at]!, { delivered: 0, read: 0 }]));
+      const durable = new Map([...now].map(([user, cursor]) => [user, { ...cursor }]));
+      const told = new Map([...now].map(([user, cursor]) => [user, { ...cursor }]));
+      for (const { user, device, delivered, read, then } of acts) {
+        const mine = now.get(user)!;
+        scene.roster.cursor(user, device, delivered, read, scene.head);
+        mine.delivered = Math.max(mine.delivered, Math.min(Math.max(delivered, read), scene.head));
+        mine.read = Math.max(mine.read, Math.min(read, scene.head));
+        if (then === 'message') scene.message();
+        else if (then === 'commit') {
+          scene.all();
+          for (const [who, cursor] of now) durable.set(who, { ...cursor });
+          for (const news of scene.roster.takeWritten()) {
+            const before = told.get(news.user)!;
+            assert.ok(news.delivered >= before.delivered && news.read >= before.read);
+            told.set(news.user, { delivered: news.delivered, read: news.read });
+          }
+          assert.deepEqual(told, durable);
+        } else if (then === 'reload') {
+          scene.reload();
+          for (const [who, cursor] of durable) now.set(who, { ...cursor });
+        }
+        const described = scene.roster.describe('ada', scene.head)[3] as [string, number, number, number][];
+        for (const [who, , has, seen] of described) {
+          assert.deepEqual({ delivered: has, read: seen }, durable.get(who));
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('what a lost commit took with it goes on top of what is read: same cursors, device by device', () => {
+  const scene = new Scene(['ada', 'bob']);
+  for (let i = 0; i < 9; i += 1) scene.message();
+  scene.all();
+  scene.roster.cursor('ada', '1', 5, 0, 10);
+  scene.roster.cursor('ada', '2', 8, 7, 10);
+  scene.roster.cursor('bob', '1', 3, 3, 10);
+  const lost = scene.roster.cursors();
+  scene.reload();
+  for (const { user, device, delivered, read } of lost) scene.roster.cursor(user, device, delivered, read, 10);
+  scene.all();
+  const { delivered, read, devices } = scene.inbox('ada');
+  assert.deepEqual(
+    { delivered, read, devices },
+    {
+      delivered: 8,
+      read: 7,
+      devices: [
+        { device: '1', delivered: 5 },
+        { device: '2', delivered: 8 },
+      ],
+    },
+  );
+  assert.equal(scene.inbox('bob').read, 3);
+});
+
+test('a group of the largest rows: every commit fits, whatever it does', () => {
+  const half = Array.from({ length: 100 }, (_, i) => name(i));
+  const rest = Array.from({ length: LIMITS.members - 100 }, (_, i) => name(i + 100));
+  const scene = new Scene(half);
+  const most = { bytes: 0 };
+  const all = (): void => {
+    while (scene.roster.dirty) most.bytes = Math.max(most.bytes, scene.commit());
+  };
+  const acknowledge = (users: readonly string[]): void => {
+    for (const user of users) {
+      for (let i = 0; i < LIMITS.devices + 3; i += 1) scene.roster.cursor(user, device(i), scene.head, 1, scene.head);
+    }
+  };
+  acknowledge(half);
+  all();
+  assert.ok(most.bytes < LIMITS.batchBytes - LIMITS.appendBytes, `${most.bytes} bytes beside the entries`);
+  scene.change(rest);
+  all();
+  acknowledge([...half, ...rest]);
+  all();
+  assert.equal(scene.roster.cool(), true);
+  all();
+  assert.equal(scene.roster.cool(), false);
+  scene.change([], [...half.slice(1), ...rest]);
+  all();
+  assert.ok(most.bytes <= LIMITS.batchBytes, `${most.bytes} bytes`);
+  assert.equal(scene.inbox(half[5]!).spans[0]!.until, scene.head);
+});
+
+test('a chat that broke off on the way to rest: the next message makes every row hot again', () => {
+  const users = Array.from({ length: 100 }, (_, i) => name(i));
+  const scene = new Scene(users);
+  scene.all();
+  for (const user of users) assert.equal(scene.inbox(user).hot, true);
+  scene.roster.cool();
+  // Room for some of them only.
+  const writes: Write[] = [];
+  scene.roster.flush(writes, 20 * LIMITS.memberRowBytes);
+  assert.ok(writes.length > 0 && writes.length < users.length);
+  for (const { key, value } of writes) scene.rows.set(Buffer.from(key).toString('hex'), value!);
+  scene.reload();
+  scene.message();
+  scene.commit();
+  for (const user of users) assert.equal(scene.inbox(user).hot, true);
+  scene.reload();
+  assert.equal(scene.roster.cool(), true);
+  scene.all();
+  for (const user of users) assert.deepEqual([scene.inbox(user).hot, scene.inbox(user).head], [false, scene.head]);
+});
