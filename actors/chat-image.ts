@@ -18,7 +18,7 @@ import {
 } from '../storage/keys.js';
 import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
-import { decodeRow, rowTail } from '../transport/row.js';
+import { decodeRow, rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
@@ -76,7 +76,7 @@ export async function findStored(store: Store, chat: Uint8Array, id: Uint8Array)
   if (seq === undefined) return undefined;
   const row = await store.get(messageKey(chat, seq));
   assert(row !== undefined, 'an id on a page has its message');
-  return { seq, from: rowTail(row).from };
+  return { seq, from: rowSender(row) };
 }
 
 /** Ids since the last page, and when the chat last accepted a message (wall ms; 0 never). */

@@ -7,11 +7,11 @@
 import { chatFromKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
 import type { ChatRow } from '../storage/rows.js';
-import { T } from '../transport/frames.js';
-import { encodeMessageRow, rowTail } from '../transport/row.js';
+import { encodeMessageRow } from '../transport/row.js';
 import type { Signal } from './behaviour.js';
 import { type ChatImage, findStored, readChat, readViews } from './chat-image.js';
 import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
+import { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
 import { LIMITS } from './limits.js';
@@ -19,7 +19,7 @@ import { idText, idTime } from './message-id.js';
 import type { Asker, ChatInfo, ChatMessage, SendMessage } from './messages.js';
 import type { Known } from './recent-ids.js';
 import { type DevicePosition, Roster } from './roster.js';
-import { type Entry, Sequencer } from './sequencer.js';
+import { Sequencer } from './sequencer.js';
 import { decline, type RequestMessage, settle, type Waiter, waiterOf } from './waiter.js';
 
 /** Value of a result whose read failed. */
@@ -185,9 +185,7 @@ export class Chat {
     if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');
     const at = this.tick();
     const row = encodeMessageRow(from, id, at - idTime(id), message.body);
-    const { tail } = rowTail(row);
-    const about = { frame: T.MESSAGE, from, id, idText, at, row, tail } as const;
-    this.enter([{ ...about, change: null, waiters: [waiter], tied: false, seq: 0 }], context);
+    this.enter([new Entry(from, id, idText, at, row, null, waiter)], context);
   }
 
   #request(message: RequestMessage, context: ChatContext): void {

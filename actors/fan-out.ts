@@ -3,11 +3,11 @@
 // reachable finds everything in the log.
 // Must not: be called with anything that is not durable, or touch the store.
 
+import type { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ConnectionRef, News } from './messages.js';
 import type { Roster } from './roster.js';
-import type { Entry } from './sequencer.js';
 
 const nobody: readonly string[] = [];
 
@@ -20,13 +20,13 @@ export class FanOut {
 
   /** A durable entry, in order. Who joins with it is told of it, who leaves with it too. */
   entry(entry: Entry, roster: Roster): void {
-    const { change, frame, from, seq, tail } = entry;
+    const { change, from, seq, row } = entry;
     const joined = change === null ? nobody : change.joined.map(({ user }) => user);
     for (const user of joined) roster.audience.add(user);
     // After a retry the newest connection is the one whose client waits for SENT.
     const last = entry.waiters[entry.waiters.length - 1];
     const origin = last?.type === 'send' ? last.connection : null;
-    this.#tell(roster, { type: 'delivery', info: roster.info, frame, from, seq, tail, origin, joined });
+    this.#tell(roster, { type: 'delivery', info: roster.info, from, seq, row, origin, joined });
     if (change !== null) for (const user of change.gone) roster.audience.delete(user);
   }
 

@@ -9,15 +9,15 @@
 //   member   send, leave
 
 import { groupChat, isName } from '../storage/keys.js';
-import { CHAT_KIND, OP, type Plain, ROLE, T } from '../transport/frames.js';
-import { encodeEventRow, rowTail } from '../transport/row.js';
+import { CHAT_KIND, OP, type Plain, ROLE } from '../transport/frames.js';
+import { encodeEventRow } from '../transport/row.js';
 import type { Chat } from './chat.js';
 import { type ChatContext, type ChatRules, chatBehaviour, type FormerViews } from './chat-rules.js';
+import { Entry } from './entry.js';
 import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime, makeMessageId } from './message-id.js';
 import type { Change } from './roster.js';
-import type { Entry } from './sequencer.js';
 import { decline, type RequestMessage, type Waiter, waiterOf } from './waiter.js';
 
 type Create = Extract<RequestMessage, { type: 'create' }>;
@@ -137,21 +137,7 @@ function heirOf(chat: Chat, leaver: string): string | null {
 function entryOf(chat: Chat, from: string, id: Uint8Array, { op, args, change }: Event, waiter: Waiter | null): Entry {
   const at = chat.tick();
   const row = encodeEventRow(from, id, at - idTime(id), op, args);
-  const { tail } = rowTail(row);
-  const waiters = waiter === null ? [] : [waiter];
-  return {
-    frame: T.EVENT,
-    from,
-    id,
-    idText: idText(id),
-    at,
-    row,
-    tail,
-    change,
-    waiters,
-    tied: waiter === null,
-    seq: 0,
-  };
+  return new Entry(from, id, idText(id), at, row, change, waiter);
 }
 
 export const group = chatBehaviour('group', rules);

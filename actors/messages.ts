@@ -32,12 +32,10 @@ export function nameFor(info: ChatInfo, user: string): string {
 export interface Delivery {
   readonly type: 'delivery';
   readonly info: ChatInfo;
-  /** Frame type: T.MESSAGE or T.EVENT. */
-  readonly frame: 34 | 35;
   readonly from: string;
   readonly seq: number;
-  /** The encoded fields after `seq`. */
-  readonly tail: Uint8Array;
+  /** As stored (transport/row.ts). */
+  readonly row: Uint8Array;
   /** The connection that sent it: its client has it, and SENT goes there by a way of its own. */
   readonly origin: ConnectionRef | null;
   /** Users whose view of the chat begins here. */

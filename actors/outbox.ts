@@ -2,31 +2,28 @@
 // Invariant: filled and flushed within one slice of one connection, so one buffer serves the whole node.
 // Must not: keep anything between slices.
 
+import { FrameWriter } from '../transport/frame-writer.js';
 import type { SendOutcome, Socket } from '../transport/socket.js';
 import { assert } from './errors.js';
 
-const START = 65_536;
-
 export class Outbox {
-  #bytes = new Uint8Array(START);
-  #ends: number[] = [];
+  readonly #frames = new FrameWriter();
+  readonly #ends: number[] = [];
   #owner: unknown = null;
 
-  /** Copies the frame. */
-  add(owner: unknown, frame: Uint8Array): void {
+  /** Where the owner's next frame is to be written; `end` follows. */
+  begin(owner: unknown): FrameWriter {
     assert(this.#owner === null || this.#owner === owner, 'one connection at a time fills the outbox');
     this.#owner = owner;
-    const at = this.#used();
-    if (at + frame.length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, at + frame.length));
-      larger.set(this.#bytes.subarray(0, at));
-      this.#bytes = larger;
-    }
-    this.#bytes.set(frame, at);
-    this.#ends.push(at + frame.length);
+    return this.#frames;
   }
 
-  /** Sends what was added, in order, with few system calls. The worst outcome of all. */
+  /** The frame is whole. */
+  end(): void {
+    this.#ends.push(this.#frames.out.length);
+  }
+
+  /** Sends what was written, in order, with few system calls. The worst outcome of all. */
   flush(socket: Socket): SendOutcome {
     const ends = this.#ends;
     if (ends.length === 0) return 'sent';
@@ -34,7 +31,7 @@ export class Outbox {
     const send = (): void => {
       let start = 0;
       for (const end of ends) {
-        const outcome = socket.send(this.#bytes.subarray(start, end));
+        const outcome = socket.send(this.#frames.out.cut(start, end));
         if (outcome === 'dropped' || worst === 'sent') worst = outcome;
         if (outcome === 'dropped') return;
         start = end;
@@ -44,11 +41,7 @@ export class Outbox {
     else socket.cork(send);
     ends.length = 0;
     this.#owner = null;
-    if (this.#bytes.length > START) this.#bytes = new Uint8Array(START);
+    this.#frames.fresh();
     return worst;
-  }
-
-  #used(): number {
-    return this.#ends.length === 0 ? 0 : this.#ends[this.#ends.length - 1]!;
   }
 }

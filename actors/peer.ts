@@ -2,8 +2,6 @@
 // Invariant: what is written here reaches the socket in this order.
 // Must not: decide what to send.
 
-import { encodeServer } from '../transport/codec.js';
-import { FrameWriter } from '../transport/frame-writer.js';
 import { DURABILITY, type ServerFrame, T, type UserRef } from '../transport/frames.js';
 import type { SendOutcome, Socket } from '../transport/socket.js';
 import { CODES, type Code } from './errors.js';
@@ -11,9 +9,6 @@ import type { ChatInfo } from './messages.js';
 import type { Outbox } from './outbox.js';
 import type { StreamSink } from './stream.js';
 import type { View, Views } from './views.js';
-
-/** One for the node: it is written and copied within one call. */
-const writer = new FrameWriter();
 
 export class Peer implements StreamSink {
   readonly #socket: Socket;
@@ -33,11 +28,13 @@ export class Peer implements StreamSink {
   }
 
   frame(frame: ServerFrame): void {
-    this.#outbox.add(this, encodeServer(frame));
+    this.#outbox.begin(this).frame(frame);
+    this.#outbox.end();
   }
 
   sent(n: number, seq: number): void {
-    this.#outbox.add(this, writer.sent(n, seq, this.#durability));
+    this.#outbox.begin(this).sent(n, seq, this.#durability);
+    this.#outbox.end();
   }
 
   failed(n: number, code: Code, detail: string): void {
@@ -48,13 +45,16 @@ export class Peer implements StreamSink {
     this.frame({ type: T.ERROR, r, code, ...CODES[code], detail });
   }
 
-  delivery(view: View, frame: 34 | 35, from: string, seq: number, tail: Uint8Array): void {
+  delivery(view: View, from: string, seq: number, row: Uint8Array): void {
     this.announce(view);
-    this.#outbox.add(this, writer.delivery(frame, this.#views.ref(view), this.userRef(from), seq, tail));
+    const sender = this.userRef(from);
+    this.#outbox.begin(this).delivery(this.#views.ref(view), sender, seq, row);
+    this.#outbox.end();
   }
 
   page(r: number, rows: readonly { readonly seq: number; readonly row: Uint8Array }[], more: boolean): void {
-    this.#outbox.add(this, writer.page(r, rows, more));
+    this.#outbox.begin(this).page(r, rows, more);
+    this.#outbox.end();
   }
 
   gap(view: View, head: number, start: number): void {

@@ -11,31 +11,12 @@ import { idKey, messageKey, shardOf } from '../storage/keys.js';
 import type { Append } from '../storage/log.js';
 import type { Write } from '../storage/store.js';
 import { encodeKnown } from './chat-image.js';
+import type { Entry } from './entry.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idTime } from './message-id.js';
 import type { Known, RecentIds } from './recent-ids.js';
-import type { Change, Roster } from './roster.js';
-import type { Waiter } from './waiter.js';
-
-/** A message or event on its way into the log. */
-export interface Entry {
-  readonly frame: 34 | 35;
-  readonly from: string;
-  readonly id: Uint8Array;
-  readonly idText: string;
-  /** Wall ms of its acceptance; never falls within a chat. */
-  readonly at: number;
-  /** The row as stored; `tail` is its part after the sender (transport/row.ts). */
-  readonly row: Uint8Array;
-  readonly tail: Uint8Array;
-  readonly change: Change | null;
-  readonly waiters: Waiter[];
-  /** The next entry goes into the same append: neither is durable without the other. */
-  readonly tied: boolean;
-  /** 0 until composed. */
-  seq: number;
-}
+import type { Roster } from './roster.js';
 
 export class Sequencer {
   readonly #chat: Uint8Array;

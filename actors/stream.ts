@@ -12,7 +12,7 @@
 import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Row, Store } from '../storage/store.js';
-import { rowTail } from '../transport/row.js';
+import { rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import type { Delivery } from './messages.js';
@@ -34,7 +34,7 @@ export interface Page {
 
 /** How the stream reaches the client. */
 export interface StreamSink {
-  delivery(view: View, frame: 34 | 35, from: string, seq: number, tail: Uint8Array): void;
+  delivery(view: View, from: string, seq: number, row: Uint8Array): void;
   /** The client's cursor moves over numbers it will not get. */
   gap(view: View, head: number, start: number): void;
   /** Bytes that wait in the socket. */
@@ -69,7 +69,7 @@ export class Stream {
     }
     if (seq !== view.cursor + 1) this.#views.fallBehind(view, seq);
     else if (own) view.cursor = seq;
-    else if (this.#room()) this.#push(view, delivery.frame, delivery.from, seq, delivery.tail);
+    else if (this.#room()) this.#push(view, delivery.from, seq, delivery.row);
     else this.#views.fallBehind(view, seq);
   }
 
@@ -107,9 +107,8 @@ export class Stream {
       if (seq < expected) continue;
       if (!this.#room()) return;
       if (seq > expected) this.#sink.gap(view, view.target, seq);
-      const { type, from, tail } = rowTail(row.value);
       view.cursor = seq - 1;
-      this.#push(view, type, from, seq, tail);
+      this.#push(view, rowSender(row.value), seq, row.value);
       expected = seq + 1;
     }
     if (page.upTo >= expected) {
@@ -128,11 +127,11 @@ export class Stream {
     return this.credit > 0 && this.#sink.buffered() <= LIMITS.buffered;
   }
 
-  #push(view: View, frame: 34 | 35, from: string, seq: number, tail: Uint8Array): void {
+  #push(view: View, from: string, seq: number, row: Uint8Array): void {
     assert(seq === view.cursor + 1, 'a chat is streamed in order');
     view.cursor = seq;
     this.credit -= 1;
-    this.#sink.delivery(view, frame, from, seq, tail);
+    this.#sink.delivery(view, from, seq, row);
   }
 }
 

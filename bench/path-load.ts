@@ -34,7 +34,6 @@ export interface PathResult {
   readonly deliverP99: number;
 }
 
-
 const load = JSON.parse(process.argv[2]!) as PathLoad;
 const world = createMachine();
 const sentTimes = build({ numberOfSignificantValueDigits: 3 });

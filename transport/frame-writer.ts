@@ -1,61 +1,64 @@
-// Owns the server's frames of the hot path, written into one buffer that is used over and over.
-// Invariant: a returned view is whole and valid until the next call; stored bytes pass through unchanged.
-// Must not: hand out a view for keeping, or share an instance between owners that interleave.
+// Owns the server's frames of the hot path, written one behind the other into a buffer that is used over and over.
+// Invariant: stored bytes pass through unchanged; each call adds exactly one frame.
+// Must not: decide when the buffer starts anew: its holder resets it.
 
-import { assert } from '../actors/errors.js';
-import { LIMITS } from '../actors/limits.js';
-import { type ChatRef, type ServerFrame, T, type UserRef } from './frames.js';
-import { Reader } from './reader.js';
-import { rowTail } from './row.js';
+import type { ChatRef, ServerFrame, UserRef } from './frames.js';
+import { T } from './frames.js';
+import { rowParts } from './row.js';
 import { writeServer } from './server-frames.js';
 import { Writer } from './writer.js';
 
 export class FrameWriter {
-  readonly #writer = new Writer();
-  readonly #reader = new Reader();
+  readonly out: Writer;
 
-  /**
-   * MESSAGE (34) or EVENT (35). `tail` is a stored row's bytes after `from` (row.ts), whose fields are counted here:
-   * rows written by a later version may have more.
-   */
-  delivery(type: 34 | 35, chat: ChatRef, from: UserRef, seq: number, tail: Uint8Array): Uint8Array {
-    const count = 4 + this.#count(tail);
-    return this.#writer.reset().array(count).int(type).chat(chat).user(from).int(seq).raw(tail).view();
+  constructor(out = new Writer()) {
+    this.out = out;
+  }
+
+  /** Starts anew; `out.view()` then has what follows. */
+  fresh(): this {
+    this.out.reset();
+    return this;
+  }
+
+  /** MESSAGE or EVENT from a stored row (row.ts): its fields behind `from` go out as they are, however many there are. */
+  delivery(chat: ChatRef, from: UserRef, seq: number, row: Uint8Array): this {
+    const { type, fields, tail } = rowParts(row);
+    this.out
+      .array(4 + fields)
+      .int(type)
+      .chat(chat)
+      .user(from)
+      .int(seq)
+      .raw(row, tail);
+    return this;
   }
 
   /** SENT; `n` is the SEND's number on its connection. */
-  sent(n: number, seq: number, durability: number): Uint8Array {
-    return this.#writer.reset().array(4).int(T.SENT).int(n).int(seq).int(durability).view();
+  sent(n: number, seq: number, durability: number): this {
+    this.out.array(4).int(T.SENT).int(n).int(seq).int(durability);
+    return this;
   }
 
   /** Any frame, for those that come less often. */
-  frame(frame: ServerFrame): Uint8Array {
-    const writer = this.#writer.reset();
-    writeServer(writer, frame);
-    return writer.view();
+  frame(frame: ServerFrame): this {
+    writeServer(this.out, frame);
+    return this;
   }
 
   /** PAGE from stored rows, oldest first. */
-  page(r: number, rows: readonly { readonly seq: number; readonly row: Uint8Array }[], more: boolean): Uint8Array {
-    const writer = this.#writer.reset().array(4).int(T.PAGE).int(r).array(rows.length);
+  page(r: number, rows: readonly { readonly seq: number; readonly row: Uint8Array }[], more: boolean): this {
+    this.out.array(4).int(T.PAGE).int(r).array(rows.length);
     for (const { seq, row } of rows) {
-      const { type, sender, tail, fields } = rowTail(row);
-      writer
+      const { type, fields, sender, tail } = rowParts(row);
+      this.out
         .array(3 + fields)
         .int(type)
-        .raw(sender)
+        .raw(row.subarray(sender, tail))
         .int(seq)
-        .raw(tail);
+        .raw(row, tail);
     }
-    return writer.flag(more).view();
-  }
-
-  #count(tail: Uint8Array): number {
-    const reader = this.#reader;
-    reader.open(tail, LIMITS.serverDepth);
-    let fields = 0;
-    for (; !reader.atEnd; fields++) reader.skip(1, 1);
-    assert(reader.close(), `a row's tail is whole (${reader.fault})`);
-    return fields;
+    this.out.flag(more);
+    return this;
   }
 }

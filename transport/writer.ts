@@ -27,6 +27,16 @@ export class Writer {
     return this;
   }
 
+  /** Bytes written since `reset`. */
+  get length(): number {
+    return this.#at;
+  }
+
+  /** Part of what was written, valid until the next `reset` or write. */
+  cut(start: number, end: number): Uint8Array {
+    return this.#bytes.subarray(start, end);
+  }
+
   /** What was written, in memory of its own, or in the slab's. */
   copy(slab?: Slab): Uint8Array {
     if (slab === undefined) return this.#bytes.slice(0, this.#at);
@@ -110,14 +120,14 @@ export class Writer {
     return this.raw(bytes);
   }
 
-  /** Bytes that are encoded already. */
-  raw(bytes: Uint8Array): this {
-    const length = bytes.length;
+  /** Bytes that are encoded already, from `start` on. */
+  raw(bytes: Uint8Array, start = 0): this {
+    const length = bytes.length - start;
     this.#room(length);
-    if (length > SHORT_BYTES) this.#bytes.set(bytes, this.#at);
+    if (length > SHORT_BYTES) this.#bytes.set(start === 0 ? bytes : bytes.subarray(start), this.#at);
     else {
       const out = this.#bytes;
-      for (let i = 0, at = this.#at; i < length; i++) out[at++] = bytes[i]!;
+      for (let i = start, at = this.#at; i < bytes.length; i++) out[at++] = bytes[i]!;
     }
     this.#at += length;
     return this;

@@ -6,7 +6,7 @@
 import { decodeClient, encodeServer } from '../../transport/codec.js';
 import { FrameWriter } from '../../transport/frame-writer.js';
 import { CHAT_KIND, SUBPROTOCOL, T } from '../../transport/frames.js';
-import { encodeMessageRow, rowTail } from '../../transport/row.js';
+import { encodeMessageRow } from '../../transport/row.js';
 import { listen } from '../../transport/server.js';
 import type { Socket } from '../../transport/socket.js';
 
@@ -37,9 +37,9 @@ const server = await listen(
           if (frame.type === T.SEND) {
             peer.sends = (peer.sends + 1) % 65_536;
             seq += 1;
-            const { tail } = rowTail(encodeMessageRow(peer.user, frame.id, 0, frame.body));
-            users.get(peer.to)?.socket.send(writer.delivery(T.MESSAGE, 1, 1, seq, tail));
-            socket.send(writer.sent(peer.sends, seq, 0));
+            const row = encodeMessageRow(peer.user, frame.id, 0, frame.body);
+            users.get(peer.to)?.socket.send(writer.fresh().delivery(1, 1, seq, row).out.view());
+            socket.send(writer.fresh().sent(peer.sends, seq, 0).out.view());
           } else if (frame.type === T.HELLO) {
             peer.user = frame.token;
             users.set(peer.user, peer);

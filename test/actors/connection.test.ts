@@ -8,7 +8,7 @@ import { LIMITS } from '../../actors/limits.js';
 import type { ChatInfo, Delivery } from '../../actors/messages.js';
 import { chatKey, directChat } from '../../storage/keys.js';
 import { CLOSE, T } from '../../transport/frames.js';
-import { encodeMessageRow, rowTail } from '../../transport/row.js';
+import { encodeMessageRow } from '../../transport/row.js';
 import { ChatScene, DIRECT, DIRECT_KEY } from './chat-scene.js';
 import { Client } from './client-scene.js';
 
@@ -16,8 +16,8 @@ const GROUP = Uint8Array.from({ length: 16 }, (_, at) => (at === 0 ? 2 : 7));
 const info: ChatInfo = { chat: GROUP, key: chatKey(GROUP), kind: 2, pair: null, title: 'crew' };
 
 function delivery(scene: ChatScene, seq: number, joined: readonly string[] = []): Delivery {
-  const { tail } = rowTail(encodeMessageRow('bob', scene.id(), 0, new Uint8Array(3)));
-  return { type: 'delivery', info, frame: 34, from: 'bob', seq, tail, origin: null, joined };
+  const row = encodeMessageRow('bob', scene.id(), 0, new Uint8Array(3));
+  return { type: 'delivery', info, from: 'bob', seq, row, origin: null, joined };
 }
 
 test('news lost while a SYNC is read: the client is asked again when it is answered', async () => {

@@ -347,10 +347,9 @@ test('bursts beyond the mailboxes of a connection and of a user are caught up fr
   const stale = {
     type: 'delivery',
     info,
-    frame: 34,
     from: 'ada',
     seq: 1,
-    tail: utf8(''),
+    row: utf8(''),
     origin: null,
     joined: [],
   } as const;

@@ -10,7 +10,7 @@ import { decodeClient, decodeServer, encodeClient, encodeServer } from '../../tr
 import { FrameWriter } from '../../transport/frame-writer.js';
 import type { ChatRef, Plain, UserRef } from '../../transport/frames.js';
 import { Reader } from '../../transport/reader.js';
-import { decodeRow, encodeEventRow, encodeMessageRow, encodeRow, rowTail } from '../../transport/row.js';
+import { decodeRow, encodeEventRow, encodeMessageRow, encodeRow, rowParts, rowSender } from '../../transport/row.js';
 import { Slab } from '../../transport/slab.js';
 import { Writer } from '../../transport/writer.js';
 import { makeVectors } from './vectors.js';
@@ -183,15 +183,15 @@ test('delivery from a stored row is byte for byte the encoded frame, for message
       fc.uint8Array({ maxLength: 300 }),
       plain,
       (chat, from, seq, id, lag, body, arg) => {
-        const message = rowTail(encodeMessageRow('sender', id, lag, body));
-        assert.equal(message.from, 'sender');
+        const message = encodeMessageRow('sender', id, lag, body);
+        assert.equal(rowSender(message), 'sender');
         assert.deepEqual(
-          new Uint8Array(writer.delivery(34, chat, from, seq, message.tail)),
+          writer.fresh().delivery(chat, from, seq, message).out.copy(),
           encodeServer({ type: 34, chat, from, seq, id, lag, body }),
         );
-        const event = rowTail(encodeEventRow('sender', id, lag, 3, [arg]));
+        const event = encodeEventRow('sender', id, lag, 3, [arg]);
         assert.deepEqual(
-          new Uint8Array(writer.delivery(35, chat, from, seq, event.tail)),
+          writer.fresh().delivery(chat, from, seq, event).out.copy(),
           encodeServer({ type: 35, chat, from, seq, id, lag, op: 3, args: [arg] }),
         );
       },
@@ -205,7 +205,7 @@ test('a row that a later version wrote, with more fields, is delivered whole and
   const body = new Uint8Array([1, 2]);
   const row = new Writer().array(7).int(34).str('bob').bin(id).int(5).bin(body).str('new').plains([1]).copy();
   assert.deepEqual(decodeRow(row), { type: 34, from: 'bob', id, lag: 5, body });
-  const frame = new FrameWriter().delivery(34, 1, 2, 3, rowTail(row).tail);
+  const frame = new FrameWriter().delivery(1, 2, 3, row).out.view();
   assert.equal(frame[0], 0x99, 'the header counts the new fields');
   assert.deepEqual(decodeServer(frame), { type: 34, chat: 1, from: 2, seq: 3, id, lag: 5, body });
 });
@@ -219,7 +219,7 @@ test('rows come back equal, and PAGE from rows is the encoded PAGE', () => {
   for (const row of stored) assert.deepEqual(decodeRow(encodeRow(row)), row);
   const rows = stored.map((row, i) => ({ seq: i + 70_000, row: encodeRow(row) }));
   assert.deepEqual(
-    new Uint8Array(new FrameWriter().page(7, rows, true)),
+    new FrameWriter().page(7, rows, true).out.copy(),
     encodeServer({ type: 45, r: 7, rows: stored.map((row, i) => ({ ...row, seq: i + 70_000 })), more: true }),
   );
 });
@@ -229,15 +229,18 @@ test('FrameWriter writes any frame as encodeServer does', () => {
   for (const { direction, hex, decodeOnly } of makeVectors()) {
     const frame = decodeServer(new Uint8Array(Buffer.from(hex, 'hex')));
     if (direction === 'client' || decodeOnly || frame.type === 0 || frame.type === -1) continue;
-    assert.equal(Buffer.from(writer.frame(frame)).toString('hex'), hex);
+    assert.equal(Buffer.from(writer.fresh().frame(frame).out.view()).toString('hex'), hex);
   }
 });
 
 test('a broken stored row is a broken invariant, not a value', () => {
   const row = encodeMessageRow('bob', new Uint8Array(16), 0, new Uint8Array(5));
   assert.throws(() => decodeRow(row.subarray(0, row.length - 1)), /invariant broken/);
-  assert.throws(() => rowTail(new Uint8Array([0x95, 36])), /invariant broken/);
-  assert.throws(() => new FrameWriter().delivery(34, 1, 1, 1, rowTail(row).tail.subarray(0, 25)), /invariant broken/);
+  for (const bytes of [[0x95, 36], [0x93, 34, 1], [0x95, 34, 0xa3, 97], [], [0xdc, 0, 5]]) {
+    assert.throws(() => rowParts(new Uint8Array(bytes)), /invariant broken/);
+    assert.throws(() => rowSender(new Uint8Array(bytes)), /invariant broken/);
+    assert.throws(() => new FrameWriter().delivery(1, 1, 1, new Uint8Array(bytes)), /invariant broken/);
+  }
 });
 
 test('the writer gives a huge buffer back', () => {
