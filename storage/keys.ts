@@ -56,11 +56,7 @@ export function chatFromKey(key: string): Uint8Array {
   return Buffer.from(key, 'hex');
 }
 
-/** Kind of a chat, read off its id: the first byte says it, so a chat's actor is chosen before anything is read. */
-export function chatKind(chat: Uint8Array): number {
-  return chat[0]!;
-}
-
+/** A chat's id says its kind with its first byte, so a chat's actor is chosen before anything is read. */
 function derived(kind: number, ...parts: (string | Uint8Array)[]): Uint8Array {
   const hash = createHash('sha256').update(`weft chat ${kind}`);
   for (const part of parts) hash.update('\0').update(part);
@@ -196,7 +192,7 @@ export function successor(key: Uint8Array): Uint8Array {
 }
 
 /** All keys that begin with `prefix` (whose last byte is below 0xff in every use here or is followed up). */
-export function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8Array } {
+function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8Array } {
   const end = prefix.slice();
   let last = end.length - 1;
   while (last >= 0 && end[last] === 0xff) last -= 1;
