@@ -27,7 +27,18 @@ export class FanOut {
     const last = entry.waiters[entry.waiters.length - 1];
     const origin = last?.type === 'send' ? last.connection : null;
     this.#tell(roster, { type: 'delivery', info: roster.info, from, seq, row, origin, joined });
-    if (change !== null) for (const user of change.gone) roster.audience.delete(user);
+    if (change === null) return;
+    for (const user of change.gone) roster.audience.delete(user);
+    for (const user of change.gone) this.#part(user, roster);
+  }
+
+  /** Who left neither watches the others any more nor is watched, unless they share another chat. */
+  #part(user: string, roster: Roster): void {
+    const gone = this.#users.lookup(user);
+    if (gone === undefined) return;
+    const parted = { type: 'parted', user, chat: roster.info.key } as const;
+    gone.tell(parted);
+    for (const other of roster.audience) this.#users.lookup(other)?.tell(parted);
   }
 
   /** Durable receipts. In large groups they are not pushed: n members would cause n² frames; INFO tells them. */
@@ -57,10 +68,11 @@ export class FanOut {
   /** Starts or ends a connection's watch on the presence of the chat's other members. */
   watch(user: string, connection: ConnectionRef, on: boolean, roster: Roster): void {
     if (roster.audience.size > LIMITS.watches) return;
+    const message = { type: 'watch', user, connection, chat: roster.info.key, on } as const;
     for (const other of roster.audience) {
       if (other === user) continue;
-      if (on) this.#users.tell(other, { type: 'watch', connection, on });
-      else this.#users.lookup(other)?.tell({ type: 'watch', connection, on });
+      if (on) this.#users.tell(other, message);
+      else this.#users.lookup(other)?.tell(message);
     }
   }
 

@@ -91,7 +91,16 @@ export type Registration = 'registered' | Refusal;
 export type UserMessage =
   | News
   | { readonly type: 'register'; readonly device: string; readonly connection: ConnectionRef; readonly reply: Reply }
-  | { readonly type: 'watch'; readonly connection: ConnectionRef; readonly on: boolean }
+  /** A connection of `user` watches by way of a chat that both are in. */
+  | {
+      readonly type: 'watch';
+      readonly user: string;
+      readonly connection: ConnectionRef;
+      readonly chat: string;
+      readonly on: boolean;
+    }
+  /** `user`, perhaps this one, left the chat: what was watched by way of it is not any more. */
+  | { readonly type: 'parted'; readonly user: string; readonly chat: string }
   /** For one connection alone, in one order with what all of them get. */
   | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews };
 

@@ -25,16 +25,22 @@ interface Session {
   readonly monitor: number;
 }
 
+type WatchMessage = Extract<UserMessage, { type: 'watch' }>;
+
 interface Watcher {
   readonly connection: ConnectionRef;
+  readonly user: string;
   readonly monitor: number;
+  /** Keys of the chats by way of which it watches. */
+  readonly chats: Set<string>;
 }
 
 class User {
   readonly #fabric: Fabric;
   readonly #user: string;
   #sessions: Session[] = [];
-  #watchers: Watcher[] = [];
+  /** By connection. */
+  readonly #watchers = new Map<unknown, Watcher>();
   /** Wall ms; null until read from the store or written. */
   #lastSeen: number | null = null;
   /** News were dropped: the connections must be told to resync. */
@@ -55,7 +61,9 @@ class User {
       case 'register':
         return this.#register(message.device, message.connection, message.reply, context);
       case 'watch':
-        return message.on ? this.#watch(message.connection, context) : this.#unwatch(message.connection, context);
+        return message.on ? this.#watch(message, context) : this.#unwatch(message.connection, message.chat, context);
+      case 'parted':
+        return this.#parted(message.user, message.chat, context);
       case 'pass':
         message.connection.tell(message.news);
         return;
@@ -69,13 +77,13 @@ class User {
     if (signal.type !== 'result' && signal.type !== 'timer') return;
     const { tag } = signal;
     if (tag.type === 'idle') {
-      if (this.#sessions.length === 0 && this.#watchers.length === 0) context.passivate();
+      if (this.#sessions.length === 0 && this.#watchers.size === 0) context.passivate();
       context.after(this.#fabric.settings.passivateMs, tag);
     } else if (tag.type === 'device' && signal.type === 'result') {
       this.#recorded(tag.connection, tag.reply, signal.value as boolean, context);
     } else if (signal.type === 'result') {
       this.#lastSeen ??= signal.value as number;
-      for (const { connection } of this.#watchers) connection.tell(this.#presence());
+      this.#announce();
     }
   }
 
@@ -115,7 +123,7 @@ class User {
     // By identity, not by device: a late end of an old connection must not remove the newer one.
     const session = this.#sessions.find(({ connection }) => connection === ref);
     if (session !== undefined) this.#remove(session.connection, context);
-    this.#watchers = this.#watchers.filter(({ connection }) => connection !== ref);
+    this.#watchers.delete(ref);
   }
 
   #remove(connection: ConnectionRef, context: UserContext): void {
@@ -149,14 +157,20 @@ class User {
 
   #announce(): void {
     const news = this.#presence();
-    for (const { connection } of this.#watchers) connection.tell(news);
+    for (const { connection } of this.#watchers.values()) connection.tell(news);
   }
 
-  #watch(connection: ConnectionRef, context: UserContext): void {
-    if (!this.#watchers.some((watcher) => watcher.connection === connection)) {
-      if (this.#watchers.length >= LIMITS.watchers) return;
-      this.#watchers.push({ connection, monitor: context.monitor(connection) });
-    }
+  #watch({ user, connection, chat }: WatchMessage, context: UserContext): void {
+    const known = this.#watchers.get(connection);
+    if (known !== undefined) known.chats.add(chat);
+    else if (this.#watchers.size >= LIMITS.watchers) return;
+    else
+      this.#watchers.set(connection, {
+        connection,
+        user,
+        monitor: context.monitor(connection),
+        chats: new Set([chat]),
+      });
     if (this.#sessions.length > 0 || this.#lastSeen !== null) {
       connection.tell(this.#presence());
       return;
@@ -168,11 +182,19 @@ class User {
     );
   }
 
-  #unwatch(connection: ConnectionRef, context: UserContext): void {
-    const watcher = this.#watchers.find((candidate) => candidate.connection === connection);
+  #unwatch(connection: ConnectionRef, chat: string, context: UserContext): void {
+    const watcher = this.#watchers.get(connection);
     if (watcher === undefined) return;
+    watcher.chats.delete(chat);
+    if (watcher.chats.size > 0) return;
     context.demonitor(watcher.monitor);
-    this.#watchers = this.#watchers.filter((candidate) => candidate !== watcher);
+    this.#watchers.delete(connection);
+  }
+
+  #parted(user: string, chat: string, context: UserContext): void {
+    for (const watcher of this.#watchers.values()) {
+      if (user === this.#user || user === watcher.user) this.#unwatch(watcher.connection, chat, context);
+    }
   }
 }
 
@@ -199,8 +221,14 @@ export const user: Behaviour<User, UserMessage, UserArgs, Tag> = {
   receive: (state, message, context) => state.receive(message, context),
   signal: (state, signal, context) => state.signal(signal, context),
   overflow: (message) => {
-    if (message.type === 'register' || message.type === 'watch') return 'refuse';
-    return message.type === 'typing' ? 'latest' : 'drop';
+    switch (message.type) {
+      case 'register':
+      case 'watch':
+      case 'parted':
+        return 'refuse';
+      default:
+        return message.type === 'typing' ? 'latest' : 'drop';
+    }
   },
   coalesce: (message) => (message.type === 'typing' ? `${message.info.key}${message.user}` : null),
   dropped: (state) => {

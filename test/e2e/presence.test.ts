@@ -164,6 +164,36 @@ test('a watcher that is gone leaves no trace, and users nobody watches leave mem
   assert.equal(node.runtime.stats().cells.user, 1);
 });
 
+test('a watch goes by chats: ending one keeps the other, and who leaves watches nobody and is watched by nobody', async (t) => {
+  const { url } = await testNode(t);
+  const ada = await RawClient.join(url, 'ada', '1');
+  const eve = await RawClient.join(url, 'eve', '1');
+  const direct = await ada.direct('bob');
+  await say(ada, direct);
+  const group = await create(ada, ['bob', 'eve']);
+  const online = (client: RawClient, on: boolean): Promise<unknown> =>
+    client.next(T.PRESENCE, (frame) => frame.online === on);
+  ada.send({ type: T.WATCH, chat: direct, on: true });
+  await online(ada, false);
+  ada.send({ type: T.WATCH, chat: group, on: true });
+  await online(ada, false);
+  await online(ada, true);
+  eve.send({ type: T.WATCH, chat: group, on: true });
+  await online(eve, true);
+  await online(eve, false);
+  ada.send({ type: T.WATCH, chat: group, on: false });
+  await change(ada, group, OP.removed, ['eve']);
+  const bob = await RawClient.join(url, 'bob', '1');
+  await online(ada, true);
+  eve.cut();
+  await change(ada, group, OP.left, []);
+  bob.cut();
+  await online(ada, false);
+  const named = new Map(ada.frames.flatMap((frame) => (frame.type === T.USER ? [[frame.alias, frame.user]] : [])));
+  for (const frame of ada.frames) assert.ok(frame.type !== T.PRESENCE, `of ${JSON.stringify([...named])}`);
+  assert.ok(!eve.frames.some((frame) => frame.type === T.PRESENCE));
+});
+
 test('receipts reach the sender who is there, who comes later, and after a restart; each device has its own', async (t) => {
   const first = await testNode(t);
   const ada = await RawClient.join(first.url, 'ada', '1');
