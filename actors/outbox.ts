@@ -26,7 +26,7 @@ export class Outbox {
   /** Sends what was written, in order, with few system calls. The worst outcome of all. */
   flush(socket: Socket): SendOutcome {
     const ends = this.#ends;
-    if (ends.length === 0) return 'sent';
+    if (this.#owner === null) return 'sent';
     let worst: SendOutcome = 'sent';
     const send = (): void => {
       let start = 0;
@@ -37,7 +37,8 @@ export class Outbox {
         start = end;
       }
     };
-    if (ends.length === 1) send();
+    // None: the owner broke off within its first frame, of which nothing must be left for the next one.
+    if (ends.length <= 1) send();
     else socket.cork(send);
     ends.length = 0;
     this.#owner = null;

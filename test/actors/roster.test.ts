@@ -74,7 +74,7 @@ test('cursors never go back, never beyond the head, and others are told what is 
     device: fc.constantFrom('1', '2', '3'),
     delivered: fc.nat(30),
     read: fc.nat(30),
-    then: fc.constantFrom('nothing', 'message', 'commit', 'reload'),
+    next: fc.constantFrom('nothing', 'message', 'commit', 'reload'),
   });
   fc.assert(
     fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
@@ -84,13 +84,13 @@ test('cursors never go back, never beyond the head, and others are told what is 
       const now = new Map([...'12'].map((_, at) => [['ada', 'bob'][at]!, { delivered: 0, read: 0 }]));
       const durable = new Map([...now].map(([user, cursor]) => [user, { ...cursor }]));
       const told = new Map([...now].map(([user, cursor]) => [user, { ...cursor }]));
-      for (const { user, device, delivered, read, then } of acts) {
+      for (const { user, device, delivered, read, next } of acts) {
         const mine = now.get(user)!;
         scene.roster.cursor(user, device, delivered, read, scene.head);
         mine.delivered = Math.max(mine.delivered, Math.min(Math.max(delivered, read), scene.head));
         mine.read = Math.max(mine.read, Math.min(read, scene.head));
-        if (then === 'message') scene.message();
-        else if (then === 'commit') {
+        if (next === 'message') scene.message();
+        else if (next === 'commit') {
           scene.all();
           for (const [who, cursor] of now) durable.set(who, { ...cursor });
           for (const news of scene.roster.takeWritten()) {
@@ -99,7 +99,7 @@ test('cursors never go back, never beyond the head, and others are told what is 
             told.set(news.user, { delivered: news.delivered, read: news.read });
           }
           assert.deepEqual(told, durable);
-        } else if (then === 'reload') {
+        } else if (next === 'reload') {
           scene.reload();
           for (const [who, cursor] of durable) now.set(who, { ...cursor });
         }
