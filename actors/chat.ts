@@ -16,11 +16,11 @@ import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
-import type { Asker, ChatInfo, ChatMessage, SendMessage } from './messages.js';
+import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
 import type { Known } from './recent-ids.js';
 import { type DevicePosition, Roster } from './roster.js';
 import { Sequencer } from './sequencer.js';
-import { decline, type RequestMessage, settle, type Waiter, waiterOf } from './waiter.js';
+import { decline, type EntryMessage, inform, type RequestMessage, settle, type Waiter, waiterOf } from './waiter.js';
 
 /** Value of a result whose read failed. */
 const UNREADABLE = Symbol('unreadable');
@@ -70,7 +70,7 @@ export class Chat {
       case 'cursor':
         return this.#cursor(message, context);
       case 'info':
-        return this.#info(message.asker);
+        return inform(message.asker, this.#sequencer?.head ?? null, this.roster);
       default:
         if (this.roster === null || !this.roster.members.has(message.user)) return;
         if (message.type === 'typing') this.#fanOut.typing(message.user, message.on, this.roster);
@@ -197,13 +197,7 @@ export class Chat {
   }
 
   /** False when the id was seen before (and is answered) or the store must be asked first. */
-  #isNew(
-    message: SendMessage | RequestMessage,
-    user: string,
-    text: string,
-    waiter: Waiter,
-    context: ChatContext,
-  ): boolean {
+  #isNew(message: EntryMessage, user: string, text: string, waiter: Waiter, context: ChatContext): boolean {
     const found = this.#sequencer!.find(text);
     if (found === 'fresh') return true;
     if (found === 'stored') {
@@ -215,7 +209,7 @@ export class Chat {
     return false;
   }
 
-  #looked(message: SendMessage | RequestMessage, known: Read<Known | undefined>, context: ChatContext): void {
+  #looked(message: EntryMessage, known: Read<Known | undefined>, context: ChatContext): void {
     const waiter = waiterOf(message, this.id);
     if (known === UNREADABLE) return decline(waiter, 'unavailable', 'the store cannot be read now');
     if (known === undefined) {
@@ -246,17 +240,6 @@ export class Chat {
     }
     const { user, device, delivered, read } = position;
     if (this.roster?.cursor(user, device, delivered, read, this.#sequencer.head) === true) this.#append(context);
-  }
-
-  #info({ user, connection, r }: Asker): void {
-    const { roster } = this;
-    if (this.#sequencer === null) {
-      connection.tell({ type: 'refused', r, code: 'unavailable', detail: 'the chat cannot be read now' });
-    } else if (roster === null || !roster.members.has(user)) {
-      connection.tell({ type: 'refused', r, code: 'unknown_chat', detail: 'no such chat, or you are not in it' });
-    } else {
-      connection.tell({ type: 'answer', r, results: roster.describe(user, this.#sequencer.head) });
-    }
   }
 
   // ---- what goes out ----

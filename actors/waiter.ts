@@ -4,9 +4,12 @@
 
 import type { Plain } from '../transport/frames.js';
 import type { Code } from './errors.js';
-import type { ChatMessage, ConnectionRef, SendMessage } from './messages.js';
+import type { Asker, ChatMessage, ConnectionRef, SendMessage } from './messages.js';
+import type { Roster } from './roster.js';
 
 export type RequestMessage = Extract<ChatMessage, { type: 'create' | 'change' }>;
+/** What gets a number, once for its id. */
+export type EntryMessage = SendMessage | RequestMessage;
 
 /** A SEND by its number, or a request. */
 export type Waiter =
@@ -19,7 +22,7 @@ export type Waiter =
       readonly results: (seq: number) => readonly Plain[];
     };
 
-export function waiterOf(message: SendMessage | RequestMessage, chat: Uint8Array): Waiter {
+export function waiterOf(message: EntryMessage, chat: Uint8Array): Waiter {
   if (message.type === 'send') return { type: 'send', connection: message.connection, n: message.n };
   const { connection, r } = message.asker;
   const results = (seq: number): readonly Plain[] => (message.type === 'create' ? [chat, seq] : [seq]);
@@ -34,4 +37,15 @@ export function settle(waiter: Waiter, seq: number): void {
 export function decline(waiter: Waiter, code: Code, detail: string): void {
   if (waiter.type === 'send') waiter.connection.tell({ type: 'failed', n: waiter.n, code, detail });
   else waiter.connection.tell({ type: 'refused', r: waiter.r, code, detail });
+}
+
+/** Answers INFO. `head`: null while the chat cannot be read. */
+export function inform({ user, connection, r }: Asker, head: number | null, roster: Roster | null): void {
+  if (head === null) {
+    connection.tell({ type: 'refused', r, code: 'unavailable', detail: 'the chat cannot be read now' });
+  } else if (roster === null || !roster.members.has(user)) {
+    connection.tell({ type: 'refused', r, code: 'unknown_chat', detail: 'no such chat, or you are not in it' });
+  } else {
+    connection.tell({ type: 'answer', r, results: roster.describe(user, head) });
+  }
 }

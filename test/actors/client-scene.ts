@@ -18,24 +18,13 @@ export class Client implements Socket {
   /** What the next sends answer. */
   outcomes: SendOutcome[] = [];
   waiting = 0;
+  /** Known once its user's actor knows it. */
   ref: ConnectionRef | null = null;
   #handler: SocketHandler | null = null;
 
   /** Connects; says nothing. */
   constructor(scene: ChatScene) {
-    const { runtime } = scene;
-    const acceptor = new Acceptor(
-      {
-        ...runtime,
-        spawn: (behaviour, key, args) => {
-          const ref = runtime.spawn(behaviour, key, args);
-          this.ref = ref as unknown as ConnectionRef;
-          return ref;
-        },
-      },
-      scene.fabric,
-    );
-    this.#handler = acceptor.accept(this);
+    this.#handler = new Acceptor(scene.runtime, scene.fabric).accept(this);
   }
 
   /** Connects, says HELLO and SYNC. */
@@ -44,6 +33,8 @@ export class Client implements Socket {
     client.say({ type: T.HELLO, version: 1, token, credit, agent: '' });
     client.sync();
     await scene.settle();
+    const user = scene.users.get(token.split('/')[0]!);
+    for (const heard of user?.heard ?? []) if (heard.type === 'register') client.ref = heard.connection;
     return client;
   }
 
