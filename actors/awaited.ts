@@ -9,8 +9,14 @@ import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { View } from './views.js';
 
+/** A SEND that is under way, with its id as text. */
+interface Sent {
+  readonly view: View;
+  readonly text: string;
+}
+
 export class Awaited {
-  readonly #sends = new Map<number, View>();
+  readonly #sends = new Map<number, Sent>();
   /** Keys of the chats that were asked, by request. */
   readonly #asks = new Map<number, string>();
   /** Chats whose actor is monitored: from the first message to it until its end, so that a message costs no monitor. */
@@ -29,21 +35,22 @@ export class Awaited {
     return this.#asks.has(r);
   }
 
-  sent(n: number, view: View): void {
+  sent(n: number, view: View, text: string): void {
     view.unanswered += 1;
-    this.#sends.set(n, view);
+    this.#sends.set(n, { view, text });
   }
 
   ask(r: number, key: string): void {
     this.#asks.set(r, key);
   }
 
-  /** True if the SEND was open. */
-  settle(n: number): boolean {
-    const view = this.#sends.get(n);
-    if (view === undefined) return false;
-    view.unanswered -= 1;
-    return this.#sends.delete(n);
+  /** The SEND, if it was open. */
+  settle(n: number): Sent | undefined {
+    const sent = this.#sends.get(n);
+    if (sent === undefined) return undefined;
+    sent.view.unanswered -= 1;
+    this.#sends.delete(n);
+    return sent;
   }
 
   /** True if the request was open. */
@@ -64,7 +71,7 @@ export class Awaited {
   ended(key: string, broke: boolean): { readonly sends: readonly number[]; readonly asks: readonly number[] } {
     this.#monitored.delete(key);
     if (!broke) return nothing;
-    const sends = [...this.#sends].filter(([, view]) => view.key === key).map(([n]) => n);
+    const sends = [...this.#sends].filter(([, { view }]) => view.key === key).map(([n]) => n);
     const asks = [...this.#asks].filter(([, asked]) => asked === key).map(([r]) => r);
     return { sends, asks };
   }

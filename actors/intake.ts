@@ -8,12 +8,11 @@ import type { Plain } from '../transport/frames.js';
 import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transport/frames.js';
 import { Awaited } from './awaited.js';
 import type { Connection, ConnectionContext } from './connection.js';
-import type { Code, Refusal } from './errors.js';
+import { CODES, type Code, type Refusal } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idText, isMessageId } from './message-id.js';
 import type { ChatMessage } from './messages.js';
 import { type HistoryPage, readHistory, readList } from './requests.js';
-import type { View } from './views.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
 
@@ -80,28 +79,27 @@ export class Intake {
     const target = views.resolve(chat);
     if (target === undefined) return this.#refuse(n, 'unknown_chat', 'no such alias on this connection');
     const text = idText(id);
+    const view = target.view ?? views.open(target.chat, target.key);
+    if (view.refused !== '' && view.refused !== text) {
+      return this.#refuse(n, 'busy', 'a message that was refused before this one comes first');
+    }
     if (this.#awaited.full) {
-      this.#breakChain(target.view, text);
+      view.refused = text;
       return this.#refuse(n, 'over_window', `at most ${LIMITS.window} unanswered`);
     }
-    const view = target.view ?? views.open(target.chat, target.key);
     const { user } = this.#connection.login;
     const after = view.unanswered > 0 ? view.lastSend : null;
     const { pair } = view;
     const message = { type: 'send', user, connection: context.self, n, id, idText: text, after, body, pair } as const;
     const told = fabric.chats.tell(view.key, message);
     if (told !== 'ok') {
-      this.#breakChain(view, text);
+      view.refused = text;
       return this.#refuse(n, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
     }
+    view.refused = '';
     view.lastSend = text;
-    this.#awaited.sent(n, view);
+    this.#awaited.sent(n, view, text);
     this.#awaited.watch(view.key, fabric.chats, context);
-  }
-
-  /** A SEND is refused here while earlier ones are under way: those that are piped behind it must not overtake it. */
-  #breakChain(view: View | undefined, text: string): void {
-    if (view !== undefined && view.unanswered > 0) view.lastSend = text;
   }
 
   #refuse(n: number, code: Code, detail: string): void {
@@ -109,11 +107,15 @@ export class Intake {
   }
 
   sent(n: number, seq: number): void {
-    if (this.#awaited.settle(n)) this.#connection.peer.sent(n, seq);
+    if (this.#awaited.settle(n) !== undefined) this.#connection.peer.sent(n, seq);
   }
 
   failed(n: number, code: Code, detail: string): void {
-    if (this.#awaited.settle(n)) this.#connection.peer.failed(n, code, detail);
+    const open = this.#awaited.settle(n);
+    if (open === undefined) return;
+    // What the client piped behind it may be on its way and must not overtake it: the retry comes first.
+    if (CODES[code].retry && open.view.refused === '') open.view.refused = open.text;
+    this.#connection.peer.failed(n, code, detail);
   }
 
   /** A chat answered a request. */

@@ -223,9 +223,8 @@ export const LIMITS = {
   clientAckMs: 100,
   /** Messages after which ACKs go out at once, so that a catch-up moves the server's view along. */
   clientAckMessages: 32,
-  /** Sends of one chat on their way at once. More than 1 is faster over long paths, but lets a later message overtake
-   * an earlier one that the server refused as `busy`. */
-  clientPipeline: 1,
+  /** Sends of one chat on their way at once: a burst leaves in one go. A refused one is not overtaken (docs/wire.md). */
+  clientPipeline: 16,
   /** Bytes buffered in the socket before a client stops adding sends: an upload must not queue minutes ahead of PING. */
   clientBuffered: 1_048_576,
   /** Full jitter (AWS Architecture Blog, 2015): uniform in 0 … min(cap, base × 2^attempt). */

@@ -31,6 +31,8 @@ export interface View {
   /** SENDs in this chat that are unanswered, and the id of the last of them. */
   unanswered: number;
   lastSend: string;
+  /** Id of a SEND that was refused for now: the chat takes no other of this connection before it. '' when there is none. */
+  refused: string;
 }
 
 export class Views {
@@ -77,6 +79,7 @@ export class Views {
       behind: false,
       unanswered: 0,
       lastSend: '',
+      refused: '',
     });
   }
 

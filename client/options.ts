@@ -19,7 +19,7 @@ export interface CoreOptions {
   readonly backoff?: BackoffOptions;
   /** Deliveries that may wait for the application's listeners. */
   readonly credit?: number;
-  /** Sends of one chat on their way at once; over 1 a refused message may be overtaken by the next. */
+  /** Sends of one chat on their way at once. */
   readonly pipeline?: number;
   /** For chats new to this store: 0 brings everything, n the newest n messages. */
   readonly backfill?: number;

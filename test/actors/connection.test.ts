@@ -85,7 +85,8 @@ test('a chat that breaks off: what it owed is answered once, what comes late is 
   client.say({ type: T.DIRECT, r: 1, user: 'bob' });
   await scene.settle();
   scene.holding = true;
-  client.say({ type: T.SEND, chat: DIRECT, id: scene.id(), body: new Uint8Array(1) });
+  const id = scene.id();
+  client.say({ type: T.SEND, chat: DIRECT, id, body: new Uint8Array(1) });
   client.say({ type: T.INFO, r: 2, chat: DIRECT });
   await scene.settle();
   scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, { type: 'killed' });
@@ -104,11 +105,47 @@ test('a chat that breaks off: what it owed is answered once, what comes late is 
   client.ref!.tell({ type: 'answer', r: 2, results: [] });
   await scene.settle();
   assert.deepEqual([client.of(T.SENT).length, client.of(T.OK).length], [0, 1]);
-  client.say({ type: T.SEND, chat: DIRECT, id: scene.id(), body: new Uint8Array(1) });
+  client.say({ type: T.SEND, chat: DIRECT, id, body: new Uint8Array(1) });
   await scene.settle();
   assert.deepEqual(
     client.of(T.SENT).map(({ n, seq }) => [n, seq]),
     [[2, 1]],
+  );
+});
+
+test('after a refusal the chat takes no other SEND of the connection before the refused one, however late it comes', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.say({ type: T.DIRECT, r: 1, user: 'bob' });
+  const [first, second, third] = [scene.id(), scene.id(), scene.id()];
+  const send = async (id: Uint8Array): Promise<void> => {
+    client.frames.length = 0;
+    client.say({ type: T.SEND, chat: DIRECT, id, body: new Uint8Array(1) });
+    await scene.settle();
+  };
+  scene.faults = ['store_full'];
+  await send(first);
+  assert.deepEqual(
+    client.of(T.FAILED).map(({ code }) => code),
+    ['unavailable'],
+  );
+  // Everything is answered and the store works again: only the order speaks against these.
+  await scene.pass(LIMITS.reloadMs);
+  await send(second);
+  assert.deepEqual(
+    client.of(T.FAILED).map(({ code }) => code),
+    ['busy'],
+  );
+  await send(first);
+  assert.deepEqual(
+    client.of(T.SENT).map(({ seq }) => seq),
+    [1],
+  );
+  await send(second);
+  await send(third);
+  assert.deepEqual(
+    client.of(T.SENT).map(({ seq }) => seq),
+    [3],
   );
 });
 

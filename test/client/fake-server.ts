@@ -38,6 +38,8 @@ export class FakeConnection {
   open = true;
   synced = false;
   readonly announced = new Set<FakeChat>();
+  /** By chat, the id that was refused for now and must come before any other. */
+  readonly refused = new Map<FakeChat, string>();
   /** Sees each frame first; true keeps the server from handling it. */
   intercept: ((frame: ClientFrame) => boolean) | undefined;
 
@@ -205,13 +207,27 @@ export class FakeServer {
     }
   }
 
+  /** Answers a SEND with a refusal for now. */
+  refuse(connection: FakeConnection, frame: Frame<2>, code: string, after: number): void {
+    const chat = this.find(frame.chat);
+    const id = Buffer.from(frame.id).toString('hex');
+    if (chat !== undefined && !connection.refused.has(chat)) connection.refused.set(chat, id);
+    connection.send({ type: 49, n: ++connection.sends % 65_536, code, retry: true, after, detail: '' });
+  }
+
   #sent(connection: FakeConnection, frame: Frame<2>): void {
     const chat = this.find(frame.chat);
+    const first = chat === undefined ? undefined : connection.refused.get(chat);
+    if (first !== undefined && first !== Buffer.from(frame.id).toString('hex')) {
+      this.refuse(connection, frame, 'busy', 100);
+      return;
+    }
     const n = ++connection.sends % 65_536;
     if (chat === undefined) {
       connection.send({ type: 49, n, code: 'unknown_chat', retry: false, after: 0, detail: '' });
       return;
     }
+    connection.refused.delete(chat);
     let seq = chat.rows.findIndex((row) => row.id.every((byte, i) => byte === frame.id[i])) + 1;
     if (seq === 0) {
       seq = chat.rows.push({ from: this.user, id: frame.id, body: frame.body });

@@ -56,12 +56,11 @@ describe('outbox', () => {
 
   // matrix-js-sdk#263: a failed message was overtaken by the next and sent minutes later.
   test('a message refused for now holds back the later ones of its chat, not other chats', async () => {
-    const { server, world, session } = await bench();
+    const { server, world, session } = await bench({ pipeline: 1 });
     let refusals = 3;
     server.intercept = (frame, connection) => {
       if (frame.type !== 2 || server.find(frame.chat)?.name !== 'bob' || refusals-- <= 0) return false;
-      const n = ++connection.sends;
-      connection.send({ type: 49, n, code: 'busy', retry: true, after: 200, detail: '' });
+      server.refuse(connection, frame, 'busy', 200);
       return true;
     };
     const started = world.time;
@@ -84,7 +83,7 @@ describe('outbox', () => {
     let busy = true;
     server.intercept = (frame, connection) => {
       if (frame.type !== 2 || !busy) return false;
-      connection.send({ type: 49, n: ++connection.sends, code: 'unavailable', retry: true, after: 500, detail: '' });
+      server.refuse(connection, frame, 'unavailable', 500);
       return true;
     };
     const sent = ['1', '2', '3', '4', '5'].map((text) => session.direct('bob').send(text));
@@ -107,7 +106,7 @@ describe('outbox', () => {
       if (frame.type !== 2) return false;
       if (!refused) {
         refused = true;
-        server.last.send({ type: 49, n: ++server.last.sends, code: 'busy', retry: true, after: 100, detail: '' });
+        server.refuse(server.last, frame, 'busy', 100);
       } else held.push(() => server.handle(server.last, frame));
       return true;
     };

@@ -211,8 +211,7 @@ class Course {
   #refused(frame: ClientFrame): boolean {
     if (frame.type !== 2 || this.#busy <= 0) return false;
     this.#busy--;
-    const connection = this.server.last;
-    connection.send({ type: 49, n: ++connection.sends % 65_536, code: 'busy', retry: true, after: 100, detail: '' });
+    this.server.refuse(this.server.last, frame, 'busy', 100);
     return true;
   }
 

@@ -201,6 +201,7 @@ describe('loss', () => {
     const sent = session.direct('bob').send('x');
     await settle(world);
     first.send({ type: 47, after: 4_000, reason: 'drain' });
+    await settle(world);
     const late = session.direct('bob').send('y');
     await advance(world, 500);
     assert.equal(first.open, true);
