@@ -49,11 +49,12 @@ export class Editor {
   }
 
   wordLeft(): void {
-    this.#cursor = this.#text.slice(0, this.#cursor).replace(/\S*\s*$/u, '').length;
+    const before = split(this.#text.slice(0, this.#cursor)).reverse();
+    this.#cursor -= wordOf(before);
   }
 
   wordRight(): void {
-    this.#cursor = this.#text.length - this.#text.slice(this.#cursor).replace(/^\s*\S*/u, '').length;
+    this.#cursor += wordOf(split(this.#text.slice(this.#cursor)));
   }
 
   home(): void {
@@ -84,4 +85,13 @@ export class Editor {
     }
     this.#cursor = at;
   }
+}
+
+/** Length of the spaces that come first and of the word that follows, in UTF-16 units. */
+function wordOf(clusters: readonly string[]): number {
+  const blank = (cluster: string): boolean => cluster.trim() === '';
+  const start = clusters.findIndex((cluster) => !blank(cluster));
+  if (start < 0) return clusters.join('').length;
+  const end = clusters.findIndex((cluster, i) => i > start && blank(cluster));
+  return clusters.slice(0, end < 0 ? clusters.length : end).join('').length;
 }

@@ -26,6 +26,8 @@ export interface PipeOptions extends Connection {
   readonly json: boolean;
   /** Seconds to stay when all is sent; Infinity: until it is stopped. */
   readonly stay: number;
+  /** ms without a node after which it gives up. */
+  readonly patience: number;
 }
 
 /** Rejects with a CliFailure unless all was sent. */
@@ -146,7 +148,7 @@ class Pipe {
     session.on('state', (change) => {
       const end = endOf(change, this.#options);
       if (end !== undefined) this.#fail(end);
-      else if (change.state !== 'online') this.#lost();
+      else if (change.state !== 'online' && !session.ended) this.#lost();
     });
     session.on('sent', () => this.#wake());
     session.on('failed', ({ id, error }) => {
@@ -200,7 +202,7 @@ class Pipe {
       const left = this.#session.pending().length;
       const more = left === 0 ? '' : ` (${waiting(left)}; the next run sends what waits)`;
       this.#fail(unreachable(this.#options, more));
-    }, LIMITS.chatPatienceMs);
+    }, this.#options.patience);
   }
 
   async #until(reached: () => boolean): Promise<void> {

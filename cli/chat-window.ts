@@ -12,8 +12,10 @@ import {
   type Session,
   WeftError,
 } from '../client/index.js';
+import { Elsewhere } from './chat-elsewhere.js';
 import { Presence } from './chat-presence.js';
-import { type Connection, detailOf, waiting } from './chat-session.js';
+import { type Connection, detailOf } from './chat-session.js';
+import { statusOf } from './chat-status.js';
 import { cleanLine } from './chat-text.js';
 import { type Entry, Transcript } from './chat-transcript.js';
 import type { Mark, View } from './chat-view.js';
@@ -37,9 +39,8 @@ export class Window {
   #synced = false;
   #loading = false;
   #hint = '';
-  #warned = false;
-  /** Unread messages of other chats, by chat id. */
-  readonly #elsewhere = new Map<string, { readonly name: string; readonly count: number }>();
+  #tried = false;
+  readonly #elsewhere = new Elsewhere();
 
   constructor(session: Session, connection: Connection, changed: () => void) {
     this.session = session;
@@ -154,15 +155,15 @@ export class Window {
     return {
       me: cleanLine(this.connection.account.user),
       title: chat === undefined ? 'weft' : cleanLine(chat.name) || 'group',
-      presence: this.#state === 'connected' ? this.presence.who(chat) : { text: '', online: false },
-      connection: this.#connectionText(),
+      presence: this.#synced ? this.presence.who(chat) : { text: '', online: false },
+      connection: statusOf(this.session, this.#synced, this.#tried),
       entries: last > 0 ? entries.slice(0, last) : entries,
       mark: (entry) => this.#mark(entry),
       unreadFrom: this.#unreadFrom,
       more: this.#transcript.more,
       scroll: this.#scroll,
       status: this.#hint || this.presence.typing,
-      elsewhere: [...this.#elsewhere.values()].map(({ name, count }) => `${name}: ${count} new`).join(' · '),
+      elsewhere: this.#elsewhere.text,
       hint,
       draft,
     };
@@ -172,7 +173,12 @@ export class Window {
     const { session } = this;
     session.on('message', (message) => this.#arrived(message));
     session.on('event', (event) => this.#arrived(event));
-    session.on('sent', ({ id, seq }) => this.#settle(() => this.#transcript.sent(id, seq)));
+    session.on('sent', ({ chat, id, seq }) =>
+      this.#settle(() => {
+        this.#transcript.sent(id, seq);
+        if (this.#shows(chat)) this.#grew(seq, false);
+      }),
+    );
     session.on('failed', ({ chat, id, error }) =>
       this.#settle(() => {
         const reason = `${detailOf(error)} (${error.code})`;
@@ -186,7 +192,7 @@ export class Window {
     session.on('presence', ({ user, online, lastSeen }) => this.presence.set(user, online, lastSeen));
     session.on('receipt', ({ chat, user, read }) => {
       // This user read it on another device.
-      if (user === session.user && read >= chat.head) this.#elsewhere.delete(chat.id);
+      if (user === session.user && read >= chat.head) this.#elsewhere.read(chat);
       this.#changed();
     });
     session.on('chat', () => this.#changed());
@@ -217,14 +223,18 @@ export class Window {
     this.presence.types(item.from, false);
     if (this.#shows(item.chat)) {
       this.#transcript.add(item);
-      // It fails for who has left; the next connection asks again.
-      if (item.type === 'event') this.#refresh().catch(() => {});
+      this.#grew(item.seq, item.type === 'event');
       if (this.#scroll === 0) this.#read();
     } else if (!item.own && item.type === 'message') {
-      const count = (this.#elsewhere.get(item.chat.id)?.count ?? 0) + 1;
-      this.#elsewhere.set(item.chat.id, { name: cleanLine(item.chat.name), count });
+      this.#elsewhere.add(item.chat);
     }
     this.#changed();
+  }
+
+  /** A chat that has just come to be, and a group that changed, have members to be asked about. */
+  #grew(seq: number, changed: boolean): void {
+    // It fails for who has left; the next connection asks again.
+    if (seq === 1 || changed) this.#refresh().catch(() => {});
   }
 
   /** The newest messages, members and positions: at the opening, and after each time without connection. */
@@ -257,7 +267,11 @@ export class Window {
     const chat = this.#chat;
     if (chat === undefined) return 0;
     const members = await chat.members();
-    if (chat === this.#chat) this.presence.members(members.map(({ user }) => user));
+    if (chat === this.#chat) {
+      this.presence.members(members.map(({ user }) => user));
+      // Again: a watch covers the members that there were.
+      chat.watch(true);
+    }
     const mine = members.find(({ user }) => user === this.connection.account.user);
     return Math.max(chat.readUpTo, mine?.read ?? 0);
   }
@@ -265,10 +279,7 @@ export class Window {
   async #count(): Promise<void> {
     try {
       const chats = await this.session.chats();
-      this.#elsewhere.clear();
-      for (const { chat, id, name, unread } of chats) {
-        if (unread > 0 && !this.#shows(chat)) this.#elsewhere.set(id, { name: cleanLine(name), count: unread });
-      }
+      this.#elsewhere.set(chats.filter(({ chat }) => !this.#shows(chat)));
       this.#changed();
     } catch {
       // The next connection counts again.
@@ -279,12 +290,13 @@ export class Window {
     const chat = this.#chat;
     if (chat === undefined || !this.#loaded || this.#transcript.newest === 0) return;
     chat.read(this.#transcript.newest);
-    this.#elsewhere.delete(chat.id);
+    this.#elsewhere.read(chat);
   }
 
   #warn(): void {
-    if (this.#warned || this.session.user !== '') return;
-    this.#warned = true;
+    const first = !this.#tried;
+    this.#tried = true;
+    if (!first || this.session.user !== '') return;
     this.note(
       `No node answers at ${this.connection.url.href}. Trying again and again: what you write waits here meanwhile. (weft start runs a node; another one: --url.)`,
     );
@@ -304,20 +316,5 @@ export class Window {
     if (entry.failed !== undefined) return 'failed';
     if (entry.seq === 0) return 'waiting';
     return this.#chat?.tick(entry.seq).state ?? 'sent';
-  }
-
-  get #state(): 'connected' | 'syncing' | 'connecting' | 'offline' {
-    const { state } = this.session;
-    if (state === 'online') return this.#synced ? 'connected' : 'syncing';
-    return state === 'connecting' && !this.#warned ? 'connecting' : 'offline';
-  }
-
-  #connectionText(): View['connection'] {
-    const state = this.#state;
-    if (state === 'connected') return { text: 'connected', tone: 'good' };
-    const text = { syncing: 'catching up…', connecting: 'connecting…', offline: 'offline, trying again' }[state];
-    const count = this.session.pending().length;
-    const tone = state === 'offline' ? 'bad' : 'busy';
-    return { text: count === 0 ? text : `${text} · ${waiting(count)}`, tone };
   }
 }

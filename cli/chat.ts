@@ -43,6 +43,7 @@ interface Options {
   readonly json?: boolean;
   readonly wait?: number;
   readonly follow?: boolean;
+  readonly timeout?: number;
 }
 
 export function register(program: Command): void {
@@ -60,8 +61,15 @@ export function register(program: Command): void {
     .option('--token-file <file>', 'a file with a token, read anew for each connection')
     .option('--store <dir>', 'where outbox and positions are kept [WEFT_CHAT_STORE]')
     .option('--json', 'in a pipe: print one JSON object for each event')
-    .addOption(new Option('--wait <seconds>', 'in a pipe: stay so long after the last line').argParser(secondsOf))
+    .addOption(
+      new Option('--wait <seconds>', 'in a pipe: stay so long after the last line').argParser(secondsOf('--wait')),
+    )
     .option('--follow', 'in a pipe: stay until Ctrl-C')
+    .addOption(
+      new Option('--timeout <seconds>', 'in a pipe: wait so long for a node (default 10)').argParser(
+        secondsOf('--timeout'),
+      ),
+    )
     .addHelpText('after', HELP)
     .action((options: Options) => chat(options));
   addSettings(command, ISSUER_SETTINGS);
@@ -79,7 +87,10 @@ async function chat(options: Options): Promise<void> {
   }
   const account = openAccount({ ...options }, url);
   if (terminal) await runScreen({ url, account }, target);
-  else await runPipe({ url, account, target, stay, json: options.json === true });
+  else {
+    const patience = options.timeout === undefined ? LIMITS.chatPatienceMs : options.timeout * 1_000;
+    await runPipe({ url, account, target, stay, patience, json: options.json === true });
+  }
 }
 
 /** A node's WebSocket address; its HTTP address, as `weft status` takes it, means the same node. */
@@ -94,8 +105,9 @@ function urlOf(text: string): URL {
   return whole;
 }
 
-function secondsOf(text: string): number {
-  const seconds = Number(text);
-  if (/^\d{1,6}(\.\d{1,3})?$/.test(text)) return seconds;
-  throw new CliFailure('bad_usage', `--wait: "${text}": write seconds, as in 5 or 0.5`, EXIT.usage);
+function secondsOf(flag: string): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,6}(\.\d{1,3})?$/.test(text)) return Number(text);
+    throw new CliFailure('bad_usage', `${flag}: "${text}": write seconds, as in 5 or 0.5`, EXIT.usage);
+  };
 }

@@ -12,6 +12,7 @@ const TOOLS = {
   chromium: { names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'], debian: 'chromium' },
   strace: { names: ['strace'], debian: 'strace' },
   erlang: { names: ['erl'], debian: 'erlang-base' },
+  tmux: { names: ['tmux'], debian: 'tmux' },
   git: { names: ['git'], debian: 'git' },
 } as const;
 

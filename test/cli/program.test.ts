@@ -11,6 +11,7 @@ test('--help lists the commands, examples and exit codes', async () => {
   const { code, out, err } = await weft(['--help']);
   assert.deepEqual({ code, err }, { code: 0, err: '' });
   for (const word of [
+    'chat',
     'token',
     'status',
     'Examples:',
