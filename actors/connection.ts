@@ -55,7 +55,8 @@ export class Connection {
   phase: 'hello' | 'joining' | 'ready' | 'closed' = 'hello';
   readonly #inflow: Inflow;
   #polling = false;
-  #lostReceipts = false;
+  /** News were dropped that nothing else will bring: the client must be asked where it stands. */
+  #lost = false;
 
   constructor({ fabric, socket, outbox, inflow }: ConnectionArgs, context: ConnectionContext) {
     this.fabric = fabric;
@@ -120,7 +121,7 @@ export class Connection {
   /** The slice is over: read on where the client is behind, and send. */
   settled(context: ConnectionContext): void {
     if (this.phase === 'closed') return;
-    if (this.#lostReceipts) this.resync();
+    if (this.#lost) this.resync();
     if (this.resume.live) this.#catchUp(context);
     if (this.peer.flush() === 'dropped') {
       // A frame is missing in the middle: nothing may follow it.
@@ -152,7 +153,7 @@ export class Connection {
   synchronise(context: ConnectionContext): void {
     const { vector, backfill } = this.resume.begin(this.views);
     const { user, device } = this.login;
-    this.#lostReceipts = false;
+    this.#lost = false;
     const done = context.completion({ type: 'certificates' });
     readCertificates(this.fabric.store, user, device, vector, backfill).then(done, (error: unknown) => {
       this.fabric.report('inbox_unreadable', { user, reason: String(error) });
@@ -174,7 +175,7 @@ export class Connection {
 
   /** News for this client were lost: it has to say where it stands. */
   resync(): void {
-    this.#lostReceipts = false;
+    this.#lost = false;
     if (this.resume.interrupt()) this.peer.frame({ type: T.RESYNC });
   }
 
@@ -248,10 +249,10 @@ export class Connection {
 
   /** News did not fit the mailbox. Runs in the sender's turn: only marks. */
   missed(message: ConnectionMessage): void {
-    if (message.type === 'receipt') this.#lostReceipts = true;
+    if (message.type === 'receipt') this.#lost = true;
     if (message.type !== 'delivery') return;
-    if (this.resume.live) this.views.missed(message);
-    else this.resume.hold(message);
+    if (!this.resume.live) this.resume.hold(message);
+    else if (!this.views.missed(message)) this.#lost = true;
   }
 }
 

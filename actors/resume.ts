@@ -105,6 +105,11 @@ export class Resume {
     const certified = new Set(certificates.map(({ key }) => key));
     for (const [key, { delivery, last }] of this.#arrived) {
       if (certified.has(key)) continue;
+      // Its beginning was dropped, or is queued behind this one's being dropped.
+      if (delivery.seq > 1 && !delivery.joined.includes(user)) {
+        this.stale = true;
+        continue;
+      }
       const view = views.open(delivery.info.chat, key);
       Object.assign(view, { kind: delivery.info.kind, name: nameFor(delivery.info, user), cursor: delivery.seq - 1 });
       // Made, or joined, since the inbox was read.

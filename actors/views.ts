@@ -114,11 +114,15 @@ export class Views {
     return alias;
   }
 
-  /** A delivery did not reach the client: the log must be read from there. Only marks. */
-  missed(delivery: Delivery): void {
-    const view = this.open(delivery.info.chat, delivery.info.key);
-    if (view.cursor === UNKNOWN) view.cursor = delivery.seq - 1;
+  /**
+   * A delivery did not reach the client: the log must be read from there. Only marks. False: the client's place in the chat
+   * is not known, and others of the chat may be queued ahead of this one.
+   */
+  missed(delivery: Delivery): boolean {
+    const view = this.#views.get(delivery.info.key);
+    if (view === undefined || view.cursor === UNKNOWN) return false;
     if (delivery.seq > view.cursor) this.fallBehind(view, delivery.seq);
+    return true;
   }
 
   fallBehind(view: View, target: number): void {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import type { ChatInfo, Delivery } from '../../actors/messages.js';
-import { chatKey, directChat } from '../../storage/keys.js';
+import { chatKey, directChat, messageKey, seqOf } from '../../storage/keys.js';
 import { CLOSE, T } from '../../transport/frames.js';
 import { encodeMessageRow } from '../../transport/row.js';
 import { ChatScene, DIRECT, DIRECT_KEY } from './chat-scene.js';
@@ -303,4 +303,52 @@ test('a request number that is under way is not taken twice, and requests are bo
   scene.release();
   await scene.settle();
   assert.equal(client.of(T.ERROR).filter(({ code }) => code === 'unknown_chat').length, LIMITS.window);
+});
+
+test('a delivery is dropped behind others of its chat, which is not followed yet: none of them is passed over', async () => {
+  const scene = await ChatScene.open();
+  const bob = scene.connection();
+  scene.send(bob.ref, { user: 'bob' });
+  const client = new Client(scene);
+  client.say({ type: T.HELLO, version: 1, token: 'ada/1', credit: 1_000, agent: '' });
+  const has = (seq: number): void =>
+    client.say({ type: T.SYNC, entries: [{ chat: DIRECT, seq, read: 0, flags: 0 }], more: false, backfill: 0 });
+  has(1);
+  await scene.settle();
+  const [registered] = scene.users.get('ada')!.heard.flatMap((news) => (news.type === 'register' ? [news] : []));
+  const { connection } = registered!;
+  for (let i = 2; i <= 6; i += 1) scene.send(bob.ref, { user: 'bob' });
+  await scene.settle();
+  client.frames.length = 0;
+  const direct = { ...info, chat: DIRECT, key: DIRECT_KEY, kind: 1, pair: ['ada', 'bob'] as const };
+  const { rows } = await scene.memory.range({ start: messageKey(DIRECT, 1), end: messageKey(DIRECT, 9), limit: 9 });
+  // The rest of the mailbox is full of what concerns other chats.
+  for (let i = 0; i < LIMITS.connectionMailbox - 4; i += 1) connection.tell({ type: 'drained' });
+  for (const { key, value } of rows.slice(1)) {
+    connection.tell({ ...delivery(scene, seqOf(key)), info: direct, row: value });
+  }
+  await scene.settle();
+  if (client.of(T.RESYNC).length > 0) has(Math.max(1, ...client.of(T.MESSAGE).map(({ seq }) => seq)));
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.MESSAGE).map(({ seq }) => seq),
+    [2, 3, 4, 5, 6],
+  );
+});
+
+test('the beginning of a group is dropped while the inbox is read: the client is asked again, and misses nothing', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.frames.length = 0;
+  scene.holding = true;
+  client.sync();
+  await scene.settle();
+  for (let i = 0; i < LIMITS.connectionMailbox - 1; i += 1) client.ref!.tell({ type: 'drained' });
+  client.ref!.tell(delivery(scene, 5, ['ada']));
+  client.ref!.tell(delivery(scene, 6));
+  scene.release();
+  await scene.settle();
+  const starts = client.of(T.CERT).flatMap((frame) => frame.entries.map(({ start }) => start));
+  assert.ok(starts.every((start) => start === 5));
+  assert.ok(starts.length > 0 || client.of(T.RESYNC).length > 0);
 });

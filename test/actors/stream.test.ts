@@ -102,7 +102,7 @@ class Scene {
       joined,
     };
     if (way === 'live') this.stream.delivery(delivery, 'ada', false);
-    else this.views.missed(delivery);
+    else if (!this.views.missed(delivery)) this.resync();
   }
 
   /** Starts reading a page if there is cause; `finish` hands it over. */
