@@ -9,10 +9,11 @@ import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { View } from './views.js';
 
-/** A SEND that is under way, with its id as text. */
+/** A SEND that is under way, with its id as text and its place among all SENDs of the connection. */
 interface Sent {
   readonly view: View;
   readonly text: string;
+  readonly place: number;
 }
 
 export class Awaited {
@@ -35,9 +36,9 @@ export class Awaited {
     return this.#asks.has(r);
   }
 
-  sent(n: number, view: View, text: string): void {
+  sent(n: number, view: View, text: string, place: number): void {
     view.unanswered += 1;
-    this.#sends.set(n, { view, text });
+    this.#sends.set(n, { view, text, place });
   }
 
   ask(r: number, key: string): void {

@@ -72,8 +72,9 @@ export class Intake {
 
   #send({ chat, id, body }: Of<2>, context: ConnectionContext): void {
     const { views, fabric } = this.#connection;
-    this.#sends = (this.#sends + 1) % NUMBERS;
-    const n = this.#sends;
+    this.#sends += 1;
+    const place = this.#sends;
+    const n = place % NUMBERS;
     if (body.length > LIMITS.body) return this.#refuse(n, 'too_large', `a body has at most ${LIMITS.body} bytes`);
     if (!isMessageId(id)) return this.#refuse(n, 'bad_id', 'an id is a UUIDv7');
     const target = views.resolve(chat);
@@ -84,7 +85,7 @@ export class Intake {
       return this.#refuse(n, 'busy', 'a message that was refused before this one comes first');
     }
     if (this.#awaited.full) {
-      view.refused = text;
+      views.refuse(view, text, place);
       return this.#refuse(n, 'over_window', `at most ${LIMITS.window} unanswered`);
     }
     const { user } = this.#connection.login;
@@ -93,12 +94,12 @@ export class Intake {
     const message = { type: 'send', user, connection: context.self, n, id, idText: text, after, body, pair } as const;
     const told = fabric.chats.tell(view.key, message);
     if (told !== 'ok') {
-      view.refused = text;
+      views.refuse(view, text, place);
       return this.#refuse(n, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
     }
     view.refused = '';
     view.lastSend = text;
-    this.#awaited.sent(n, view, text);
+    this.#awaited.sent(n, view, text, place);
     this.#awaited.watch(view.key, fabric.chats, context);
   }
 
@@ -114,7 +115,7 @@ export class Intake {
     const open = this.#awaited.settle(n);
     if (open === undefined) return;
     // What the client piped behind it may be on its way and must not overtake it: the retry comes first.
-    if (CODES[code].retry && open.view.refused === '') open.view.refused = open.text;
+    if (CODES[code].retry) this.#connection.views.refuse(open.view, open.text, open.place);
     this.#connection.peer.failed(n, code, detail);
   }
 

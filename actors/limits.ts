@@ -150,6 +150,8 @@ export const LIMITS = {
   members: 1_024,
   /** Members up to which each message writes a row per member; above, members read the group's log. */
   fanOutThreshold: 100,
+  /** What the threshold may be set to: that many members' rows, with long names and many devices, still fit a commit. */
+  fanOutMost: 128,
   /** Messages queued for one conversation before senders hear `busy`. */
   conversationMailbox: 4_096,
   /** Appends a conversation has handed to the log and not seen durable. */

@@ -33,6 +33,8 @@ export interface View {
   lastSend: string;
   /** Id of a SEND that was refused for now: the chat takes no other of this connection before it. '' when there is none. */
   refused: string;
+  /** Its place among the connection's SENDs: the earliest of several counts. */
+  refusedAt: number;
 }
 
 export class Views {
@@ -80,6 +82,7 @@ export class Views {
       unanswered: 0,
       lastSend: '',
       refused: '',
+      refusedAt: 0,
     });
   }
 
@@ -129,6 +132,13 @@ export class Views {
     view.target = Math.max(view.target, target);
     view.behind = true;
     this.behind.add(view);
+  }
+
+  /** The SEND at `place` was refused for now: it comes first in this chat, or one before it does. */
+  refuse(view: View, text: string, place: number): void {
+    if (view.refused !== '' && view.refusedAt < place) return;
+    view.refused = text;
+    view.refusedAt = place;
   }
 
   caughtUp(view: View): void {

@@ -76,9 +76,12 @@ const schema = z.object({
   logLevel: z.enum(LOG_LEVELS, `write one of ${LOG_LEVELS.join(', ')}`).prefault('info'),
   fanOutThreshold: z
     .string()
-    .regex(/^\d{1,4}$/, `write a number from 0 to ${LIMITS.members}`)
+    .regex(/^\d{1,4}$/, `write a number from 0 to ${LIMITS.fanOutMost}`)
     .transform(Number)
-    .refine((members) => members <= LIMITS.members, `a chat has at most ${LIMITS.members} members`)
+    .refine(
+      (members) => members <= LIMITS.fanOutMost,
+      `write at most ${LIMITS.fanOutMost}: their rows must fit a commit`,
+    )
     .prefault(String(LIMITS.fanOutThreshold)),
   transport: z.enum(['uws', 'ws'], 'write uws or ws').optional(),
 });

@@ -149,6 +149,47 @@ test('after a refusal the chat takes no other SEND of the connection before the 
   );
 });
 
+test('of several refused SENDs the earliest comes first, in whatever order they were refused', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  client.say({ type: T.DIRECT, r: 1, user: 'bob' });
+  client.say({ type: T.DIRECT, r: 2, user: 'eve' });
+  await scene.settle();
+  const resume = scene.memory.stall();
+  scene.faults = ['store_full'];
+  const ids = Array.from({ length: LIMITS.window + 1 }, () => scene.id());
+  // The first waits for the disk; the window is filled up elsewhere, so the next one is refused before the first is.
+  const send = (chat: Uint8Array, id: Uint8Array): void => {
+    client.say({ type: T.SEND, chat, id, body: new Uint8Array(1) });
+  };
+  send(DIRECT, ids[0]!);
+  await scene.settle();
+  for (const id of ids.slice(2)) send(directChat('ada', 'eve'), id);
+  send(DIRECT, ids[1]!);
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.FAILED).map(({ code }) => code),
+    ['over_window'],
+  );
+  resume();
+  await scene.settle();
+  await scene.pass(LIMITS.reloadMs);
+  client.frames.length = 0;
+  send(DIRECT, ids[1]!);
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.FAILED).map(({ code }) => code),
+    ['busy'],
+  );
+  send(DIRECT, ids[0]!);
+  send(DIRECT, ids[1]!);
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.SENT).map(({ seq }) => seq),
+    [1, 2],
+  );
+});
+
 test('a SEND over the window is not overtaken by those piped behind it', async () => {
   const scene = await ChatScene.open();
   const client = await Client.join(scene, 'ada/1');

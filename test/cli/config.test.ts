@@ -81,7 +81,7 @@ test('what is wrong is told at once, each with flag, variable, value and a way o
     'bad_config: --node-id (WEFT_NODE_ID): "a b": write 1 to 32 letters, digits and hyphens, as in node-1',
     'bad_config: --jwks-url (WEFT_JWKS_URL): "http://id.example/jwks.json": write https: whoever can alter the key set can sign tokens (http is for this machine only)',
     'bad_config: --log-level (WEFT_LOG_LEVEL): "loud": write one of fatal, error, warn, info, debug, trace, silent',
-    `bad_config: --fanout-threshold (WEFT_FANOUT_THRESHOLD): "9999": a chat has at most ${LIMITS.members} members`,
+    `bad_config: --fanout-threshold (WEFT_FANOUT_THRESHOLD): "9999": write at most ${LIMITS.fanOutMost}: their rows must fit a commit`,
     'bad_config: --transport (WEFT_TRANSPORT): "tcp": write uws or ws',
   ]);
 });
