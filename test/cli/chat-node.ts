@@ -38,6 +38,8 @@ export interface Running {
 export class ChatNode {
   readonly folder = mkdtempSync(join(tmpdir(), 'weft-chat-'));
   readonly #children = new Set<Child>();
+  /** Run before the folder goes, with the sockets in it. */
+  readonly #cleanups: (() => Promise<unknown>)[] = [];
   #node: Child | undefined;
   #port = 0;
 
@@ -121,7 +123,12 @@ export class ChatNode {
     return child;
   }
 
+  cleanup(task: () => Promise<unknown>): void {
+    this.#cleanups.push(task);
+  }
+
   async #end(): Promise<void> {
+    for (const task of this.#cleanups) await task();
     for (const child of this.#children) await kill(child);
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -141,10 +148,11 @@ export class Terminals {
   readonly #node: ChatNode;
   readonly #socket: string;
 
-  constructor(t: TestContext, node: ChatNode) {
+  constructor(node: ChatNode) {
     this.#node = node;
     this.#socket = join(node.folder, 'tmux');
-    t.after(() => this.#tmux('kill-server').catch(() => {}));
+    // A test that failed before its first terminal has no server to end.
+    node.cleanup(() => this.#tmux('kill-server').catch(() => {}));
   }
 
   /** Opens a terminal in which a chat runs; its exit code is shown when it ends. */

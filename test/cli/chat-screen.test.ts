@@ -17,7 +17,7 @@ function count(screen: string, text: string): number {
 
 test('two talk; one is killed and returns; the node is killed and returns', needs('tmux'), async (t) => {
   const node = await ChatNode.start(t);
-  const terminals = new Terminals(t, node);
+  const terminals = new Terminals(node);
   await terminals.open('ada', ...ADA);
   await terminals.open('bob', ...BOB);
   await terminals.shows('ada', /ada · connected/);
@@ -75,7 +75,7 @@ test('two talk; one is killed and returns; the node is killed and returns', need
 
 test('commands, groups, paste, what others write, small terminals, leaving with mail', needs('tmux'), async (t) => {
   const node = await ChatNode.start(t);
-  const terminals = new Terminals(t, node);
+  const terminals = new Terminals(node);
   const evil = 'red \u001b[31m clear \u001b[2J turned \u202eabc\n';
   assert.equal((await node.pipe(['--user', 'mallory', '--to', 'ada'], evil)).code, 0);
   await terminals.open('ada', '--user', 'ada');
