@@ -182,7 +182,6 @@ export class Log {
       this.#stats.unknown += 1;
       const witness = batch[0]!.witness;
       const found = await this.#read(witness.key);
-      if (found === 'unreadable') return { outcome: 'failed', reason: 'store_unavailable' };
       if (found !== undefined && equalBytes(found, witness.value!)) return { outcome: 'committed' };
     }
   }
@@ -195,11 +194,12 @@ export class Log {
     }
   }
 
-  async #read(key: Uint8Array): Promise<Uint8Array | undefined | 'unreadable'> {
+  /** Undefined also where it cannot be read: then too it is tried again. */
+  async #read(key: Uint8Array): Promise<Uint8Array | undefined> {
     try {
       return await this.#store.get(key);
     } catch {
-      return 'unreadable';
+      return undefined;
     }
   }
 

@@ -207,3 +207,30 @@ test('drained resolves when nothing is under way', async () => {
   await scene.settle();
   assert.equal(drained, true);
 });
+
+test('an open outcome that cannot be read back is not given up: it may yet be applied under those who go on', async () => {
+  const scene = new Scene();
+  const read = scene.store.get.bind(scene.store);
+  let unreadable = false;
+  scene.store.get = async (key) => {
+    if (unreadable) throw new Error('unreadable');
+    return read(key);
+  };
+  const log = await scene.open();
+  const results: string[] = [];
+  unreadable = true;
+  scene.faults = ['unknown_dropped', 'store_unavailable', 'store_unavailable'];
+  log.append(append(1, (result) => results.push(result.outcome)));
+  for (let i = 0; i < 2; i += 1) {
+    await scene.settle();
+    scene.world.advance(LIMITS.reloadMs);
+  }
+  assert.deepEqual(results, []);
+  assert.notEqual(log.settled(CHATS[0]!, 3), null);
+  unreadable = false;
+  for (let i = 0; i < 2; i += 1) {
+    await scene.settle();
+    scene.world.advance(LIMITS.reloadMs);
+  }
+  assert.deepEqual(results, ['committed']);
+});
