@@ -218,8 +218,9 @@ export class Chat {
       return;
     }
     const user = message.type === 'send' ? message.user : message.asker.user;
-    if (known.from !== user) decline(waiter, 'bad_id', "the id of somebody else's message");
-    else settle(waiter, known.seq);
+    if (known.from !== user) return decline(waiter, 'bad_id', "the id of somebody else's message");
+    this.#sequencer!.found(idText(message.id));
+    settle(waiter, known.seq);
   }
 
   /** Reads the views that users had in earlier stays, then gives the request to the rules again. */

@@ -29,6 +29,8 @@ export class Sequencer {
   #turns = false;
   /** Entries in `pending` and `flight`, by id. */
   readonly #open = new Map<string, Entry>();
+  /** Old ids that were retried lately: what is piped behind a retry names it. */
+  readonly #found = new Set<string>();
 
   constructor(chat: Uint8Array, head: number, recent: RecentIds) {
     this.#chat = chat;
@@ -55,9 +57,15 @@ export class Sequencer {
     return this.#open.get(idText) ?? this.#recent.find(idText);
   }
 
-  /** True if the id is on its way or lately stored. */
+  /** True if the id is on its way, lately stored or lately found to be. */
   accepted(idText: string): boolean {
-    return this.#open.has(idText) || this.#recent.has(idText);
+    return this.#open.has(idText) || this.#recent.has(idText) || this.#found.has(idText);
+  }
+
+  /** The store has the id. */
+  found(idText: string): void {
+    this.#found.add(idText);
+    if (this.#found.size > LIMITS.window) this.#found.delete(this.#found.values().next().value!);
   }
 
   /** Takes all of them or none; false: as many as may wait are waiting. */

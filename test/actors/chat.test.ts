@@ -385,3 +385,20 @@ test('a thousand members with long names: created, grown, acknowledged and remov
   assert.equal(members.filter(([, , delivered, read]) => delivered === 2 && read === 2).length, all.length);
   assert.equal((results[4]![3] as unknown[]).length, 1);
 });
+
+test('retries of what only the store knows may be piped: each is answered with its number', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const ids = Array.from({ length: LIMITS.idPage + 8 }, () => scene.id());
+  for (const id of ids) scene.send(ada.ref, { id });
+  await scene.settle();
+  scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, { type: 'killed' });
+  await scene.settle();
+  ada.heard.length = 0;
+  for (const [at, id] of ids.entries()) scene.send(ada.ref, { id, after: at === 0 ? null : idText(ids[at - 1]!) });
+  await scene.settle();
+  assert.deepEqual(
+    answers(ada).map((answer) => ('seq' in answer ? answer.seq : answer.code)),
+    ids.map((_, at) => at + 1),
+  );
+});
