@@ -196,14 +196,18 @@ export class Roster {
     };
     if (this.#rowTouched) add(chatRowKey(this.info.chat), encodeChat(this.#row));
     this.#rowTouched = false;
-    for (const member of this.#touched.values()) this.#write(member, add);
-    for (const member of this.#lagging.values()) {
-      // Room for one more, with all its devices.
-      if (bytes + 4 * LIMITS.memberRowBytes > room) break;
-      if (!this.#touched.has(member.user)) this.#write(member, add);
+    for (const member of this.#touched.values()) {
+      this.#write(member, add);
+      // Not once more as it stands: a row that is there already would witness a commit that was lost (storage/log.ts).
       this.#lagging.delete(member.user);
     }
     this.#touched.clear();
+    for (const member of this.#lagging.values()) {
+      // Room for one more, with all its devices.
+      if (bytes + 4 * LIMITS.memberRowBytes > room) break;
+      this.#write(member, add);
+      this.#lagging.delete(member.user);
+    }
     return bytes;
   }
 

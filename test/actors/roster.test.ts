@@ -188,3 +188,18 @@ test('a chat that broke off on the way to rest: the next message makes every row
   scene.all();
   for (const user of users) assert.deepEqual([scene.inbox(user).hot, scene.inbox(user).head], [false, scene.head]);
 });
+
+test('a row is not written again as it stands: it is what tells an applied commit from a lost one', () => {
+  const users = Array.from({ length: 20 }, (_, i) => name(i));
+  const scene = new Scene(users);
+  scene.all();
+  scene.roster.cool();
+  scene.all();
+  for (const user of users) scene.roster.cursor(user, device(1), 1, 0, scene.head);
+  scene.message();
+  // Room for the rows that must be written, and for none that may wait.
+  const writes: Write[] = [];
+  scene.roster.flush(writes, 0);
+  assert.equal(writes.length, users.length);
+  assert.equal(scene.roster.dirty, false);
+});
