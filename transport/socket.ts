@@ -85,6 +85,3 @@ export class ListenError extends Error {
     this.name = 'ListenError';
   }
 }
-
-/** Rejects with ListenError (`listen_failed`) when the address is taken or not ours. */
-export type ServerFactory = (options: ServerOptions) => Promise<Server>;
