@@ -7,7 +7,9 @@ import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
 import type { ConnectionMessage } from '../../actors/messages.js';
-import { answers, ChatScene, DIRECT_KEY, type Ear, receipts, told } from './chat-scene.js';
+import { inboxKey } from '../../storage/keys.js';
+import { decodeInbox } from '../../storage/rows.js';
+import { answers, ChatScene, DIRECT, DIRECT_KEY, type Ear, receipts, told } from './chat-scene.js';
 
 const RELOAD = LIMITS.reloadMs + 20;
 
@@ -401,4 +403,36 @@ test('retries of what only the store knows may be piped: each is answered with i
     answers(ada).map((answer) => ('seq' in answer ? answer.seq : answer.code)),
     ids.map((_, at) => at + 1),
   );
+});
+
+/** A member's row of the direct chat. */
+async function rowOf(scene: ChatScene, user: string): Promise<readonly [boolean, number]> {
+  const { hot, head } = decodeInbox((await scene.memory.get(inboxKey(user, DIRECT)))!);
+  return [hot, head];
+}
+
+test('a chat that comes to rest writes where it stands into the rows of its members, then leaves memory', async () => {
+  const scene = await ChatScene.open({ passivateMs: 50 });
+  const ada = scene.connection();
+  for (let i = 0; i < 3; i += 1) {
+    scene.send(ada.ref);
+    await scene.settle();
+  }
+  assert.equal((await rowOf(scene, 'bob'))[0], true);
+  // The disk is full the first time, and busy the second time, when a message comes.
+  scene.faults = ['store_full'];
+  await scene.pass(60);
+  assert.deepEqual([scene.reports, (await rowOf(scene, 'bob'))[0]], [['append_failed'], true]);
+  await scene.pass(LIMITS.reloadMs);
+  const resume = scene.memory.stall();
+  await scene.pass(100);
+  scene.send(ada.ref);
+  await scene.settle();
+  resume();
+  await scene.settle();
+  assert.equal((await rowOf(scene, 'bob'))[0], true, 'a message on the way to rest: lively again');
+  assert.equal(scene.chats.get(DIRECT_KEY)!.alive, true);
+  await scene.pass(500);
+  for (const user of ['ada', 'bob']) assert.deepEqual(await rowOf(scene, user), [false, 4]);
+  assert.equal(scene.chats.get(DIRECT_KEY)!.alive, false);
 });
