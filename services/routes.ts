@@ -21,17 +21,17 @@ export function createRoutes(
 ): (node: Node, request: HttpRequest) => HttpResponse | Promise<HttpResponse> {
   let current: Node | null = null;
   const node = (): Node => current!;
-  const registry = metrics(node);
+  // On the first scrape: watching the garbage collector costs, and many a node is never asked.
+  let registry: Registry | null = null;
   const router = new Router()
     .get('/', () => text(200, `Weft ${facts.version}. Clients connect to ${node().url} (docs/wire.md).\n`))
     .get('/healthz', () => text(200, 'ok\n'))
     .get('/readyz', () => (node().stopping ? text(503, 'stopping\n') : text(200, 'ready\n')))
     .get('/status', () => json(200, status(node(), facts)))
-    .get('/metrics', async () => ({
-      status: 200,
-      headers: { 'content-type': registry.contentType },
-      body: await registry.metrics(),
-    }));
+    .get('/metrics', async () => {
+      registry ??= metrics(node);
+      return { status: 200, headers: { 'content-type': registry.contentType }, body: await registry.metrics() };
+    });
   return (asked, request) => {
     current = asked;
     return router.handle(request);
