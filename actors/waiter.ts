@@ -39,13 +39,15 @@ export function decline(waiter: Waiter, code: Code, detail: string): void {
   else waiter.connection.tell({ type: 'refused', r: waiter.r, code, detail });
 }
 
-/** Answers INFO. `head`: null while the chat cannot be read. */
-export function inform({ user, connection, r }: Asker, head: number | null, roster: Roster | null): void {
-  if (head === null) {
-    connection.tell({ type: 'refused', r, code: 'unavailable', detail: 'the chat cannot be read now' });
-  } else if (roster === null || !roster.members.has(user)) {
-    connection.tell({ type: 'refused', r, code: 'unknown_chat', detail: 'no such chat, or you are not in it' });
-  } else {
-    connection.tell({ type: 'answer', r, results: roster.describe(user, head) });
-  }
+/** Answers INFO, of what is durable. `head`: null while the chat cannot be read. */
+export function inform(asker: Asker, head: number | null, roster: Roster | null): void {
+  const { user, connection, r } = asker;
+  if (head === null) refuseInfo(asker, 'unavailable', 'the chat cannot be read now');
+  else if (roster?.members.has(user) !== true) {
+    refuseInfo(asker, 'unknown_chat', 'no such chat, or you are not in it');
+  } else connection.tell({ type: 'answer', r, results: roster.describe(user, head) });
+}
+
+export function refuseInfo({ connection, r }: Asker, code: Code, detail: string): void {
+  connection.tell({ type: 'refused', r, code, detail });
 }

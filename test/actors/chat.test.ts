@@ -9,6 +9,7 @@ import { idText } from '../../actors/message-id.js';
 import type { ConnectionMessage } from '../../actors/messages.js';
 import { inboxKey } from '../../storage/keys.js';
 import { decodeInbox } from '../../storage/rows.js';
+import { OP } from '../../transport/frames.js';
 import { answers, ChatScene, DIRECT, DIRECT_KEY, type Ear, receipts, told } from './chat-scene.js';
 
 const RELOAD = LIMITS.reloadMs + 20;
@@ -435,4 +436,36 @@ test('a chat that comes to rest writes where it stands into the rows of its memb
   await scene.pass(500);
   for (const user of ['ada', 'bob']) assert.deepEqual(await rowOf(scene, user), [false, 4]);
   assert.equal(scene.chats.get(DIRECT_KEY)!.alive, false);
+});
+
+test('INFO tells what is durable: a member who is being added is none yet, and may never be', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const key = await scene.group(ada.ref, ['bob']);
+  const watcher = scene.user('bob');
+  const ask = (user: string): void => {
+    scene.fabric.chats.tell(key, { type: 'info', asker: { user, connection: ada.ref, r: 9 } });
+  };
+  const add = (): void => {
+    const asker = { user: 'ada', connection: ada.ref, r: 2 };
+    scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op: OP.added, users: ['cat'] });
+  };
+  const members = (): unknown[] =>
+    ada.heard.flatMap((news) => {
+      if (news.type === 'refused') return [news.code];
+      return news.type === 'answer' && news.r === 9
+        ? [(news.results[3] as [string][]).map(([user]) => user).join()]
+        : [];
+    });
+  const resume = scene.memory.stall();
+  add();
+  await scene.settle();
+  ask('ada');
+  ask('cat');
+  scene.fabric.chats.tell(key, { type: 'typing', user: 'cat', connection: ada.ref, on: true });
+  await scene.settle();
+  assert.deepEqual([members(), watcher.heard], [[], []]);
+  resume();
+  await scene.settle();
+  assert.deepEqual(members(), ['ada,bob,cat', 'ada,bob,cat']);
 });
