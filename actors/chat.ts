@@ -14,22 +14,14 @@ import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
 import { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
+import { Inquiry } from './inquiry.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
-import type { Asker, ChatInfo, ChatMessage, SendMessage } from './messages.js';
+import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
 import type { Known } from './recent-ids.js';
 import { type DevicePosition, Roster } from './roster.js';
 import { Sequencer } from './sequencer.js';
-import {
-  decline,
-  type EntryMessage,
-  inform,
-  type RequestMessage,
-  refuseInfo,
-  settle,
-  type Waiter,
-  waiterOf,
-} from './waiter.js';
+import { decline, type EntryMessage, type RequestMessage, settle, type Waiter, waiterOf } from './waiter.js';
 
 /** Value of a result whose read failed. */
 const UNREADABLE = Symbol('unreadable');
@@ -43,6 +35,7 @@ export class Chat {
   roster: Roster | null = null;
   readonly #rules: ChatRules;
   readonly #fanOut: FanOut;
+  readonly #inquiry = new Inquiry();
   /** Null while the state is being read, and after it could not be. */
   #sequencer: Sequencer | null = null;
   #round = 0;
@@ -52,8 +45,6 @@ export class Chat {
   #lastActive: number;
   /** Receipts that a failed append took with it, or that came meanwhile; they go on top of the state read next. */
   #lostCursors: DevicePosition[] = [];
-  /** Who asked for INFO while an append was in flight: the roster is ahead of the disk until then. */
-  #asking: Asker[] = [];
   /** The outcome of the append in flight, from when the log told it until its signal is handled. */
   #outcome: AppendResult | null = null;
   #signal: (result: AppendResult) => void = () => undefined;
@@ -81,7 +72,7 @@ export class Chat {
       case 'cursor':
         return this.#cursor(message, context);
       case 'info':
-        return this.#info(message.asker);
+        return this.#inquiry.ask(message.asker, this.#sequencer, this.roster);
       default:
         // By the audience: who joins with what is in flight is no member before that is durable.
         if (this.roster === null || !this.roster.audience.has(message.user)) return;
@@ -255,18 +246,6 @@ export class Chat {
     if (this.roster?.cursor(user, device, delivered, read, this.#sequencer.head) === true) this.#append(context);
   }
 
-  #info(asker: Asker): void {
-    if (this.#sequencer?.inFlight !== true) inform(asker, this.#sequencer?.head ?? null, this.roster);
-    else if (this.#asking.length < LIMITS.conversationInFlight) this.#asking.push(asker);
-    else refuseInfo(asker, 'busy', 'too many ask for this chat');
-  }
-
-  #informAll(): void {
-    const asking = this.#asking;
-    if (asking.length > 0) this.#asking = [];
-    for (const asker of asking) this.#info(asker);
-  }
-
   // ---- what goes out ----
 
   /** Puts entries in line for the log, all or none of them. */
@@ -310,7 +289,7 @@ export class Chat {
       this.#fanOut.entry(entry, this.roster!);
     }
     this.#fanOut.receipts(this.roster!);
-    this.#informAll();
+    this.#inquiry.answer(this.#sequencer, this.roster);
   }
 
   #publishLate(): void {
@@ -334,7 +313,7 @@ export class Chat {
     this.#round += 1;
     this.#sequencer = null;
     this.roster = null;
-    this.#informAll();
+    this.#inquiry.answer(this.#sequencer, this.roster);
     // Not at once: the lost receipts are appended again, and a full disk would fail them as fast as it can.
     context.after(LIMITS.reloadMs, { type: 'reload' });
   }

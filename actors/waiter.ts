@@ -4,8 +4,7 @@
 
 import type { Plain } from '../transport/frames.js';
 import type { Code } from './errors.js';
-import type { Asker, ChatMessage, ConnectionRef, SendMessage } from './messages.js';
-import type { Roster } from './roster.js';
+import type { ChatMessage, ConnectionRef, SendMessage } from './messages.js';
 
 export type RequestMessage = Extract<ChatMessage, { type: 'create' | 'change' }>;
 /** What gets a number, once for its id. */
@@ -37,17 +36,4 @@ export function settle(waiter: Waiter, seq: number): void {
 export function decline(waiter: Waiter, code: Code, detail: string): void {
   if (waiter.type === 'send') waiter.connection.tell({ type: 'failed', n: waiter.n, code, detail });
   else waiter.connection.tell({ type: 'refused', r: waiter.r, code, detail });
-}
-
-/** Answers INFO, of what is durable. `head`: null while the chat cannot be read. */
-export function inform(asker: Asker, head: number | null, roster: Roster | null): void {
-  const { user, connection, r } = asker;
-  if (head === null) refuseInfo(asker, 'unavailable', 'the chat cannot be read now');
-  else if (roster?.members.has(user) !== true) {
-    refuseInfo(asker, 'unknown_chat', 'no such chat, or you are not in it');
-  } else connection.tell({ type: 'answer', r, results: roster.describe(user, head) });
-}
-
-export function refuseInfo({ connection, r }: Asker, code: Code, detail: string): void {
-  connection.tell({ type: 'refused', r, code, detail });
 }
