@@ -5,11 +5,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
-import { idText } from '../../actors/message-id.js';
+import { idText, idTime } from '../../actors/message-id.js';
 import type { ConnectionMessage } from '../../actors/messages.js';
-import { inboxKey } from '../../storage/keys.js';
+import { inboxKey, messageKey } from '../../storage/keys.js';
 import { decodeInbox } from '../../storage/rows.js';
 import { OP } from '../../transport/frames.js';
+import { decodeRow } from '../../transport/row.js';
 import { answers, ChatScene, DIRECT, DIRECT_KEY, type Ear, receipts, told } from './chat-scene.js';
 
 const RELOAD = LIMITS.reloadMs + 20;
@@ -468,4 +469,29 @@ test('INFO tells what is durable: a member who is being added is none yet, and m
   resume();
   await scene.settle();
   assert.deepEqual(members(), ['ada,bob,cat', 'ada,bob,cat']);
+});
+
+test('the clock of a chat never goes back, whatever the machine does while the chat sleeps', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const at: number[] = [];
+  for (const count of [1, LIMITS.idPage, 1]) {
+    scene.world.time += 3_600_000;
+    for (let i = 0; i < count; i += 1) scene.send(ada.ref);
+    await scene.settle();
+    scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, { type: 'killed' });
+    scene.world.time -= 3_600_000;
+    scene.send(ada.ref);
+    await scene.settle();
+  }
+  const { rows } = await scene.memory.range({ start: messageKey(DIRECT, 0), end: messageKey(DIRECT, 999), limit: 999 });
+  for (const { value } of rows) {
+    const { id, lag } = decodeRow(value);
+    at.push(idTime(id) + lag);
+  }
+  assert.equal(at.length, LIMITS.idPage + 5);
+  assert.deepEqual(
+    at,
+    [...at].sort((a, b) => a - b),
+  );
 });
