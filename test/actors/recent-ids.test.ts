@@ -126,3 +126,29 @@ test('a page holds what was put on it', () => {
     }),
   );
 });
+
+test('every id of a chat that slept between and on its pages is found again', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const ids: Uint8Array[] = [];
+  const sleep = async (): Promise<void> => {
+    scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, { type: 'killed' });
+    await scene.settle();
+  };
+  for (const count of [LIMITS.idPage, 3, 1, LIMITS.idPage - 5, 1, 2, LIMITS.idPage + 9, 1]) {
+    for (let i = 0; i < count; i += 1) {
+      scene.world.time += 1;
+      ids.push(scene.id());
+      scene.send(ada.ref, { id: ids.at(-1)! });
+    }
+    await scene.settle();
+    await sleep();
+  }
+  ada.heard.length = 0;
+  for (const id of ids) scene.send(ada.ref, { id });
+  await scene.settle();
+  assert.deepEqual(
+    answers(ada).map((answer) => 'seq' in answer && answer.seq),
+    ids.map((_, at) => at + 1),
+  );
+});

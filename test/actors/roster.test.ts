@@ -23,7 +23,10 @@ class Scene {
   roster: Roster;
   head = 0;
 
-  constructor(users: readonly string[], threshold = 100) {
+  constructor(
+    users: readonly string[],
+    readonly threshold = 100,
+  ) {
     const row: ChatRow = { kind: 2, created: 1, title: info.title, large: false, members: [] };
     this.roster = new Roster(info, row, null, threshold);
     this.change(users);
@@ -61,7 +64,7 @@ class Scene {
     const row = decodeChat([...this.rows].find(([key]) => key.startsWith('03'))![1]);
     const inboxes = new Map(row.members.map(({ user }) => [user, this.inbox(user)]));
     const image: ChatImage = { row, head: this.head, recent: new RecentIds(''), clock: this.head, inboxes };
-    this.roster = new Roster(info, row, image, 100);
+    this.roster = new Roster(info, row, image, this.threshold);
   }
 }
 
@@ -202,4 +205,57 @@ test('a row is not written again as it stands: it is what tells an applied commi
   scene.roster.flush(writes, 0);
   assert.equal(writes.length, users.length);
   assert.equal(scene.roster.dirty, false);
+});
+
+test("whoever reads a member's row learns where the chat stands: from the row, or that the log is to be asked", () => {
+  const users = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const act = fc.oneof(
+    fc.record({ type: fc.constantFrom('join' as const, 'leave' as const, 'cursor' as const), at: fc.nat(6) }),
+    fc.constantFrom({ type: 'message' as const }, { type: 'rest' as const }, { type: 'crash' as const }),
+    fc.record({ type: fc.constant('flush' as const), room: fc.constantFrom(0, 2_200, LIMITS.batchBytes) }),
+  );
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 50 }), fc.constantFrom(2, 4, 100), (acts, threshold) => {
+      const scene = new Scene(users.slice(0, 2), threshold);
+      scene.all();
+      let durable = scene.head;
+      const commit = (room: number): void => {
+        const writes: Write[] = [];
+        scene.roster.flush(writes, room);
+        for (const { key, value } of writes) scene.rows.set(Buffer.from(key).toString('hex'), value!);
+        durable = scene.head;
+      };
+      for (const action of acts) {
+        const here = 'at' in action && scene.roster.members.has(users[action.at]!);
+        if (action.type === 'join' && !here) scene.change([users[action.at]!]);
+        else if (action.type === 'leave' && here) scene.change([], [users[action.at]!]);
+        else if (action.type === 'cursor') scene.roster.cursor(users[action.at]!, '1', durable, 0, durable);
+        else if (action.type === 'message') scene.message();
+        else if (action.type === 'flush') commit(action.room);
+        else if (action.type === 'rest') {
+          // Only what is written rests.
+          if (scene.head !== durable) continue;
+          scene.roster.cool();
+          commit(2_200);
+        } else if (action.type === 'crash') {
+          scene.head = durable;
+          scene.reload();
+        }
+        const row = decodeChat([...scene.rows].find(([key]) => key.startsWith('03'))![1]);
+        for (const { user } of row.members) {
+          const inbox = scene.inbox(user);
+          assert.equal(inbox.spans.at(-1)!.until, 0);
+          assert.equal(inbox.large, row.large);
+          assert.ok(inbox.large || inbox.hot || inbox.head === durable, `${user}: ${inbox.head} of ${durable}`);
+        }
+        for (const user of users) {
+          const known = scene.rows.has(Buffer.from(inboxKey(user, CHAT)).toString('hex'));
+          if (known && !row.members.some((member) => member.user === user)) {
+            assert.ok(scene.inbox(user).spans.at(-1)!.until > 0);
+          }
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
