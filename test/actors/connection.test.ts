@@ -393,3 +393,43 @@ test('the beginning of a group is dropped while the inbox is read: the client is
   assert.ok(starts.every((start) => start === 5));
   assert.ok(starts.length > 0 || client.of(T.RESYNC).length > 0);
 });
+
+test('a message becomes durable between the reading of the head and its certificate: it is streamed all the same', async () => {
+  const scene = await ChatScene.open();
+  const bob = scene.connection();
+  scene.send(bob.ref, { user: 'bob' });
+  const client = await Client.join(scene, 'ada/1');
+  const ada = scene.users.get('ada')!;
+  for (const seq of [1, 0]) {
+    client.frames.length = 0;
+    ada.heard.length = 0;
+    // What is read was true when it was read, and is long in coming.
+    const read = scene.store.range.bind(scene.store);
+    let release = (): void => undefined;
+    scene.store.range = async (query) => {
+      const page = await read(query);
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      return page;
+    };
+    client.say({ type: T.SYNC, entries: [{ chat: DIRECT, seq, read: 0, flags: 0 }], more: false, backfill: 0 });
+    await scene.settle();
+    release();
+    await scene.settle();
+    scene.send(bob.ref, { user: 'bob' });
+    await scene.settle();
+    for (const news of ada.heard) if (news.type === 'delivery') client.ref!.tell(news);
+    await scene.settle();
+    scene.store.range = read;
+    release();
+    await scene.settle();
+    const { head, start } = client.of(T.CERT)[0]!.entries[0]!;
+    const newest = seq === 1 ? 2 : 3;
+    assert.deepEqual([head, start], [newest - 1, seq + 1]);
+    assert.deepEqual(
+      client.of(T.MESSAGE).map((frame) => frame.seq),
+      Array.from({ length: newest - seq }, (_, i) => seq + 1 + i),
+    );
+  }
+});
