@@ -21,6 +21,8 @@ export type { Receipt } from './outbox.js';
 export { type ChatSummary, openSession, type PendingMessage, Session } from './session.js';
 export type { ClientStore, StoreChange, StoredChat, StoredSend, StoredState } from './store.js';
 export { FileStore } from './store-file.js';
+// Not for Node: compilers read these types for every platform, and a browser's bundler takes browser.js.
+export { IdbStore } from './store-idb.js';
 export { MemoryStore } from './store-memory.js';
 export type { TokenSource } from './token.js';
 

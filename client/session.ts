@@ -81,7 +81,7 @@ export class Session {
     return this.#core.chat(this.#core.table.byId(bytes));
   }
 
-  /** Resolves when the group exists durably. Rejects with `full`, `too_large`, `timeout`, … */
+  /** Resolves when the group exists durably. Rejects with `full`, `bad_request` (title), `unknown_user`, `timeout`, … */
   async createGroup(options: { readonly title: string; readonly members: readonly string[] }): Promise<Chat> {
     const core = this.#core;
     const id = core.ids.next();
