@@ -123,12 +123,12 @@ export const LIMITS = {
   retryMs: 100,
   /** Free ports tried before a listener on any port gives up: each is lost only to a race. */
   portTries: 8,
-  /** ms a stopping node gives what is in flight; with the rest of the stop this stays within 5 s. */
-  drainMs: 2_500,
+  /** ms a stopping node gives what is in flight. With lingerMs and storeStopMs a stop stays within 5 s. */
+  drainMs: 1_500,
   /** ms for frames on their way between socket and log, twice within a drain. */
   settleMs: 50,
   /** ms for the store to finish its last commits and close. */
-  storeStopMs: 3_000,
+  storeStopMs: 2_000,
   /** ms that clients are asked to wait before they reconnect to a node that stops. */
   goawayMs: 1_000,
   /** Chats that one connection watches, and members of a chat whose presence can be watched. */

@@ -34,8 +34,8 @@ export function nodeTree({ store, users, conversations, groups, connections, lis
     service('store', store, { shutdown: LIMITS.storeStopMs }),
     supervisor('actors', { strategy: 'one_for_one' }, [users.child(), conversations.child(), groups.child()]),
     supervisor('door', { strategy: 'rest_for_one' }, [
-      service('connections', connections, { shutdown: LIMITS.drainMs }),
-      service('listener', listener),
+      service('connections', connections),
+      service('listener', listener, { shutdown: LIMITS.drainMs + LIMITS.lingerMs }),
     ]),
   ]);
 }
