@@ -259,3 +259,19 @@ test("whoever reads a member's row learns where the chat stands: from the row, o
     { numRuns: 500 },
   );
 });
+
+test('a cursor that moves while its row is in flight is told with the next commit, not with this one', () => {
+  const scene = new Scene(['ada', 'bob']);
+  for (let i = 0; i < 9; i += 1) scene.message();
+  scene.all();
+  scene.roster.takeWritten();
+  const ada = (): unknown => (scene.roster.describe('bob', scene.head)[3] as unknown[])[0];
+  scene.roster.cursor('ada', '1', 5, 2, scene.head);
+  scene.commit();
+  scene.roster.cursor('ada', '1', 8, 8, scene.head);
+  assert.deepEqual(scene.roster.takeWritten(), [{ user: 'ada', device: '1', delivered: 5, read: 2 }]);
+  assert.deepEqual(ada(), ['ada', 1, 5, 2]);
+  scene.commit();
+  assert.deepEqual(scene.roster.takeWritten(), [{ user: 'ada', device: '1', delivered: 8, read: 8 }]);
+  assert.deepEqual(ada(), ['ada', 1, 8, 8]);
+});

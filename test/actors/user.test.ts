@@ -1,0 +1,88 @@
+// Owns the tests of a user's actor: which connections it tells, and what it does about what it lost.
+// Invariant: ears for connections, a manual clock.
+// Must not: repeat what test/e2e/presence.test.ts shows.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
+import type { ConnectionMessage, News } from '../../actors/messages.js';
+import { user } from '../../actors/user.js';
+import { chatKey, directChat } from '../../storage/keys.js';
+import { ChatScene, type Ear } from './chat-scene.js';
+
+const CHAT = directChat('ada', 'bob');
+const info = { chat: CHAT, key: chatKey(CHAT), kind: 1, pair: ['ada', 'bob'], title: '' } as const;
+
+function message(seq: number): News {
+  return { type: 'delivery', info, from: 'bob', seq, row: new Uint8Array(9), origin: null, joined: [] };
+}
+
+const heard = ({ heard }: Ear<ConnectionMessage>): (number | string)[] =>
+  heard.map((news) => (news.type === 'delivery' ? news.seq : news.type));
+
+async function home() {
+  const scene = await ChatScene.open();
+  const ref = scene.runtime.spawn(user, 'ada', { fabric: scene.fabric, key: 'ada' });
+  const answers: unknown[] = [];
+  const register = async (device: string): Promise<Ear<ConnectionMessage>> => {
+    const ear = scene.connection();
+    ref.tell({ type: 'register', device, connection: ear.ref, reply: { answer: (value) => void answers.push(value) } });
+    await scene.settle();
+    return ear;
+  };
+  const end = async (ear: Ear<ConnectionMessage>): Promise<void> => {
+    scene.runtime.exit(ear.ref, { type: 'shutdown' });
+    await scene.settle();
+  };
+  return { scene, ref, answers, register, end };
+}
+
+test('the end of a connection, or of one that watches, concerns no other', async () => {
+  const { scene, ref, register, end } = await home();
+  const [phone, laptop, tablet] = [await register('1'), await register('2'), await register('3')];
+  const watcher = scene.connection();
+  ref.tell({ type: 'watch', user: 'bob', connection: watcher.ref, chat: info.key, on: true });
+  await scene.settle();
+  await end(laptop);
+  await end(watcher);
+  ref.tell(message(1));
+  await scene.settle();
+  assert.deepEqual([heard(phone), heard(laptop), heard(tablet)], [[1], [], [1]]);
+});
+
+test('a newer connection of a device takes over, and the late end of the older one changes nothing', async () => {
+  const { scene, ref, answers, register, end } = await home();
+  const older = await register('1');
+  const newer = await register('1');
+  ref.tell(message(1));
+  await scene.settle();
+  await end(older);
+  ref.tell(message(2));
+  await scene.settle();
+  assert.deepEqual([heard(older), heard(newer)], [['replaced'], [1, 2]]);
+  assert.deepEqual(answers, ['registered', 'registered']);
+});
+
+test('news that do not fit: every connection is told to ask where it stands', async () => {
+  const { scene, ref, register } = await home();
+  const ears = [await register('1'), await register('2')];
+  for (let seq = 1; seq <= LIMITS.userMailbox + 2; seq += 1) assert.equal(ref.tell(message(seq)), 'ok');
+  await scene.settle();
+  for (const ear of ears) {
+    assert.equal(ear.heard.filter(({ type }) => type === 'resync').length, 1);
+    assert.equal(ear.heard.length, LIMITS.userMailbox + 1);
+  }
+});
+
+test('a device that cannot be put on record is refused, and told of nothing', async () => {
+  const { scene, ref, answers, register } = await home();
+  scene.faults = ['store_full'];
+  const phone = await register('1');
+  ref.tell(message(1));
+  await scene.settle();
+  assert.deepEqual([(answers[0] as { code: string }).code, heard(phone)], ['unavailable', []]);
+  const again = await register('1');
+  ref.tell(message(2));
+  await scene.settle();
+  assert.deepEqual([answers[1], heard(again)], ['registered', [2]]);
+});
