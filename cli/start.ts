@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { LIMITS } from '../actors/limits.js';
 import { createVerifier, type KeySource, type Verifier } from '../services/auth.js';
-import { claim } from '../services/lock.js';
+import { type Claim, claim } from '../services/lock.js';
 import { createLog } from '../services/log.js';
 import { createMachine } from '../services/machine.js';
 import { type Node, startNode } from '../services/node.js';
@@ -30,8 +30,8 @@ export function register(program: Command): void {
       'after',
       `
 Examples:
-  $ weft start                                   on 127.0.0.1:7400, data in ./data
-  $ weft start --listen 127.0.0.1:0 --data /tmp/w   a free port, data elsewhere
+  $ weft start                                      on 127.0.0.1:7400, data in ./data
+  $ weft start --listen 127.0.0.1:0 --data /tmp/w    a free port, data elsewhere
   $ weft start --listen 0.0.0.0:7400 --jwt-secret-file /etc/weft/secret
 
 SIGTERM and Ctrl-C finish what is in flight, tell clients to reconnect, and exit 0.`,
@@ -47,7 +47,7 @@ async function start(options: Record<string, unknown>): Promise<void> {
     throw new CliFailure(first!.code, settings.problems.map(({ message }) => message).join('\n'), EXIT.usage);
   }
   const { config } = settings;
-  const claimed = claim(config.data);
+  const claimed = claimData(config.data);
   if (!claimed.ok) {
     throw new CliFailure(
       claimed.code,
@@ -67,6 +67,16 @@ async function start(options: Record<string, unknown>): Promise<void> {
     throw error instanceof CliFailure ? error : failure(error);
   } finally {
     claimed.release();
+  }
+}
+
+function claimData(folder: string): Claim {
+  try {
+    return claim(folder);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const message = `cannot keep data in ${folder} (${code}): it must be a folder that this user may write, or can make`;
+    throw new CliFailure('data_unusable', message);
   }
 }
 
@@ -111,11 +121,20 @@ function verifierOf(config: NodeConfig, log: Logger): Verifier {
 
 function keysOf({ keys, data }: NodeConfig, log: Logger): KeySource {
   if (keys.type === 'jwks') return keys;
-  if (keys.type === 'public') return { type: 'public', pem: readFileSync(keys.path, 'utf8') };
+  if (keys.type === 'public') return { type: 'public', pem: readKey(keys.path) };
   const found: SecretResult = keys.type === 'secret' ? readSecret(keys.path) : ensureSecret(data);
   if (!found.ok) throw new CliFailure(found.code, found.detail);
   if (found.warning !== undefined) log.warn(found.warning);
   return { type: 'secret', secret: found.secret };
+}
+
+function readKey(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new CliFailure('bad_key', `cannot read the public key at ${path} (${code})`);
+  }
 }
 
 /** What supervision did, at the level that it deserves. */

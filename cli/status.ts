@@ -32,7 +32,9 @@ export function register(program: Command): void {
 }
 
 async function ask(text: string): Promise<Report> {
-  const base = URL.canParse(text) ? new URL(text) : undefined;
+  // `weft chat` reads the same WEFT_URL, as a WebSocket address.
+  const http = text.replace(/^ws(?=s?:)/i, 'http');
+  const base = URL.canParse(http) ? new URL(http) : undefined;
   if (base === undefined || !/^https?:$/.test(base.protocol)) {
     throw new CliFailure(
       'bad_usage',

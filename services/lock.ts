@@ -2,8 +2,8 @@
 // Invariant: at most one live node per folder; a claim left by a killed process is taken over.
 // Must not: be what safety rests on (that is the epoch in each append): it spares people a confusing second start.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 const FILE = 'node.pid';
 
@@ -13,7 +13,7 @@ export type Claim =
 
 /** Claims the folder, making it if need be. Throws what the file system throws. */
 export function claim(folder: string): Claim {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  make(folder);
   const path = join(folder, FILE);
   for (;;) {
     try {
@@ -25,6 +25,19 @@ export function claim(folder: string): Claim {
     const pid = owner(path);
     if (pid !== null && pid !== process.pid && runs(pid)) return { ok: false, code: 'data_in_use', pid };
     rmSync(path, { force: true });
+  }
+}
+
+/** Node's own recursion never ends where the parent exists and still takes no folder (ENOENT below /proc, Node 20). */
+function make(folder: string): void {
+  if (existsSync(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) make(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -62,6 +62,8 @@ test('ready: exit code 0, an aligned table without colours in a pipe', async () 
   );
   const json = await weft(['status', '--json'], { WEFT_URL: url });
   assert.deepEqual(JSON.parse(json.out), { url, healthy: true, ready: true, status });
+  const socket = await weft(['status', '--json'], { WEFT_URL: `${url.replace('http', 'ws')}/v1` });
+  assert.deepEqual(socket, json, 'the address that weft chat takes');
 });
 
 test('colours on request, and never under NO_COLOR', async () => {
