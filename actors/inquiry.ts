@@ -1,6 +1,6 @@
 // Owns answering INFO: what a chat is, who is in it and how far each is.
-// Invariant: only what is durable is told. While an append is in flight the roster is ahead of the disk, so whoever asks
-// then is answered when it has ended.
+// Invariant: only what is durable is told. While a change of membership is in flight the roster is ahead of the disk, so
+// whoever asks then is answered when that has ended.
 // Must not: change the chat.
 
 import type { Code } from './errors.js';
@@ -15,7 +15,7 @@ export class Inquiry {
   /** `sequencer`: null while the chat cannot be read. */
   ask(asker: Asker, sequencer: Sequencer | null, roster: Roster | null): void {
     if (sequencer === null) refuse(asker, 'unavailable', 'the chat cannot be read now');
-    else if (sequencer.inFlight) this.#wait(asker);
+    else if (sequencer.changing) this.#wait(asker);
     else if (roster?.members.has(asker.user) !== true) {
       refuse(asker, 'unknown_chat', 'no such chat, or you are not in it');
     } else {

@@ -48,6 +48,11 @@ export class Sequencer {
     return this.#flight !== null;
   }
 
+  /** The append in flight changes the membership, which the roster shows already. */
+  get changing(): boolean {
+    return this.#flight?.some(({ change }) => change !== null) === true;
+  }
+
   get idle(): boolean {
     return this.#flight === null && this.#pending.length === 0;
   }
