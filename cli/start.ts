@@ -91,7 +91,7 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
     transport: config.transport ?? 'auto',
     settings: { fanOutThreshold: config.fanOutThreshold, passivateMs: LIMITS.passivateMs },
     verifier: verifierOf(config, log),
-    openStore: () => openLmdb({ path: config.store.path }),
+    openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp(reason, log) }),
     http: createRoutes(facts),
     event: (event) => record(event, log),
     report: (event, fields) => log.warn(fields, event),
@@ -135,6 +135,12 @@ function readKey(path: string): string {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new CliFailure('bad_key', `cannot read the public key at ${path} (${code})`);
   }
+}
+
+/** LMDB can only be opened anew by a new process, and may not let this one stop in order. Whoever runs us starts us again. */
+function giveUp(reason: string, log: Logger): void {
+  log.fatal({ reason }, 'store_broken');
+  log.flush(() => process.exit(EXIT.failed));
 }
 
 /** What supervision did, at the level that it deserves. */

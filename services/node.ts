@@ -173,7 +173,12 @@ function storeService(options: NodeOptions, parts: Parts): Service {
       store = await options.openStore();
       // Another process that took the shards owns the chats now; going on would only refuse every send.
       const lost = (shard: number): void => failed(new Error(`shard_lost: another process took shard ${shard}`));
-      parts.log = await Log.open(store, options.world, options.node, lost);
+      try {
+        parts.log = await Log.open(store, options.world, options.node, lost);
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
       parts.store = store;
     },
     async stop() {

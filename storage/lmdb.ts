@@ -36,6 +36,8 @@ export interface LmdbOptions {
   readonly mapSize?: number;
   /** Called after each flush and before its answers, with the number of commits it made durable. */
   readonly onFlushed?: (batch: number) => void;
+  /** Called once when only a new process can go on with the file. Until then everything answers `store_unavailable`. */
+  readonly onBroken?: (reason: string) => void;
   /** ms until a transaction counts as stalled; LIMITS.storeStallMs where absent. */
   readonly stallMs?: number;
 }
@@ -215,6 +217,7 @@ class Lmdb implements Store {
       this.#database.getBinary(FIRST_KEY);
     } catch {
       this.#broken = `the data file must be opened again: ${reason}`;
+      this.#options.onBroken?.(this.#broken);
     }
     if (this.#broken !== undefined || cause === error) return { outcome: 'unknown', reason };
     return isFull(cause) || noRoom(this.#options.path)

@@ -13,7 +13,8 @@ import { GROUP, groupRows, increment } from './groups.js';
 
 const [path = '', prefix = '', mode = '', count = '0'] = process.argv.slice(2);
 const stall = mode !== 'increment' && Number(count) > 0 ? { stallMs: Number(count) } : {};
-const store = await openLmdb({ path, ...stall });
+// The word goes out among the answers, as its commit would see it.
+const store = await openLmdb({ path, ...stall, onBroken: () => writeSync(1, 'broken -\n') });
 let next = 0;
 
 async function write(): Promise<void> {
