@@ -39,7 +39,7 @@ export class Acceptor {
   /** For ServerOptions.accept. */
   accept(socket: Socket): SocketHandler {
     this.#number += 1;
-    const inflow: Inflow = { frames: 0, bytes: 0 };
+    const inflow: Inflow = { frames: 0, bytes: 0, most: LIMITS.inflowGreeting };
     const args = { fabric: this.#fabric, socket, outbox: this.#outbox, inflow };
     const ref: ConnectionRef = this.#runtime.spawn(connection, `c${this.#number}`, args);
     this.#live.add(ref);
@@ -104,11 +104,7 @@ class Handler implements SocketHandler {
     const inflow = this.#inflow;
     inflow.frames += 1;
     inflow.bytes += message.bytes;
-    if (
-      inflow.frames <= LIMITS.inflowFrames &&
-      inflow.bytes <= LIMITS.inflowBytes &&
-      this.#ref.tell(message) !== 'busy'
-    ) {
+    if (inflow.frames <= LIMITS.inflowFrames && inflow.bytes <= inflow.most && this.#ref.tell(message) !== 'busy') {
       return;
     }
     this.#over = true;

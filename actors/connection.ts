@@ -31,10 +31,11 @@ export type ConnectionTag =
 
 export type ConnectionContext = Context<ConnectionMessage, ConnectionTag>;
 
-/** Frames told to a connection's actor and not handled yet. */
+/** Frames told to a connection's actor and not handled yet, and how many bytes of them there may be. */
 export interface Inflow {
   frames: number;
   bytes: number;
+  most: number;
 }
 
 export interface ConnectionArgs {
@@ -53,14 +54,14 @@ export class Connection {
   readonly login = new Login(this);
   readonly #intake = new Intake(this);
   phase: 'hello' | 'joining' | 'ready' | 'closed' = 'hello';
-  readonly #inflow: Inflow;
+  readonly inflow: Inflow;
   #polling = false;
   /** News were dropped that nothing else will bring: the client must be asked where it stands. */
   #lost = false;
 
   constructor({ fabric, socket, outbox, inflow }: ConnectionArgs, context: ConnectionContext) {
     this.fabric = fabric;
-    this.#inflow = inflow;
+    this.inflow = inflow;
     this.peer = new Peer(socket, outbox, this.views, fabric.store.durability);
     this.stream = new Stream(this.views, this.peer);
     context.after(LIMITS.authMs, { type: 'auth' });
@@ -73,8 +74,8 @@ export class Connection {
         else this.stream.delivery(message, this.login.user, message.origin === context.self);
         return;
       case 'frame':
-        this.#inflow.frames -= 1;
-        this.#inflow.bytes -= message.bytes;
+        this.inflow.frames -= 1;
+        this.inflow.bytes -= message.bytes;
         return this.#frame(message.frame, context);
       case 'sent':
         return this.#intake.sent(message.n, message.seq);

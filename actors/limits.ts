@@ -88,9 +88,11 @@ export const LIMITS = {
   window: 64,
   /** News queued for one connection's actor; deliveries beyond it are read from the log. */
   connectionMailbox: 1_024,
-  /** Frames and bytes queued for one connection's actor before it is closed as flooding: while its token is checked, a
-   * client may send a whole vector and a full window of the largest bodies. */
+  /** Frames queued for one connection's actor before it is closed as flooding: a full window and as much again. */
   inflowFrames: 1_024,
+  /** Bytes of them while the token is checked: anybody may come this far, so no more than a whole vector takes. */
+  inflowGreeting: 1_048_576,
+  /** Bytes of them afterwards: a full window of the largest bodies, and a vector. */
   inflowBytes: 8_388_608,
   /** Deliveries a client may allow at once. */
   credit: 65_535,

@@ -100,6 +100,7 @@ export class Login {
     if (this.#welcomed) return connection.resync();
     this.#welcomed = true;
     connection.phase = 'ready';
+    connection.inflow.most = LIMITS.inflowBytes;
     context.resume();
     connection.peer.frame({
       type: T.WELCOME,

@@ -82,8 +82,9 @@ function claimData(folder: string): Claim {
 
 async function run(config: NodeConfig, log: Logger): Promise<Node> {
   const world = createMachine();
+  let running = false;
   const facts = { version: version(), path: config.store.path, started: world.wall() };
-  return startNode({
+  const node = await startNode({
     node: config.nodeId,
     world,
     host: config.listen.host,
@@ -93,9 +94,11 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
     verifier: verifierOf(config, log),
     openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp(reason, log) }),
     http: createRoutes(facts),
-    event: (event) => record(event, log),
+    event: (event) => record(event, log, running),
     report: (event, fields) => log.warn(fields, event),
   });
+  running = true;
+  return node;
 }
 
 /** Until the node has ended: by a signal, or because its supervisors gave up. */
@@ -143,9 +146,10 @@ function giveUp(reason: string, log: Logger): void {
   log.flush(() => process.exit(EXIT.failed));
 }
 
-/** What supervision did, at the level that it deserves. */
-function record(event: TreeEvent, log: Logger): void {
+/** What supervision did, at the level that it deserves. A first start that fails ends the command with its reason. */
+function record(event: TreeEvent, log: Logger, running: boolean): void {
   const { type, ...fields } = event;
+  if (!running && type === 'start_failed') return;
   if (type === 'started' || type === 'released') log.debug(fields, type);
   else if (type === 'exited' && event.reason.type !== 'crash') log.debug(fields, type);
   else if (type === 'escalated' || type === 'quarantined' || type === 'storm') log.error(fields, type);

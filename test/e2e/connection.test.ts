@@ -174,6 +174,16 @@ test('over the window: refused with what follows in the chat, and the retry keep
   for (const at of ids.keys()) assert.equal(text((await bob.next(T.MESSAGE)).body), `${at}`);
 });
 
+test('who has not shown a token yet may queue a vector, not megabytes', async (t) => {
+  const { url } = await testNode(t, { verifier: { verify: () => new Promise(() => undefined) } });
+  const eve = await RawClient.open(url);
+  eve.send(hello('anything'));
+  const body = new Uint8Array(60_000);
+  const bytes = encodeClient({ type: T.SEND, chat: new Uint8Array(16), id: newId(), body });
+  for (let sent = 0; sent <= LIMITS.inflowGreeting; sent += bytes.length) eve.socket.send(bytes);
+  assert.equal(await eve.closing(), CLOSE.flood);
+});
+
 test('a flood of frames closes with 4413, and the node goes on', async (t) => {
   const { url, node } = await testNode(t);
   const [ada, bob] = [await RawClient.join(url, 'ada', 'a1'), await RawClient.join(url, 'bob', 'b1')];
