@@ -199,6 +199,8 @@ export class Core {
       sent: (log, { id }, seq) => {
         this.flusher.settled(hex(id));
         this.receiver.own(log, seq);
+        // The first message makes a direct chat; before that the server has nothing to watch by.
+        if (seq === 1 && this.watches.has(log)) this.#watch(log);
         this.events.emit('sent', { chat: this.chat(log), id: uuidText(id), seq });
         if (this.outbox.flying === 0) this.dialer.idle();
       },
@@ -221,7 +223,7 @@ export class Core {
         this.gaps.connected();
         this.outbox.online(welcome.window);
         this.requests.online();
-        for (const log of this.watches) this.#say(log, (chat) => ({ type: T.WATCH, chat, on: true }));
+        for (const log of this.watches) this.#watch(log);
       },
       frame: (frame) => this.receiver.frame(frame),
       down: () => {
@@ -265,10 +267,17 @@ export class Core {
 
   #merged(from: ChatLog, to: ChatLog): void {
     from.mergedInto = to;
-    if (this.watches.delete(from)) this.watches.add(to);
+    if (this.watches.delete(from)) {
+      this.watches.add(to);
+      this.#watch(to);
+    }
     const chat = this.#chats.get(from);
     if (chat !== undefined) this.#chats.set(to, chat);
     this.outbox.merge(from, to);
+  }
+
+  #watch(log: ChatLog): void {
+    this.#say(log, (chat) => ({ type: T.WATCH, chat, on: true }));
   }
 
   #say(log: ChatLog, make: (chat: Uint8Array | number) => ClientFrame): void {

@@ -6,8 +6,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
+import { connect } from '../../client/index.js';
 import { OP, ROLE, type ServerFrame, T } from '../../transport/frames.js';
-import { newId, RawClient, testNode, text, utf8 } from './harness.js';
+import { newId, RawClient, testNode, text, token, utf8 } from './harness.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -365,4 +366,23 @@ test('LIST page by page, INFO with roles, and neither for strangers', async (t) 
     const refused = await ask(eve, (r) => ({ type: T.LIST, r, after: null, limit }));
     assert.equal(refused.type === T.ERROR && refused.code, 'bad_request');
   }
+});
+
+test('the SDK: a watch asked for before the first message works from that message on', async (t) => {
+  const { url } = await testNode(t);
+  const bob = await connect({ url, token: await token('bob', 'b1') });
+  const ada = await connect({ url, token: await token('ada', 'a1') });
+  t.after(() => Promise.all([ada.close(), bob.close()]));
+  const seen: string[] = [];
+  const online = new Promise<void>((resolve) => {
+    ada.on('presence', ({ user, online }) => {
+      seen.push(`${user} ${online}`);
+      resolve();
+    });
+  });
+  const chat = ada.direct('bob');
+  chat.watch(true);
+  await chat.send('hello');
+  await online;
+  assert.deepEqual(seen, ['bob true']);
 });
