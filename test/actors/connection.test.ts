@@ -266,17 +266,26 @@ test('deliveries that fill the mailbox are no flood of the client, and are caugh
   assert.equal(client.closed, CLOSE.flood);
 });
 
-test('a flood of bytes closes too', async () => {
+test('a flood of bytes closes too: past a full window of a client that is known, past a vector of one that is not', async () => {
   const scene = await ChatScene.open();
-  scene.verify = () => new Promise(() => undefined);
-  const client = new Client(scene);
-  client.say({ type: T.HELLO, version: 1, token: 'ada/1', credit: 0, agent: '' });
-  await scene.settle();
   const body = new Uint8Array(LIMITS.body);
-  for (let i = 0; i < LIMITS.window; i += 1) client.say({ type: T.SEND, chat: GROUP, id: scene.id(), body });
-  assert.equal(client.closed, null, 'a full window is none');
-  for (let i = 0; i < 2 * LIMITS.window; i += 1) client.say({ type: T.SEND, chat: GROUP, id: scene.id(), body });
-  assert.equal(client.closed, CLOSE.flood);
+  const flood = (client: Client, sends: number): void => {
+    for (let i = 0; i < sends; i += 1) client.say({ type: T.SEND, chat: GROUP, id: scene.id(), body });
+  };
+  const known = await Client.join(scene, 'ada/1');
+  flood(known, LIMITS.window);
+  assert.equal(known.closed, null, 'a full window is none');
+  flood(known, 2 * LIMITS.window);
+  assert.equal(known.closed, CLOSE.flood);
+
+  scene.verify = () => new Promise(() => undefined);
+  const stranger = new Client(scene);
+  stranger.say({ type: T.HELLO, version: 1, token: 'eve/1', credit: 0, agent: '' });
+  await scene.settle();
+  flood(stranger, LIMITS.inflowGreeting / LIMITS.body - 1);
+  assert.equal(stranger.closed, null);
+  flood(stranger, 1);
+  assert.equal(stranger.closed, CLOSE.flood);
 });
 
 test('receipts that did not fit the mailbox: the client is asked where it stands', async () => {
