@@ -13,6 +13,7 @@
 import { encodeIdPage } from '../storage/id-page.js';
 import { idPageKey } from '../storage/keys.js';
 import type { Write } from '../storage/store.js';
+import type { Entry } from './entry.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 
@@ -31,7 +32,7 @@ export interface Numbered {
 }
 
 export class RecentIds {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, Known | Entry>();
   #horizon: string;
   /** Highest id of the chat that is not in `#since`. */
   #highest: string;
@@ -46,8 +47,8 @@ export class RecentIds {
     this.#highest = highest;
   }
 
-  /** `stored`: ask the store. */
-  find(id: string): Known | 'fresh' | 'stored' {
+  /** An entry on its way, a known number, `fresh`, or `stored`: ask the store. */
+  find(id: string): Entry | Known | 'fresh' | 'stored' {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
     return id > this.#horizon ? 'fresh' : 'stored';
@@ -55,6 +56,16 @@ export class RecentIds {
 
   has(id: string): boolean {
     return this.#known.has(id);
+  }
+
+  /** The entry is on its way. */
+  open(entry: Entry): void {
+    this.#known.set(entry.idText, entry);
+  }
+
+  /** The entry will not be stored. */
+  drop(entry: Entry): void {
+    this.#known.delete(entry.idText);
   }
 
   /** The next number went to this id. */

@@ -27,8 +27,8 @@ export class Sequencer {
   #flight: Entry[] | null = null;
   /** The flight writes a page of ids. */
   #turns = false;
-  /** Entries in `pending` and `flight`, by id. */
-  readonly #open = new Map<string, Entry>();
+  /** How many entries are in `pending` and `flight`. */
+  #open = 0;
   /** Old ids that were retried lately: what is piped behind a retry names it. */
   readonly #found = new Set<string>();
 
@@ -59,12 +59,12 @@ export class Sequencer {
 
   /** An entry on its way, a known number, `fresh`, or `stored`: only the store knows. */
   find(idText: string): Entry | Known | 'fresh' | 'stored' {
-    return this.#open.get(idText) ?? this.#recent.find(idText);
+    return this.#recent.find(idText);
   }
 
   /** True if the id is on its way, lately stored or lately found to be. */
   accepted(idText: string): boolean {
-    return this.#open.has(idText) || this.#recent.has(idText) || this.#found.has(idText);
+    return this.#recent.has(idText) || this.#found.has(idText);
   }
 
   /** The store has the id. */
@@ -75,10 +75,11 @@ export class Sequencer {
 
   /** Takes all of them or none; false: as many as may wait are waiting. */
   offer(entries: readonly Entry[]): boolean {
-    if (this.#open.size + entries.length > LIMITS.conversationInFlight) return false;
+    if (this.#open + entries.length > LIMITS.conversationInFlight) return false;
     for (const entry of entries) {
-      assert(!this.#open.has(entry.idText), 'an id is offered once');
-      this.#open.set(entry.idText, entry);
+      assert(!this.#recent.has(entry.idText), 'an id is offered once');
+      this.#recent.open(entry);
+      this.#open += 1;
       this.#pending.push(entry);
     }
     return true;
@@ -119,7 +120,7 @@ export class Sequencer {
     for (const entry of entries) {
       assert(entry.seq === this.#head + 1, 'sequence numbers are dense');
       this.#head = entry.seq;
-      this.#open.delete(entry.idText);
+      this.#open -= 1;
       this.#recent.add(entry.idText, { seq: entry.seq, from: entry.from });
     }
     if (this.#turns) this.#recent.turn();
@@ -128,8 +129,9 @@ export class Sequencer {
 
   /** The append failed: everything open, to be refused. The sequencer is done with; the state must be read again. */
   abandon(): readonly Entry[] {
-    const entries = [...this.#open.values()];
-    this.#open.clear();
+    const entries = [...(this.#flight ?? []), ...this.#pending];
+    for (const entry of entries) this.#recent.drop(entry);
+    this.#open = 0;
     this.#pending = [];
     this.#flight = null;
     return entries;
