@@ -76,8 +76,6 @@ export const LIMITS = {
   deviceId: 64,
   /** Bytes of a token: RS256 with some claims is under 2 KiB. */
   token: 4_096,
-  /** Bytes of the client's own description in HELLO. */
-  agent: 256,
   /** Bytes of a group's title. */
   title: 256,
 

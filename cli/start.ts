@@ -92,7 +92,8 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
     transport: config.transport ?? 'auto',
     settings: { fanOutThreshold: config.fanOutThreshold, passivateMs: LIMITS.passivateMs },
     verifier: verifierOf(config, log),
-    openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp(reason, log) }),
+    openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp('store_broken', reason, log) }),
+    fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
     http: createRoutes(facts),
     event: (event) => record(event, log, running),
     report: (event, fields) => log.warn(fields, event),
@@ -140,9 +141,9 @@ function readKey(path: string): string {
   }
 }
 
-/** LMDB can only be opened anew by a new process, and may not let this one stop in order. Whoever runs us starts us again. */
-function giveUp(reason: string, log: Logger): void {
-  log.fatal({ reason }, 'store_broken');
+/** Nothing can be written any more, and an ordered stop would wait for what never comes. Whoever runs us may start us again. */
+function giveUp(code: string, reason: string, log: Logger): void {
+  log.fatal({ reason }, code);
   log.flush(() => process.exit(EXIT.failed));
 }
 

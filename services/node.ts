@@ -34,6 +34,8 @@ export interface NodeOptions {
   readonly verifier: Verifier;
   /** Opens the store; called again when its supervisor restarts it. */
   openStore(): Promise<Store>;
+  /** Another process took the shard. A restart would take it back, and the two would go on so: this node must end. */
+  fenced(shard: number): void;
   http(node: Node, request: HttpRequest): HttpResponse | Promise<HttpResponse>;
   event(event: TreeEvent): void;
   report: Fabric['report'];
@@ -111,11 +113,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     },
     async stop() {
       parts.stopping = true;
-      // The world's timers keep no process alive, and a stopping node has no sockets left that would.
-      const alive = setInterval(() => undefined, LIMITS.drainMs);
-      await tree.stop().finally(() => clearInterval(alive));
+      await tree.stop();
     },
   };
+  // The world's timers keep no process alive, and while parts stop or are restarted there may be no socket that would.
+  const alive = setInterval(() => undefined, LIMITS.heartbeatMs);
   const tree = await startTree(
     { world, actors: runtime, seats: nactHost() },
     nodeTree({
@@ -127,7 +129,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       listener: () => listenerService(options, parts, () => node),
     }),
     { emit: options.event },
-  );
+  ).catch((error: unknown) => {
+    clearInterval(alive);
+    throw error;
+  });
+  void tree.ended.then(() => clearInterval(alive));
   return node;
 }
 
@@ -169,12 +175,10 @@ function fabricOf(
 function storeService(options: NodeOptions, parts: Parts): Service {
   let store: Store | null = null;
   return {
-    async start(failed) {
+    async start() {
       store = await options.openStore();
-      // Another process that took the shards owns the chats now; going on would only refuse every send.
-      const lost = (shard: number): void => failed(new Error(`shard_lost: another process took shard ${shard}`));
       try {
-        parts.log = await Log.open(store, options.world, options.node, lost);
+        parts.log = await Log.open(store, options.world, options.node, (shard) => options.fenced(shard));
       } catch (error) {
         await store.close();
         throw error;

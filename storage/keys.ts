@@ -7,7 +7,7 @@
 //   0x01  chat·16  seq·6             message or event row (transport/row.ts)              once, with its append
 //   0x02  chat·16  id·16             seq·6, then the sender's user id                     with an append whose clock is far off
 //   0x03  chat·16                    chat row: kind, title, members and roles (rows.ts)   on creation and member changes
-//   0x04  user 00  chat·16           inbox row: a user's view of a chat (rows.ts)         with appends, receipts, changes
+//   0x04  user 00  chat·16           inbox row: a user's view of a chat (rows.ts)         when a chat gets lively or rests; receipts, changes
 //   0x05  user 00  device            device row: first seen                               on a device's first connection
 //   0x06  user                       last seen, wall ms·6                                 when the last device leaves
 //   0x07  shard·2                    grant: epoch·6, then the owner's node id             on a change of owner

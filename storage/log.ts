@@ -33,7 +33,7 @@ export interface Append {
   readonly writes: readonly Write[];
   /** Bytes of keys and values. At most LIMITS.batchBytes. */
   readonly bytes: number;
-  /** Present only if some write of this append shows, when found as written, that all of it was applied. */
+  /** One of the writes, of which no earlier commit left the same: found as written, it shows that all of it was applied. */
   readonly witness: Write;
   readonly done: (result: AppendResult) => void;
 }

@@ -50,6 +50,7 @@ export async function testNode(
     openStore: () => openLmdb({ path: join(folder, 'store') }),
     http: createRoutes({ version: '0.0.0', path: folder, started: world.wall() }),
     event: (event) => events.push(event.type),
+    fenced: () => events.push('fenced'),
     report: (event) => events.push(event),
     ...options,
   });
