@@ -20,6 +20,8 @@ export const CODES = {
   too_large: never,
   over_window: { retry: true, after: 50 },
   busy: { retry: true, after: 200 },
+  /** Too often. `after` is told with each refusal; this is what a client waits where it cannot be known. */
+  rate_limited: { retry: true, after: 1_000 },
   unavailable: { retry: true, after: 500 },
   unknown_chat: never,
   unknown_user: never,

@@ -63,6 +63,7 @@ export const CLOSE = {
   authTimeout: 4408,
   replaced: 4409,
   flood: 4413,
+  tooMany: 4429,
   failed: 4500,
 } as const;
 
