@@ -204,7 +204,7 @@ export class Connection {
   #news(news: Extract<ConnectionMessage, { type: 'receipt' | 'typing' | 'presence' }>): void {
     if (news.type === 'presence') {
       const user = this.peer.userRef(news.user);
-      return this.peer.frame({ type: T.PRESENCE, user, online: news.online, lastSeen: news.lastSeen });
+      return this.peer.frame({ type: T.PRESENCE, user, online: news.online, lastSeen: news.lastSeen, precision: 0 });
     }
     const { login } = this;
     if (news.user === login.user && (news.type === 'typing' || news.device === login.device)) return;

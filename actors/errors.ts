@@ -30,6 +30,9 @@ export const CODES = {
   bad_id: never,
   full: never,
   bad_request: never,
+  bad_invite: never,
+  blocked: never,
+  device_removed: never,
 } as const satisfies Record<string, Advice>;
 
 export type Code = keyof typeof CODES;

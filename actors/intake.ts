@@ -149,7 +149,7 @@ export class Intake {
     this.#tellChat(chat, { type: 'watch', user: this.#connection.login.user, connection: context.self, on });
   }
 
-  #request(frame: Of<7> | Of<8> | Of<9> | Of<10> | Of<11> | Of<12>, context: ConnectionContext): void {
+  #request(frame: Extract<ClientFrame, { r: number }>, context: ConnectionContext): void {
     const { peer, fabric } = this.#connection;
     const { user } = this.#connection.login;
     const { r } = frame;
@@ -165,14 +165,20 @@ export class Intake {
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
         return this.#read(r, () => readList(fabric.store, user, frame.after, frame.limit), context);
+      case T.INFO:
+      case T.CHANGE:
+      case T.HISTORY:
+        break;
+      default:
+        return peer.error(r, 'bad_request', 'this server does not know the request');
     }
     const target = this.#connection.views.resolve(frame.chat);
     if (target === undefined) return peer.error(r, 'unknown_chat', 'no such alias on this connection');
     if (frame.type === T.INFO) return this.#ask(r, target.key, { type: 'info', asker }, context);
     if (frame.type === T.CHANGE) {
-      const { id, op, users } = frame;
+      const { id, op, users, args } = frame;
       if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
-      return this.#ask(r, target.key, { type: 'change', asker, id, op, users }, context);
+      return this.#ask(r, target.key, { type: 'change', asker, id, op, users, args }, context);
     }
     if (!within(frame.limit, LIMITS.historyRows)) return this.#badLimit(r, LIMITS.historyRows);
     return this.#read(r, () => readHistory(fabric.store, user, target.chat, frame.before, frame.limit), context);

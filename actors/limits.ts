@@ -145,6 +145,28 @@ export const LIMITS = {
   /** Rows a LIST may ask for. */
   listRows: 500,
 
+  // ---- accounts ----
+  /** Registered devices of a user: what people own, twice over; chats keep a position for each. */
+  userDevices: 16,
+  /** Removed devices whose tokens are still refused; of more, the longest gone are forgotten. */
+  removedDevices: 64,
+  /** Bytes of a device's name, of a display name, of an avatar's reference (a URL), of a profile's text. */
+  deviceName: 128,
+  profileName: 128,
+  avatar: 512,
+  about: 1_024,
+  /** Free fields of a profile, and bytes of a field's name and value: a profile stays under 16 KiB. */
+  profileFields: 16,
+  profileFieldName: 64,
+  profileFieldValue: 512,
+  /** Users that one user may block. */
+  blocks: 1_024,
+  /** Numbers in one MARK, and messages of a chat that a user may have deleted for himself; clearing takes care of more. */
+  markSeqs: 1_000,
+  hidden: 1_000,
+  /** Chats pinned by one user. */
+  pinned: 100,
+
   // ---- chats ----
   /** Members of a group: what the fan-out bench covers, and its meta row stays under the store's value limit. */
   members: 1_024,
@@ -161,8 +183,10 @@ export const LIMITS = {
   appendBytes: 524_288,
   /** Bytes of an entry beside its row: two keys, its number, its sender. */
   entryBytes: 160,
-  /** Bytes of a chat row: its members and title at their longest. */
-  chatRowBytes: 73_728,
+  /** Who waits for approval in one group: a page that its admins can read, and the chat's row stays under the store's limit. */
+  joinRequests: 128,
+  /** Bytes of a chat row: its members, title, avatar and those who wait for approval at their longest. */
+  chatRowBytes: 83_968,
   /** Bytes of a member's row with its key, at the longest, before any device has a position: as after a change. */
   memberRowBytes: 480,
   /** ms before a chat whose store failed reads its state again, and before the log tries an open commit again. */

@@ -155,4 +155,5 @@ export type ChatMessage =
       readonly id: Uint8Array;
       readonly op: number;
       readonly users: readonly string[];
+      readonly args: readonly Plain[];
     };

@@ -201,7 +201,7 @@ export class Chat {
     const key = hex(id);
     core.changes.add(key);
     try {
-      const answer = await core.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users] }));
+      const answer = await core.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args: [] }));
       const seq = answer.type === 'ok' ? answer.results[0] : undefined;
       if (typeof seq !== 'number') throw new WeftError('bad_response', 'CHANGE answered without a number');
       core.receiver.own(this.#current, seq);

@@ -13,6 +13,9 @@
 //   0x07  shard·2                    grant: epoch·6, then the owner's node id             on a change of owner
 //   0x08  shard·2                    dirty set: chats of the newest commit (rows.ts)      with every group commit
 //   0x09  chat·16  time·6  seq·6     id page: ids of a run of messages (id-page.ts)       every 64 messages, with an append
+//   0x0a  user                       account row: profile, privacy, newest mark (rows.ts) when its user changes it
+//   0x0b  user 00  chat·16           marks row: a user's own state of a chat (rows.ts)    when its user changes it
+//   0x0c  user 00  other             block: wall ms·6                                     while `user` blocks `other`
 //   0xff  'weft-format'              format version of the store                          by the engine
 //
 // A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
@@ -22,7 +25,20 @@ import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { CHAT_KIND } from '../transport/frames.js';
 
-const TAG = { message: 1, id: 2, chat: 3, inbox: 4, device: 5, seen: 6, grant: 7, dirty: 8, idPage: 9 } as const;
+const TAG = {
+  message: 1,
+  id: 2,
+  chat: 3,
+  inbox: 4,
+  device: 5,
+  seen: 6,
+  grant: 7,
+  dirty: 8,
+  idPage: 9,
+  account: 10,
+  marks: 11,
+  block: 12,
+} as const;
 
 /** Bytes of a stored number: 2⁴⁸ messages a chat, and ms until the year 10889. */
 export const NUMBER_BYTES = 6;

@@ -4,7 +4,7 @@
 // their own, so they must decode. Must not use Node built-ins.
 
 import { LIMITS } from '../actors/limits.js';
-import { type ClientFrame, type FieldCounts, type SyncEntry, T, WIRE_VERSION } from './frames.js';
+import { type ClientFrame, type FieldCounts, type Plain, type SyncEntry, T, WIRE_VERSION } from './frames.js';
 import type { Reader } from './reader.js';
 import type { Writer } from './writer.js';
 
@@ -17,7 +17,7 @@ export const CLIENT_FIELDS: Readonly<Record<ClientFrame['type'], FieldCounts>> =
   [T.SYNC]: [3, 4],
   [T.DIRECT]: [3, 3],
   [T.CREATE]: [5, 5],
-  [T.CHANGE]: [6, 6],
+  [T.CHANGE]: [6, 7],
   [T.HISTORY]: [5, 5],
   [T.LIST]: [4, 4],
   [T.INFO]: [3, 3],
@@ -25,10 +25,22 @@ export const CLIENT_FIELDS: Readonly<Record<ClientFrame['type'], FieldCounts>> =
   [T.WATCH]: [3, 3],
   [T.PING]: [2, 2],
   [T.TOKEN]: [3, 3],
+  [T.INVITE]: [3, 3],
+  [T.JOIN]: [4, 4],
+  [T.RECEIPTS]: [4, 4],
+  [T.DEVICES]: [2, 2],
+  [T.DEVICE]: [4, 5],
+  [T.PROFILE]: [3, 4],
+  [T.DESCRIBE]: [6, 6],
+  [T.PRIVACY]: [3, 3],
+  [T.BLOCK]: [4, 4],
+  [T.BLOCKS]: [2, 2],
+  [T.MARK]: [5, 6],
+  [T.MARKS]: [4, 4],
 };
 
 export function isClientType(type: number): type is ClientFrame['type'] {
-  return type >= T.HELLO && type <= T.TOKEN;
+  return type >= T.HELLO && type <= T.MARKS;
 }
 
 /** Reads the fields after the type of a frame that has `count` elements. Faults stay in the reader. */
@@ -51,7 +63,7 @@ export function readClient(r: Reader, type: ClientFrame['type'], count: number):
     case T.CREATE:
       return { type, r: r.request(), id: r.id(), title: r.str(), users: users(r) };
     case T.CHANGE:
-      return { type, r: r.request(), chat: r.chat(), id: r.id(), op: r.uint(), users: users(r) };
+      return { type, r: r.request(), chat: r.chat(), id: r.id(), op: r.uint(), users: users(r), args: args(r, count) };
     case T.HISTORY:
       return { type, r: r.request(), chat: r.chat(), before: r.uint(), limit: r.uint() };
     case T.LIST:
@@ -63,6 +75,29 @@ export function readClient(r: Reader, type: ClientFrame['type'], count: number):
       return { type, chat: r.chat(), on: r.flag() };
     case T.TOKEN:
       return { type, r: r.request(), token: r.str() };
+    case T.INVITE:
+      return { type, r: r.request(), chat: r.chat() };
+    case T.JOIN:
+      return { type, r: r.request(), id: r.id(), invite: r.bin() };
+    case T.RECEIPTS:
+      return { type, r: r.request(), chat: r.chat(), seq: r.uint() };
+    case T.DEVICES:
+    case T.BLOCKS:
+      return { type, r: r.request() };
+    case T.DEVICE:
+      return { type, r: r.request(), device: r.str(), op: r.uint(), name: count > 4 ? r.str() : '' };
+    case T.PROFILE:
+      return { type, r: r.request(), user: r.str(), version: count > 3 ? r.uint() : 0 };
+    case T.DESCRIBE:
+      return { type, r: r.request(), name: r.str(), avatar: r.str(), about: r.str(), fields: profileFields(r) };
+    case T.PRIVACY:
+      return { type, r: r.request(), audience: r.nil() ? null : r.uint() };
+    case T.BLOCK:
+      return { type, r: r.request(), user: r.str(), on: r.flag() };
+    case T.MARK:
+      return { type, r: r.request(), chat: r.chat(), op: r.uint(), value: r.uint(), seqs: count > 5 ? seqs(r) : [] };
+    case T.MARKS:
+      return { type, r: r.request(), since: r.uint(), limit: r.uint() };
   }
 }
 
@@ -83,6 +118,35 @@ function users(r: Reader): string[] {
   const kept = Math.min(count, LIMITS.members + 1);
   const list: string[] = [];
   for (let i = 0; i < kept && r.fault === ''; i++) list.push(r.str());
+  r.skip(count - kept, 2);
+  return list;
+}
+
+function args(r: Reader, count: number): readonly Plain[] {
+  return count > 6 ? r.plains(2) : [];
+}
+
+/** One more than there may be is kept, as with users. */
+function profileFields(r: Reader): [string, string][] {
+  const count = r.array();
+  const kept = Math.min(count, LIMITS.profileFields + 1);
+  const list: [string, string][] = [];
+  for (let i = 0; i < kept && r.fault === ''; i++) {
+    const parts = r.array();
+    if (parts < 2) r.fail('field missing');
+    list.push([r.str(), r.str()]);
+    r.skip(parts - 2, 3);
+  }
+  r.skip(count - kept, 2);
+  return list;
+}
+
+/** One more than there may be is kept, as with users. */
+function seqs(r: Reader): number[] {
+  const count = r.array();
+  const kept = Math.min(count, LIMITS.markSeqs + 1);
+  const list: number[] = [];
+  for (let i = 0; i < kept && r.fault === ''; i++) list.push(r.uint());
   r.skip(count - kept, 2);
   return list;
 }
@@ -130,7 +194,7 @@ export function writeClient(w: Writer, f: ClientFrame): void {
       w.int(f.r).bin(f.id).str(f.title).plains(f.users);
       break;
     case T.CHANGE:
-      w.int(f.r).chat(f.chat).bin(f.id).int(f.op).plains(f.users);
+      w.int(f.r).chat(f.chat).bin(f.id).int(f.op).plains(f.users).plains(f.args);
       break;
     case T.HISTORY:
       w.int(f.r).chat(f.chat).int(f.before).int(f.limit);
@@ -147,6 +211,40 @@ export function writeClient(w: Writer, f: ClientFrame): void {
       break;
     case T.TOKEN:
       w.int(f.r).str(f.token);
+      break;
+    case T.INVITE:
+      w.int(f.r).chat(f.chat);
+      break;
+    case T.JOIN:
+      w.int(f.r).bin(f.id).bin(f.invite);
+      break;
+    case T.RECEIPTS:
+      w.int(f.r).chat(f.chat).int(f.seq);
+      break;
+    case T.DEVICES:
+    case T.BLOCKS:
+      w.int(f.r);
+      break;
+    case T.DEVICE:
+      w.int(f.r).str(f.device).int(f.op).str(f.name);
+      break;
+    case T.PROFILE:
+      w.int(f.r).str(f.user).int(f.version);
+      break;
+    case T.DESCRIBE:
+      w.int(f.r).str(f.name).str(f.avatar).str(f.about).plains(f.fields);
+      break;
+    case T.PRIVACY:
+      w.int(f.r).plain(f.audience);
+      break;
+    case T.BLOCK:
+      w.int(f.r).str(f.user).flag(f.on);
+      break;
+    case T.MARK:
+      w.int(f.r).chat(f.chat).int(f.op).int(f.value).plains(f.seqs);
+      break;
+    case T.MARKS:
+      w.int(f.r).int(f.since).int(f.limit);
       break;
   }
 }

@@ -28,6 +28,18 @@ export const T = {
   WATCH: 14,
   PING: 15,
   TOKEN: 16,
+  INVITE: 17,
+  JOIN: 18,
+  RECEIPTS: 19,
+  DEVICES: 20,
+  DEVICE: 21,
+  PROFILE: 22,
+  DESCRIBE: 23,
+  PRIVACY: 24,
+  BLOCK: 25,
+  BLOCKS: 26,
+  MARK: 27,
+  MARKS: 28,
   WELCOME: 32,
   SENT: 33,
   MESSAGE: 34,
@@ -46,13 +58,50 @@ export const T = {
   GOAWAY: 47,
   PONG: 48,
   FAILED: 49,
+  TALLY: 50,
+  COUNT: 51,
+  PROFILED: 52,
+  MARKED: 53,
+  BLOCKED: 54,
 } as const;
 
 export const DURABILITY = { memory: 0, flushed: 1, replicated: 2 } as const;
 export const CHAT_KIND = { direct: 1, group: 2 } as const;
 export const ROLE = { gone: 0, member: 1, admin: 2, owner: 3 } as const;
-/** Membership operations: `op` of CHANGE and of EVENT. */
-export const OP = { created: 1, added: 2, removed: 3, left: 4, owner: 5 } as const;
+/** What a chat's event says: `op` of EVENT, and of CHANGE where a client may ask for it. */
+export const OP = {
+  created: 1,
+  added: 2,
+  removed: 3,
+  left: 4,
+  owner: 5,
+  role: 6,
+  title: 7,
+  avatar: 8,
+  announce: 9,
+  invite: 10,
+  asked: 11,
+  declined: 12,
+  expiry: 13,
+  deleted: 14,
+  /** In place of an entry whose content is gone; it keeps the number. */
+  erased: 15,
+  /** Entries ended before everyone had them. */
+  expired: 16,
+  joined: 17,
+} as const;
+/** How an invite link lets people in. */
+export const INVITE_MODE = { none: 0, open: 1, approval: 2 } as const;
+/** Outcome of JOIN. */
+export const JOINED = { member: 1, waiting: 2 } as const;
+/** `op` of DEVICE. */
+export const DEVICE_OP = { rename: 1, remove: 2 } as const;
+/** Who may see a user's presence. */
+export const AUDIENCE = { everyone: 0, contacts: 1, nobody: 2 } as const;
+/** How exact a PRESENCE is. */
+export const PRECISION = { exact: 0, coarse: 1, count: 2, hidden: 3 } as const;
+/** `op` of MARK: a user's own state of a chat. */
+export const MARK_OP = { muted: 1, pinned: 2, archived: 3, unread: 4, cleared: 5, hidden: 6 } as const;
 
 export const CLOSE = {
   normal: 1000,
@@ -64,6 +113,7 @@ export const CLOSE = {
   replaced: 4409,
   flood: 4413,
   tooMany: 4429,
+  removed: 4410,
   failed: 4500,
 } as const;
 
@@ -83,14 +133,33 @@ export type ClientFrame =
   | { type: 6; entries: SyncEntry[]; more: boolean; backfill: number }
   | { type: 7; r: number; user: string }
   | { type: 8; r: number; id: Uint8Array; title: string; users: string[] }
-  | { type: 9; r: number; chat: ChatRef; id: Uint8Array; op: number; users: string[] }
+  | { type: 9; r: number; chat: ChatRef; id: Uint8Array; op: number; users: string[]; args: readonly Plain[] }
   | { type: 10; r: number; chat: ChatRef; before: number; limit: number }
   | { type: 11; r: number; after: Uint8Array | null; limit: number }
   | { type: 12; r: number; chat: ChatRef }
   | { type: 13; chat: ChatRef; on: boolean }
   | { type: 14; chat: ChatRef; on: boolean }
   | { type: 15; n: number }
-  | { type: 16; r: number; token: string };
+  | { type: 16; r: number; token: string }
+  | { type: 17; r: number; chat: ChatRef }
+  | { type: 18; r: number; id: Uint8Array; invite: Uint8Array }
+  | { type: 19; r: number; chat: ChatRef; seq: number }
+  | { type: 20; r: number }
+  | { type: 21; r: number; device: string; op: number; name: string }
+  | { type: 22; r: number; user: string; version: number }
+  | {
+      type: 23;
+      r: number;
+      name: string;
+      avatar: string;
+      about: string;
+      fields: readonly (readonly [name: string, value: string])[];
+    }
+  | { type: 24; r: number; audience: number | null }
+  | { type: 25; r: number; user: string; on: boolean }
+  | { type: 26; r: number }
+  | { type: 27; r: number; chat: ChatRef; op: number; value: number; seqs: readonly number[] }
+  | { type: 28; r: number; since: number; limit: number };
 
 /** Plain MessagePack value, as far as the protocol uses it. */
 export type Plain = number | string | boolean | null | Uint8Array | readonly Plain[];
@@ -141,12 +210,27 @@ export type ServerFrame =
   | { type: 41; r: number; results: readonly Plain[] }
   | { type: 42; r: number; code: string; retry: boolean; after: number; detail: string }
   | { type: 43; chat: ChatRef; user: UserRef; on: boolean }
-  | { type: 44; user: UserRef; online: boolean; lastSeen: number }
+  | { type: 44; user: UserRef; online: boolean; lastSeen: number; precision: number }
   | { type: 45; r: number; rows: PageRow[]; more: boolean }
   | { type: 46 }
   | { type: 47; after: number; reason: string }
   | { type: 48; n: number }
-  | { type: 49; n: number; code: string; retry: boolean; after: number; detail: string };
+  | { type: 49; n: number; code: string; retry: boolean; after: number; detail: string }
+  | { type: 50; chat: ChatRef; delivered: number; read: number }
+  | { type: 51; chat: ChatRef; count: number }
+  | { type: 52; user: UserRef; version: number }
+  | {
+      type: 53;
+      chat: Uint8Array;
+      version: number;
+      muted: number;
+      pinned: number;
+      archived: boolean;
+      unread: boolean;
+      cleared: number;
+      hidden: readonly number[];
+    }
+  | { type: 54; user: string; on: boolean };
 
 /** How many elements a frame must have, and how many of them this build knows; the type counts as one. */
 export type FieldCounts = readonly [required: number, known: number];

@@ -2,7 +2,15 @@
 // Invariant: what writeServer writes, readServer reads back equal; surplus fields and rows of unknown type are passed over.
 // Must not: resolve aliases or judge meaning. Must not use Node built-ins.
 
-import { type CertEntry, type FieldCounts, type PageRow, type Plain, type ServerFrame, T } from './frames.js';
+import {
+  type CertEntry,
+  type FieldCounts,
+  type PageRow,
+  type Plain,
+  PRECISION,
+  type ServerFrame,
+  T,
+} from './frames.js';
 import type { Reader } from './reader.js';
 import type { Writer } from './writer.js';
 
@@ -19,16 +27,21 @@ export const SERVER_FIELDS: Readonly<Record<ServerFrame['type'], FieldCounts>> =
   [T.OK]: [2, Number.MAX_SAFE_INTEGER],
   [T.ERROR]: [6, 6],
   [T.TYPING_OF]: [4, 4],
-  [T.PRESENCE]: [4, 4],
+  [T.PRESENCE]: [4, 5],
   [T.PAGE]: [4, 4],
   [T.RESYNC]: [1, 1],
   [T.GOAWAY]: [3, 3],
   [T.PONG]: [2, 2],
   [T.FAILED]: [6, 6],
+  [T.TALLY]: [4, 4],
+  [T.COUNT]: [3, 3],
+  [T.PROFILED]: [3, 3],
+  [T.MARKED]: [9, 9],
+  [T.BLOCKED]: [3, 3],
 };
 
 export function isServerType(type: number): type is ServerFrame['type'] {
-  return type >= T.WELCOME && type <= T.FAILED;
+  return type >= T.WELCOME && type <= T.BLOCKED;
 }
 
 /** Reads the fields after the type of a frame that has `count` elements. Faults stay in the reader. */
@@ -82,7 +95,13 @@ export function readServer(r: Reader, type: ServerFrame['type'], count: number):
     case T.TYPING_OF:
       return { type, chat: r.chat(), user: r.user(), on: r.flag() };
     case T.PRESENCE:
-      return { type, user: r.user(), online: r.flag(), lastSeen: r.uint() };
+      return {
+        type,
+        user: r.user(),
+        online: r.flag(),
+        lastSeen: r.uint(),
+        precision: count > 4 ? r.uint() : PRECISION.exact,
+      };
     case T.PAGE:
       return { type, r: r.request(), rows: pageRows(r), more: r.flag() };
     case T.RESYNC:
@@ -93,7 +112,34 @@ export function readServer(r: Reader, type: ServerFrame['type'], count: number):
       return { type, n: r.uint() };
     case T.FAILED:
       return { type, n: r.uint(), code: r.str(), retry: r.flag(), after: r.uint(), detail: r.str() };
+    case T.TALLY:
+      return { type, chat: r.chat(), delivered: r.uint(), read: r.uint() };
+    case T.COUNT:
+      return { type, chat: r.chat(), count: r.uint() };
+    case T.PROFILED:
+      return { type, user: r.user(), version: r.uint() };
+    case T.MARKED:
+      return {
+        type,
+        chat: r.id(),
+        version: r.uint(),
+        muted: r.uint(),
+        pinned: r.uint(),
+        archived: r.flag(),
+        unread: r.flag(),
+        cleared: r.uint(),
+        hidden: seqs(r),
+      };
+    case T.BLOCKED:
+      return { type, user: r.str(), on: r.flag() };
   }
+}
+
+function seqs(r: Reader): number[] {
+  const count = r.array();
+  const list: number[] = [];
+  for (let i = 0; i < count && r.fault === ''; i++) list.push(r.uint());
+  return list;
 }
 
 function certEntries(r: Reader): CertEntry[] {
@@ -173,7 +219,7 @@ export function writeServer(w: Writer, f: ServerFrame): void {
       w.chat(f.chat).user(f.user).flag(f.on);
       break;
     case T.PRESENCE:
-      w.user(f.user).flag(f.online).int(f.lastSeen);
+      w.user(f.user).flag(f.online).int(f.lastSeen).int(f.precision);
       break;
     case T.PAGE:
       w.int(f.r).array(f.rows.length);
@@ -190,6 +236,22 @@ export function writeServer(w: Writer, f: ServerFrame): void {
       break;
     case T.FAILED:
       w.int(f.n).str(f.code).flag(f.retry).int(f.after).str(f.detail);
+      break;
+    case T.TALLY:
+      w.chat(f.chat).int(f.delivered).int(f.read);
+      break;
+    case T.COUNT:
+      w.chat(f.chat).int(f.count);
+      break;
+    case T.PROFILED:
+      w.user(f.user).int(f.version);
+      break;
+    case T.MARKED:
+      w.bin(f.chat).int(f.version).int(f.muted).int(f.pinned);
+      w.flag(f.archived).flag(f.unread).int(f.cleared).plains(f.hidden);
+      break;
+    case T.BLOCKED:
+      w.str(f.user).flag(f.on);
       break;
   }
 }

@@ -342,7 +342,7 @@ test('a thousand members with long names: created, grown, acknowledged and remov
   const key = await scene.group(ada.ref, half, 't'.repeat(LIMITS.title));
   const asker = { user: 'ada', connection: ada.ref, r: 2 };
   const ask = (op: number, users: readonly string[]): void =>
-    void scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op, users });
+    void scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op, users, args: [] });
   /** Lets all gather behind an append that hangs, then go. */
   const together = async (...acts: (() => void)[]): Promise<void> => {
     const resume = scene.memory.stall();
@@ -449,7 +449,7 @@ test('INFO tells what is durable: a member who is being added is none yet, and m
   };
   const add = (): void => {
     const asker = { user: 'ada', connection: ada.ref, r: 2 };
-    scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op: OP.added, users: ['cat'] });
+    scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op: OP.added, users: ['cat'], args: [] });
   };
   const members = (): unknown[] =>
     ada.heard.flatMap((news) => {

@@ -286,7 +286,7 @@ test('hostile bytes by the thousand, while honest clients go on chatting', async
     { type: T.SYNC, entries: [{ chat, seq: 2 ** 40, read: 2 ** 50, flags: 1 }], more: false, backfill: 7 },
     { type: T.DIRECT, r: 1, user: 'ada' },
     { type: T.CREATE, r: 2, id: newId(), title: 'x', users: ['ada', 'bob', 'ada', ''] },
-    { type: T.CHANGE, r: 3, chat, id: newId(), op: 3, users: ['ada'] },
+    { type: T.CHANGE, r: 3, chat, id: newId(), op: 3, users: ['ada'], args: [] },
     { type: T.HISTORY, r: 4, chat, before: 2 ** 53 - 1, limit: 100 },
     { type: T.LIST, r: 5, after: chat, limit: 500 },
     { type: T.INFO, r: 6, chat },

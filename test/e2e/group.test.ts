@@ -25,7 +25,7 @@ async function change(
   id = newId(),
 ): Promise<number | string> {
   const r = client.request();
-  client.send({ type: T.CHANGE, r, chat, id, op, users });
+  client.send({ type: T.CHANGE, r, chat, id, op, users, args: [] });
   const at = (): boolean => client.frames.some((frame) => 'r' in frame && frame.r === r);
   while (!at()) await new Promise((resolve) => setTimeout(resolve, 2));
   const answer = client.frames.splice(
@@ -116,8 +116,8 @@ test('rights: members add nobody, admins and owners are not removed by members, 
   assert.equal(await change(ada, direct, OP.left, []), 'bad_request');
   // Sent together: the removal is decided first, so the send that follows it is refused, whatever is being written.
   ada.send({ type: T.SEND, chat, id: newId(), body: utf8('busy') });
-  ada.send({ type: T.CHANGE, r: 900, chat, id: newId(), op: OP.removed, users: ['eve'] });
-  ada.send({ type: T.CHANGE, r: 901, chat, id: newId(), op: OP.removed, users: ['eve'] });
+  ada.send({ type: T.CHANGE, r: 900, chat, id: newId(), op: OP.removed, users: ['eve'], args: [] });
+  ada.send({ type: T.CHANGE, r: 901, chat, id: newId(), op: OP.removed, users: ['eve'], args: [] });
   assert.equal((await ada.next(T.OK, (frame) => frame.r === 900)).results[0], 3);
   assert.equal((await ada.next(T.ERROR, (frame) => frame.r === 901)).code, 'bad_request');
 });

@@ -189,7 +189,15 @@ class Group {
   async #change(user: string, op: number, users: readonly string[], what: string): Promise<void> {
     const id = newId();
     const { chat } = this;
-    const answer = await this.person(user).ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users] }));
+    const answer = await this.person(user).ask((r) => ({
+      type: T.CHANGE,
+      r,
+      chat,
+      id,
+      op,
+      users: [...users],
+      args: [],
+    }));
     assert.ok(typeof answer !== 'string', `${what} by ${user}: ${answer}`);
     this.#note(user, what, answer[0]);
   }

@@ -38,7 +38,7 @@ async function create(client: RawClient, users: string[]): Promise<Uint8Array> {
 }
 
 const change = (client: RawClient, chat: Uint8Array, op: number, users: string[]): Promise<unknown[]> =>
-  results(client, (r) => ({ type: T.CHANGE, r, chat, id: newId(), op, users }));
+  results(client, (r) => ({ type: T.CHANGE, r, chat, id: newId(), op, users, args: [] }));
 
 /** `user: delivered/read` of each member. */
 async function cursors(client: RawClient, chat: Uint8Array): Promise<Record<string, string>> {

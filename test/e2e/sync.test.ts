@@ -89,7 +89,7 @@ async function create(client: RawClient, users: string[], title = 'crew'): Promi
 
 async function change(client: RawClient, chat: Uint8Array, op: number, users: string[]): Promise<number> {
   const r = client.request();
-  client.send({ type: T.CHANGE, r, chat, id: newId(), op, users });
+  client.send({ type: T.CHANGE, r, chat, id: newId(), op, users, args: [] });
   return (await client.next(T.OK, (frame) => frame.r === r)).results[0] as number;
 }
 

@@ -61,7 +61,7 @@ const ORDER: Readonly<Record<number, string>> = {
   6: 'entries more backfill',
   7: 'r user',
   8: 'r id title users',
-  9: 'r chat id op users',
+  9: 'r chat id op users args',
   10: 'r chat before limit',
   11: 'r after limit',
   12: 'r chat',
@@ -69,6 +69,18 @@ const ORDER: Readonly<Record<number, string>> = {
   14: 'chat on',
   15: 'n',
   16: 'r token',
+  17: 'r chat',
+  18: 'r id invite',
+  19: 'r chat seq',
+  20: 'r',
+  21: 'r device op name',
+  22: 'r user version',
+  23: 'r name avatar about fields',
+  24: 'r audience',
+  25: 'r user on',
+  26: 'r',
+  27: 'r chat op value seqs',
+  28: 'r since limit',
   32: 'user device durability window maxBody time heartbeat expires',
   33: 'n seq durability',
   34: 'chat from seq id lag body',
@@ -81,16 +93,21 @@ const ORDER: Readonly<Record<number, string>> = {
   41: 'r ...results',
   42: 'r code retry after detail',
   43: 'chat user on',
-  44: 'user online lastSeen',
+  44: 'user online lastSeen precision',
   45: 'r rows more',
   46: '',
   47: 'after reason',
   48: 'n',
   49: 'n code retry after detail',
+  50: 'chat delivered read',
+  51: 'chat count',
+  52: 'user version',
+  53: 'chat version muted pinned archived unread cleared hidden',
+  54: 'user on',
 };
 const NESTED: Readonly<Record<string, string>> = { entries: 'chat seq read flags', certs: 'chat head start kind name' };
 const ROWS: Readonly<Record<number, string>> = { 34: 'from seq id lag body', 35: 'from seq id lag op args' };
-const FLAGS = new Set(['more', 'on', 'retry', 'online']);
+const FLAGS = new Set(['more', 'on', 'retry', 'online', 'archived', 'unread']);
 
 type Named = { readonly type?: Json; readonly [name: string]: Json | undefined };
 

@@ -9,7 +9,21 @@ import { CODES } from '../../actors/errors.js';
 import { LIMITS } from '../../actors/limits.js';
 import { encodeClient, encodeServer } from '../../transport/codec.js';
 import { FrameWriter } from '../../transport/frame-writer.js';
-import { CHAT_KIND, CLOSE, DURABILITY, OP, ROLE, T, WIRE_VERSION } from '../../transport/frames.js';
+import {
+  AUDIENCE,
+  CHAT_KIND,
+  CLOSE,
+  DEVICE_OP,
+  DURABILITY,
+  INVITE_MODE,
+  JOINED,
+  MARK_OP,
+  OP,
+  PRECISION,
+  ROLE,
+  T,
+  WIRE_VERSION,
+} from '../../transport/frames.js';
 import { encodeMessageRow } from '../../transport/row.js';
 
 const page = readFileSync(new URL('../../../docs/wire.md', import.meta.url), 'utf8');
@@ -51,6 +65,24 @@ test('small vocabularies are as documented', () => {
       `${OP.created} created .*; ${OP.added} added .*; ${OP.removed} removed .*; ${OP.left} left .*; ${OP.owner} owner passed`,
     ),
   );
+});
+
+test('the vocabularies of requests are as documented', () => {
+  for (const text of [
+    `10 invite link \`[mode]\` (${INVITE_MODE.none} none, ${INVITE_MODE.open} open, ${INVITE_MODE.approval} with approval)`,
+    `\`state\` uint: ${JOINED.member} member, ${JOINED.waiting} waiting for approval`,
+    `\`op\` ${DEVICE_OP.rename}: name it (up to ${LIMITS.deviceName} bytes); ${DEVICE_OP.remove}: remove it`,
+    `${AUDIENCE.everyone} everyone, ${AUDIENCE.contacts} contacts, ${AUDIENCE.nobody} nobody`,
+    `${PRECISION.exact} exact, ${PRECISION.coarse} coarse, ${PRECISION.count} only counted, ${PRECISION.hidden} hidden`,
+    `\`op\` ${MARK_OP.muted} muted until`,
+    `${MARK_OP.pinned} pinned`,
+    `${MARK_OP.archived} archived`,
+    `${MARK_OP.unread} marked unread`,
+    `${MARK_OP.cleared} cleared up to`,
+    `${MARK_OP.hidden} hidden`,
+  ]) {
+    assert.ok(page.includes(text), text);
+  }
 });
 
 test('the limits are as documented', () => {
