@@ -30,6 +30,7 @@ export type Tag =
   | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
   | { readonly type: 'former'; readonly round: number; readonly message: RequestMessage }
   | { readonly type: 'idle' }
+  | { readonly type: 'cursors' }
   | { readonly type: 'reload' };
 
 /** What names a chat's actor and gives it its node. */

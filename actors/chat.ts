@@ -11,6 +11,7 @@ import { encodeMessageRow } from '../transport/row.js';
 import type { Signal } from './behaviour.js';
 import { type ChatImage, findStored, readChat, readViews } from './chat-image.js';
 import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
+import { CursorPace } from './cursor-pace.js';
 import { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
@@ -43,8 +44,7 @@ export class Chat {
   /** Reads under way that hold the user lane. */
   #reads = 0;
   #lastActive: number;
-  /** Receipts that a failed append took with it, or that came meanwhile; they go on top of the state read next. */
-  #lostCursors: DevicePosition[] = [];
+  readonly #pace = new CursorPace();
   /** The outcome of the append in flight, from when the log told it until its signal is handled. */
   #outcome: AppendResult | null = null;
   #signal: (result: AppendResult) => void = () => undefined;
@@ -92,6 +92,7 @@ export class Chat {
     const { tag } = signal;
     if (tag.type === 'idle') return this.#maybePassivate(context);
     if (tag.type === 'reload') return this.#load(context);
+    if (tag.type === 'cursors') return this.#pace.due(this.roster, context) ? this.#append(context) : undefined;
     if (signal.type !== 'result') return;
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
     this.#reads -= 1;
@@ -140,9 +141,7 @@ export class Chat {
     this.#sequencer = new Sequencer(this.id, image.head, image.recent);
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
-    const cursors = this.#lostCursors;
-    this.#lostCursors = [];
-    for (const cursor of cursors) this.#cursor(cursor, context);
+    for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
   }
 
   /** Wall ms for an entry that is accepted now: never before the one ahead of it, whatever the machine's clock does. */
@@ -160,7 +159,7 @@ export class Chat {
   #maybePassivate(context: ChatContext): void {
     const { passivateMs } = this.fabric.settings;
     const rest = passivateMs - (context.now() - this.#lastActive);
-    const still = this.#sequencer === null || (this.#sequencer.idle && this.roster?.dirty !== true);
+    const still = this.#sequencer === null || (this.#sequencer.idle && this.roster?.unwritten !== true);
     if (rest <= 0 && still && this.#reads === 0) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
       if (this.roster?.cool() === true) this.#append(context);
@@ -238,12 +237,7 @@ export class Chat {
   }
 
   #cursor(position: DevicePosition, context: ChatContext): void {
-    if (this.#sequencer === null) {
-      if (this.#lostCursors.length < LIMITS.conversationInFlight) this.#lostCursors.push(position);
-      return;
-    }
-    const { user, device, delivered, read } = position;
-    if (this.roster?.cursor(user, device, delivered, read, this.#sequencer.head) === true) this.#append(context);
+    if (this.#pace.take(position, this.roster, this.#sequencer, context)) this.#append(context);
   }
 
   // ---- what goes out ----
@@ -309,7 +303,7 @@ export class Chat {
     for (const entry of this.#sequencer!.abandon()) {
       for (const waiter of entry.waiters) decline(waiter, 'unavailable', `not stored: ${reason}`);
     }
-    this.#lostCursors = this.roster!.cursors();
+    this.#pace.hold(this.roster!.cursors());
     this.#round += 1;
     this.#sequencer = null;
     this.roster = null;

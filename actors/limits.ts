@@ -189,6 +189,9 @@ export const LIMITS = {
   chatRowBytes: 83_968,
   /** Bytes of a member's row with its key, at the longest, before any device has a position: as after a change. */
   memberRowBytes: 480,
+  /** ms between two writes of moved cursors in a large group: a thousand devices that acknowledge ten times a second
+   * would otherwise put a thousand rows into every append. Receipts of such groups are as old at most. */
+  cursorMs: 1_000,
   /** ms before a chat whose store failed reads its state again, and before the log tries an open commit again. */
   reloadMs: 200,
   /** Messages after which a chat writes a page of their ids. A waking chat reads up to as many messages for theirs. */

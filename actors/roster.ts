@@ -59,6 +59,8 @@ export class Roster {
   readonly #touched = new Map<string, Member>();
   /** Members whose rows may wait (cursors moved, or the chat is at rest): written as far as a commit has room. */
   readonly #lagging = new Map<string, Member>();
+  /** Members of a large group whose cursors moved, until `ripen`: no commit takes them along. */
+  readonly #waiting = new Map<string, Member>();
   #rowTouched: boolean;
   #head = 0;
   #at = 0;
@@ -179,12 +181,27 @@ export class Roster {
       this.#moved.set(member, alone ? device : '');
       moved = true;
     }
-    if (moved) this.#lagging.set(user, member);
+    if (moved && this.#row.large && !this.#lagging.has(user)) this.#waiting.set(user, member);
+    else if (moved) this.#lagging.set(user, member);
     return moved;
   }
 
+  /** Lets the cursors that moved in a large group into the next commits; false: none did. */
+  ripen(): boolean {
+    if (this.#waiting.size === 0) return false;
+    for (const [user, member] of this.#waiting) this.#lagging.set(user, member);
+    this.#waiting.clear();
+    return true;
+  }
+
+  /** A commit is due. */
   get dirty(): boolean {
     return this.#rowTouched || this.#touched.size > 0 || this.#lagging.size > 0;
+  }
+
+  /** A commit is due now or later. */
+  get unwritten(): boolean {
+    return this.dirty || this.#waiting.size > 0;
   }
 
   /** Adds the writes of what changed since the last call, cursors only as long as `room` lasts; answers their bytes. */
@@ -196,17 +213,12 @@ export class Roster {
     };
     if (this.#rowTouched) add(chatRowKey(this.info.chat), encodeChat(this.#row));
     this.#rowTouched = false;
-    for (const member of this.#touched.values()) {
-      this.#write(member, add);
-      // Not once more as it stands: a row that is there already would witness a commit that was lost (storage/log.ts).
-      this.#lagging.delete(member.user);
-    }
+    for (const member of this.#touched.values()) this.#write(member, add);
     this.#touched.clear();
     for (const member of this.#lagging.values()) {
       // Room for one more, with all its devices.
       if (bytes + 4 * LIMITS.memberRowBytes > room) break;
       this.#write(member, add);
-      this.#lagging.delete(member.user);
     }
     return bytes;
   }
@@ -214,6 +226,9 @@ export class Roster {
   #write(member: Member, add: (key: Uint8Array, value: Uint8Array) => void): void {
     const { user, inbox } = member;
     add(inboxKey(user, this.info.chat), encodeInbox(inbox));
+    // Not once more as it stands: a row that is there already would witness a commit that was lost (storage/log.ts).
+    this.#lagging.delete(user);
+    this.#waiting.delete(user);
     const device = this.#moved.get(member);
     if (device === undefined) return;
     // As they stand in this commit: they may move on while it is in flight, and that is not durable yet.
@@ -284,6 +299,7 @@ export class Roster {
     member.inbox.devices.length = 0;
     this.#moved.delete(member);
     this.#lagging.delete(user);
+    this.#waiting.delete(user);
     this.members.delete(user);
     this.#departed.set(user, member.inbox);
     if (this.#departed.size > LIMITS.members) this.#departed.delete(this.#departed.keys().next().value!);

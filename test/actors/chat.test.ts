@@ -373,6 +373,7 @@ test('a thousand members with long names: created, grown, acknowledged and remov
   const all = [...half, ...rest];
   const portions = Array.from({ length: 6 }, (_, at) => cursors(all.slice(at * 200, at * 200 + 200), 2));
   await together(large, ...portions);
+  await scene.pass(LIMITS.cursorMs);
   const info = { type: 'info', asker: { ...asker, r: 3 } } as const;
   scene.fabric.chats.tell(key, info);
   await together(large, () => ask(3, all));

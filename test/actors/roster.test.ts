@@ -275,3 +275,24 @@ test('a cursor that moves while its row is in flight is told with the next commi
   assert.deepEqual(scene.roster.takeWritten(), [{ user: 'ada', device: '1', delivered: 8, read: 8 }]);
   assert.deepEqual(ada(), ['ada', 1, 8, 8]);
 });
+
+test('in a large group a moved cursor waits until it is ripe, or goes with a row that is written anyway, but once', () => {
+  const users = Array.from({ length: 5 }, (_, i) => name(i));
+  const scene = new Scene(users.slice(0, 4), 4);
+  scene.message();
+  scene.change([users[4]!]);
+  scene.all();
+  for (const user of users) scene.roster.cursor(user, device(1), 2, 0, scene.head);
+  assert.deepEqual([scene.roster.dirty, scene.roster.unwritten], [false, true]);
+  scene.message();
+  assert.equal(scene.commit(), 0);
+  // The group was small and lively when it grew: it has yet to come to rest.
+  scene.roster.cool();
+  scene.all();
+  assert.deepEqual([scene.roster.ripen(), scene.roster.unwritten], [false, false]);
+  for (const user of users) assert.equal(scene.inbox(user).delivered, 2);
+  scene.roster.cursor(users[0]!, device(1), 3, 0, scene.head);
+  assert.deepEqual([scene.roster.ripen(), scene.roster.dirty, scene.roster.ripen()], [true, true, false]);
+  scene.all();
+  assert.equal(scene.inbox(users[0]!).delivered, 3);
+});
