@@ -1,15 +1,16 @@
-// Owns a user's live connections and who watches the user's presence.
+// Owns a user's live connections, and passes on to them what comes for the user.
 // Invariant: soft state; what is lost here is announced again by the connections and resynced from the log. A device has
 // one connection: a newer one takes over. What leaves for a connection leaves in the order it came.
-// Must not: hold messages back, count unread, or know chats.
+// Must not: hold messages back, count unread, or know chats. Who watches the user is in presence.ts.
 
-import { deviceKey, getNumber, NUMBER_BYTES, putNumber, seenKey } from '../storage/keys.js';
+import { deviceKey, NUMBER_BYTES, putNumber } from '../storage/keys.js';
 import type { CommitResult } from '../storage/store.js';
 import type { Behaviour, Context, Signal } from './behaviour.js';
 import { refuse } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { ConnectionRef, News, PresenceNews, Registration, UserMessage } from './messages.js';
+import type { ConnectionRef, News, Registration, UserMessage } from './messages.js';
+import { Presence } from './presence.js';
 import type { Reply } from './ref.js';
 
 type Tag =
@@ -17,7 +18,7 @@ type Tag =
   | { readonly type: 'seen' }
   | { readonly type: 'idle' };
 
-type UserContext = Context<UserMessage, Tag>;
+export type UserContext = Context<UserMessage, Tag>;
 
 interface Session {
   readonly device: string;
@@ -25,30 +26,18 @@ interface Session {
   readonly monitor: number;
 }
 
-type WatchMessage = Extract<UserMessage, { type: 'watch' }>;
-
-interface Watcher {
-  readonly connection: ConnectionRef;
-  readonly user: string;
-  readonly monitor: number;
-  /** Keys of the chats by way of which it watches. */
-  readonly chats: Set<string>;
-}
-
 class User {
   readonly #fabric: Fabric;
   readonly #user: string;
   #sessions: Session[] = [];
-  /** By connection. */
-  readonly #watchers = new Map<unknown, Watcher>();
-  /** Wall ms; null until read from the store or written. */
-  #lastSeen: number | null = null;
+  readonly #presence: Presence;
   /** News were dropped: the connections must be told to resync. */
   lost = false;
 
   constructor(fabric: Fabric, user: string, context: UserContext) {
     this.#fabric = fabric;
     this.#user = user;
+    this.#presence = new Presence(fabric, user);
     context.after(fabric.settings.passivateMs, { type: 'idle' });
   }
 
@@ -61,9 +50,9 @@ class User {
       case 'register':
         return this.#register(message.device, message.connection, message.reply, context);
       case 'watch':
-        return message.on ? this.#watch(message, context) : this.#unwatch(message.connection, message.chat, context);
+        return this.#presence.watch(message, context);
       case 'parted':
-        return this.#parted(message.user, message.chat, context);
+        return this.#presence.parted(message.user, message.chat, context);
       case 'pass':
         message.connection.tell(message.news);
         return;
@@ -77,13 +66,12 @@ class User {
     if (signal.type !== 'result' && signal.type !== 'timer') return;
     const { tag } = signal;
     if (tag.type === 'idle') {
-      if (this.#sessions.length === 0 && this.#watchers.size === 0) context.passivate();
+      if (this.#sessions.length === 0 && !this.#presence.watched) context.passivate();
       context.after(this.#fabric.settings.passivateMs, tag);
     } else if (tag.type === 'device' && signal.type === 'result') {
       this.#recorded(tag.connection, tag.reply, signal.value as boolean, context);
     } else if (signal.type === 'result') {
-      this.#lastSeen ??= signal.value as number;
-      this.#announce();
+      this.#presence.seen(signal.value as number);
     }
   }
 
@@ -106,7 +94,7 @@ class User {
     }
     if (!this.#sessions.some((session) => session.connection === connection)) {
       this.#sessions.push({ device, connection, monitor: context.monitor(connection) });
-      if (this.#sessions.length === 1 && older === undefined) this.#announce();
+      if (this.#sessions.length === 1 && older === undefined) this.#presence.came();
     }
     // On record before the first answer: from then on, messages are kept for this device.
     const done = context.completion({ type: 'device', device, connection, reply });
@@ -123,7 +111,7 @@ class User {
     // By identity, not by device: a late end of an old connection must not remove the newer one.
     const session = this.#sessions.find(({ connection }) => connection === ref);
     if (session !== undefined) this.#remove(session.connection, context);
-    this.#watchers.delete(ref);
+    this.#presence.ended(ref);
   }
 
   #remove(connection: ConnectionRef, context: UserContext): void {
@@ -131,70 +119,7 @@ class User {
     if (session === undefined) return;
     context.demonitor(session.monitor);
     this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
-    if (this.#sessions.length > 0) return;
-    this.#lastSeen = this.#fabric.world.wall();
-    this.#announce();
-    const value = new Uint8Array(NUMBER_BYTES);
-    putNumber(value, 0, this.#lastSeen);
-    const written = this.#fabric.store.commit({ checks: [], writes: [{ key: seenKey(this.#user), value }] });
-    written.then(
-      (result) => result.outcome !== 'committed' && this.#unwritten(result.outcome),
-      (error: unknown) => this.#unwritten(String(error)),
-    );
-  }
-
-  /** Nothing depends on it but what people see, so it is reported, not retried. */
-  #unwritten(reason: string): void {
-    this.#fabric.report('last_seen_unwritten', { user: this.#user, reason });
-  }
-
-  // ---- presence ----
-
-  #presence(): PresenceNews {
-    const online = this.#sessions.length > 0;
-    return { type: 'presence', user: this.#user, online, lastSeen: this.#lastSeen ?? 0 };
-  }
-
-  #announce(): void {
-    const news = this.#presence();
-    for (const { connection } of this.#watchers.values()) connection.tell(news);
-  }
-
-  #watch({ user, connection, chat }: WatchMessage, context: UserContext): void {
-    const known = this.#watchers.get(connection);
-    if (known !== undefined) known.chats.add(chat);
-    else if (this.#watchers.size >= LIMITS.watchers) return;
-    else
-      this.#watchers.set(connection, {
-        connection,
-        user,
-        monitor: context.monitor(connection),
-        chats: new Set([chat]),
-      });
-    if (this.#sessions.length > 0 || this.#lastSeen !== null) {
-      connection.tell(this.#presence());
-      return;
-    }
-    const done = context.completion({ type: 'seen' });
-    this.#fabric.store.get(seenKey(this.#user)).then(
-      (value) => done(value === undefined ? 0 : getNumber(value, 0)),
-      () => done(0),
-    );
-  }
-
-  #unwatch(connection: ConnectionRef, chat: string, context: UserContext): void {
-    const watcher = this.#watchers.get(connection);
-    if (watcher === undefined) return;
-    watcher.chats.delete(chat);
-    if (watcher.chats.size > 0) return;
-    context.demonitor(watcher.monitor);
-    this.#watchers.delete(connection);
-  }
-
-  #parted(user: string, chat: string, context: UserContext): void {
-    for (const watcher of this.#watchers.values()) {
-      if (user === this.#user || user === watcher.user) this.#unwatch(watcher.connection, chat, context);
-    }
+    if (this.#sessions.length === 0) this.#presence.went();
   }
 }
 
