@@ -1,5 +1,6 @@
-// Owns what every chat does: wake from its durable state, take each send once, write in batches, answer and tell the
-// members. conversation.ts and group.ts are chats with rules of their own.
+// Owns what every chat does, and the order in which it does it: wake from its durable state (reads.ts), take each send
+// once (repeats.ts), write in batches, answer and tell the members (gate.ts). conversation.ts and group.ts are chats with
+// rules of their own.
 // Invariant: no answer and no fan-out before the append is durable; sends of one sender keep their order; while state is
 // being read the user lane is held, so nothing is handled against half a state.
 // Must not: decide who may create, join or leave (ChatRules do), or know how connections speak to clients.
@@ -9,24 +10,23 @@ import type { AppendResult } from '../storage/log.js';
 import type { ChatRow } from '../storage/rows.js';
 import { encodeMessageRow } from '../transport/row.js';
 import type { Signal } from './behaviour.js';
-import { type ChatImage, findStored, readChat, readViews } from './chat-image.js';
+import { type ChatImage, readChat, readViews } from './chat-image.js';
 import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
 import { CursorPace } from './cursor-pace.js';
 import { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
+import { Gate } from './gate.js';
 import { Inquiry } from './inquiry.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
 import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
+import { type Read, Reads, UNREADABLE } from './reads.js';
 import type { Known } from './recent-ids.js';
+import { Repeats } from './repeats.js';
 import { type DevicePosition, Roster } from './roster.js';
 import { Sequencer } from './sequencer.js';
-import { decline, type EntryMessage, type RequestMessage, settle, type Waiter, waiterOf } from './waiter.js';
-
-/** Value of a result whose read failed. */
-const UNREADABLE = Symbol('unreadable');
-type Read<T> = T | typeof UNREADABLE;
+import { decline, type EntryMessage, type RequestMessage, type Waiter, waiterOf } from './waiter.js';
 
 export class Chat {
   readonly fabric: Fabric;
@@ -34,21 +34,19 @@ export class Chat {
   readonly id: Uint8Array;
   /** Null until the chat exists. */
   roster: Roster | null = null;
+  /** Null while the state is being read, and after it could not be. */
+  sequencer: Sequencer | null = null;
+  /** One life of the state in memory; a failed append ends it. */
+  round = 0;
   readonly #rules: ChatRules;
   readonly #fanOut: FanOut;
   readonly #inquiry = new Inquiry();
-  /** Null while the state is being read, and after it could not be. */
-  #sequencer: Sequencer | null = null;
-  #round = 0;
-  #clock = 0;
-  /** Reads under way that hold the user lane. */
-  #reads = 0;
-  #lastActive: number;
   readonly #pace = new CursorPace();
-  /** The outcome of the append in flight, from when the log told it until its signal is handled. */
-  #outcome: AppendResult | null = null;
-  #signal: (result: AppendResult) => void = () => undefined;
-  #ended = false;
+  readonly #reads: Reads;
+  readonly #repeats: Repeats;
+  readonly #gate: Gate;
+  #clock = 0;
+  #lastActive: number;
 
   constructor(rules: ChatRules, fabric: Fabric, key: string, context: ChatContext) {
     this.fabric = fabric;
@@ -56,6 +54,9 @@ export class Chat {
     this.id = chatFromKey(key);
     this.#rules = rules;
     this.#fanOut = new FanOut(fabric);
+    this.#reads = new Reads(fabric, key);
+    this.#repeats = new Repeats(this, this.#reads);
+    this.#gate = new Gate(this, this.#fanOut, this.#inquiry);
     this.#lastActive = context.now();
     this.#load(context);
     context.after(fabric.settings.passivateMs, { type: 'idle' });
@@ -72,7 +73,7 @@ export class Chat {
       case 'cursor':
         return this.#cursor(message, context);
       case 'info':
-        return this.#inquiry.ask(message.asker, this.#sequencer, this.roster);
+        return this.#inquiry.ask(message.asker, this.sequencer, this.roster);
       default:
         // By the audience: who joins with what is in flight is no member before that is durable.
         if (this.roster === null || !this.roster.audience.has(message.user)) return;
@@ -84,7 +85,7 @@ export class Chat {
 
   /** After a message: who asks for chats that do not exist must not fill the memory with them. */
   leaveIfNothing(context: ChatContext): void {
-    if (this.roster === null && this.#reads === 0 && this.#sequencer?.idle === true) context.passivate();
+    if (this.roster === null && this.#reads.none && this.sequencer?.idle === true) context.passivate();
   }
 
   signal(signal: Signal<Tag>, context: ChatContext): void {
@@ -92,12 +93,11 @@ export class Chat {
     const { tag } = signal;
     if (tag.type === 'idle') return this.#maybePassivate(context);
     if (tag.type === 'reload') return this.#load(context);
-    if (tag.type === 'cursors') return this.#pace.due(this.roster, context) ? this.#append(context) : undefined;
+    if (tag.type === 'cursors') return this.#pace.due(this.roster, context) ? this.#gate.append(context) : undefined;
     if (signal.type !== 'result') return;
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
-    this.#reads -= 1;
-    if (this.#reads === 0) context.resume();
-    if (tag.round !== this.#round) {
+    this.#reads.release(context);
+    if (tag.round !== this.round) {
       // An append failed while the store was asked for this one.
       if (tag.type !== 'image')
         decline(waiterOf(tag.message, this.id), 'unavailable', 'not stored: the chat is read again');
@@ -111,25 +111,14 @@ export class Chat {
   // ---- state ----
 
   #load(context: ChatContext): void {
-    this.#round += 1;
-    this.#sequencer = null;
+    this.round += 1;
+    this.sequencer = null;
     this.roster = null;
     const { log, store } = this.fabric;
     // An actor of this chat that broke off may have an append in flight, which would land behind what is read now.
     const settled = log.settled(this.id, shardOf(this.id));
     const image = settled === null ? readChat(store, this.id) : settled.then(() => readChat(store, this.id));
-    this.#read(image, { type: 'image', round: this.#round }, context);
-  }
-
-  /** Holds the user lane until the read's result is here. */
-  #read(promise: Promise<unknown>, tag: Tag, context: ChatContext): void {
-    context.suspend();
-    this.#reads += 1;
-    const done = context.completion(tag);
-    promise.then(done, (error: unknown) => {
-      this.fabric.report('chat_unreadable', { chat: this.key, reason: String(error) });
-      done(UNREADABLE);
-    });
+    this.#reads.hold(image, { type: 'image', round: this.round }, context);
   }
 
   #loaded(image: Read<ChatImage>, context: ChatContext): void {
@@ -138,7 +127,7 @@ export class Chat {
       context.after(LIMITS.reloadMs, { type: 'reload' });
       return;
     }
-    this.#sequencer = new Sequencer(this.id, image.head, image.recent);
+    this.sequencer = new Sequencer(this.id, image.head, image.recent);
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
@@ -159,10 +148,10 @@ export class Chat {
   #maybePassivate(context: ChatContext): void {
     const { passivateMs } = this.fabric.settings;
     const rest = passivateMs - (context.now() - this.#lastActive);
-    const still = this.#sequencer === null || (this.#sequencer.idle && this.roster?.unwritten !== true);
-    if (rest <= 0 && still && this.#reads === 0) {
+    const still = this.sequencer === null || (this.sequencer.idle && this.roster?.unwritten !== true);
+    if (rest <= 0 && still && this.#reads.none) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
-      if (this.roster?.cool() === true) this.#append(context);
+      if (this.roster?.cool() === true) this.#gate.append(context);
       else context.passivate();
     }
     context.after(rest > 0 ? rest : passivateMs, { type: 'idle' });
@@ -172,11 +161,12 @@ export class Chat {
 
   #send(message: SendMessage, context: ChatContext): void {
     const waiter: Waiter = { type: 'send', connection: message.connection, n: message.n };
-    if (this.#sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
-    if (message.after !== null && !this.#sequencer.accepted(message.after)) {
+    if (this.sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
+    if (message.after !== null && !this.sequencer.accepted(message.after)) {
       return decline(waiter, 'busy', 'an earlier message of this connection was refused');
     }
-    if (this.#isNew(message, message.user, message.idText, waiter, context)) this.#accept(message, waiter, context);
+    if (this.#repeats.isNew(message, message.user, message.idText, waiter, context))
+      this.#accept(message, waiter, context);
   }
 
   #accept(message: SendMessage, waiter: Waiter, context: ChatContext): void {
@@ -193,22 +183,9 @@ export class Chat {
   #request(message: RequestMessage, context: ChatContext): void {
     const { user } = message.asker;
     const waiter = waiterOf(message, this.id);
-    if (this.#sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
-    if (!this.#isNew(message, user, idText(message.id), waiter, context)) return;
+    if (this.sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
+    if (!this.#repeats.isNew(message, user, idText(message.id), waiter, context)) return;
     this.#rules.request(this, message, null, context);
-  }
-
-  /** False when the id was seen before (and is answered) or the store must be asked first. */
-  #isNew(message: EntryMessage, user: string, text: string, waiter: Waiter, context: ChatContext): boolean {
-    const found = this.#sequencer!.find(text);
-    if (found === 'fresh') return true;
-    if (found === 'stored') {
-      const known = findStored(this.fabric.store, this.id, message.id);
-      this.#read(known, { type: 'known', round: this.#round, message }, context);
-    } else if (found.from !== user) decline(waiter, 'bad_id', "the id of somebody else's message");
-    else if ('waiters' in found) found.waiters.push(waiter);
-    else settle(waiter, found.seq);
-    return false;
   }
 
   #looked(message: EntryMessage, known: Read<Known | undefined>, context: ChatContext): void {
@@ -219,16 +196,13 @@ export class Chat {
       else this.#rules.request(this, message, null, context);
       return;
     }
-    const user = message.type === 'send' ? message.user : message.asker.user;
-    if (known.from !== user) return decline(waiter, 'bad_id', "the id of somebody else's message");
-    this.#sequencer!.found(idText(message.id));
-    settle(waiter, known.seq);
+    this.#repeats.stored(message, known);
   }
 
   /** Reads the views that users had in earlier stays, then gives the request to the rules again. */
   readFormer(users: readonly string[], message: RequestMessage, context: ChatContext): void {
     const former = readViews(this.fabric.store, this.id, users);
-    this.#read(former, { type: 'former', round: this.#round, message }, context);
+    this.#reads.hold(former, { type: 'former', round: this.round, message }, context);
   }
 
   #formerRead(message: RequestMessage, former: Read<FormerViews>, context: ChatContext): void {
@@ -237,77 +211,44 @@ export class Chat {
   }
 
   #cursor(position: DevicePosition, context: ChatContext): void {
-    if (this.#pace.take(position, this.roster, this.#sequencer, context)) this.#append(context);
+    if (this.#pace.take(position, this.roster, this.sequencer, context)) this.#gate.append(context);
   }
 
   // ---- what goes out ----
 
   /** Puts entries in line for the log, all or none of them. */
   enter(entries: readonly Entry[], context: ChatContext): void {
-    if (!this.#sequencer!.offer(entries)) {
+    if (!this.sequencer!.offer(entries)) {
       for (const { waiters } of entries) {
         for (const waiter of waiters) decline(waiter, 'busy', 'too much of this chat is in flight');
       }
       return;
     }
     for (const { change } of entries) if (change !== null) this.roster!.claim(change);
-    this.#append(context);
+    this.#gate.append(context);
   }
-
-  #append(context: ChatContext): void {
-    const sequencer = this.#sequencer!;
-    if (this.roster === null || sequencer.inFlight || (sequencer.idle && !this.roster.dirty)) return;
-    this.#signal = context.completion({ type: 'append', round: this.#round });
-    const append = sequencer.compose(this.roster, this.#done);
-    if (this.fabric.log.append(append) === 'busy') this.#done({ outcome: 'failed', reason: 'log_full' });
-  }
-
-  /** The log's answer. It comes also when this actor has ended: then nobody else can tell the members. */
-  readonly #done = (result: AppendResult): void => {
-    this.#outcome = result;
-    if (this.#ended) this.#publishLate();
-    else this.#signal(result);
-  };
 
   #appended(result: AppendResult, round: number, context: ChatContext): void {
-    if (round !== this.#round) return;
+    if (round !== this.round) return;
     if (result.outcome !== 'committed') return this.#abandon(result, context);
-    this.#publish();
-    this.#append(context);
+    this.#gate.publish();
+    this.#gate.append(context);
   }
 
-  #publish(): void {
-    this.#outcome = null;
-    for (const entry of this.#sequencer!.commit()) {
-      for (const waiter of entry.waiters) settle(waiter, entry.seq);
-      this.#fanOut.entry(entry, this.roster!);
-    }
-    this.#fanOut.receipts(this.roster!);
-    this.#inquiry.answer(this.#sequencer, this.roster);
-  }
-
-  #publishLate(): void {
-    if (this.#outcome?.outcome === 'committed' && this.#sequencer !== null) this.#publish();
-  }
-
-  /** The actor is no more. What was handed to the log and is durable, or will be, still reaches the members. */
+  /** The actor is no more. What was handed to the log still reaches the members. */
   end(): void {
-    this.#ended = true;
-    this.#publishLate();
+    this.#gate.end();
   }
 
   #abandon(result: Exclude<AppendResult, { outcome: 'committed' }>, context: ChatContext): void {
     const reason = result.outcome === 'failed' ? result.reason : 'another node owns the chat';
     this.fabric.report('append_failed', { chat: this.key, reason });
-    this.#outcome = null;
-    for (const entry of this.#sequencer!.abandon()) {
-      for (const waiter of entry.waiters) decline(waiter, 'unavailable', `not stored: ${reason}`);
-    }
+    this.#gate.abandon(reason);
     this.#pace.hold(this.roster!.cursors());
-    this.#round += 1;
-    this.#sequencer = null;
+    this.round += 1;
+    this.sequencer = null;
     this.roster = null;
-    this.#inquiry.answer(this.#sequencer, this.roster);
+    this.#inquiry.answer(this.sequencer, this.roster);
     // Not at once: the lost receipts are appended again, and a full disk would fail them as fast as it can.
     context.after(LIMITS.reloadMs, { type: 'reload' });
   }

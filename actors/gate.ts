@@ -1,0 +1,73 @@
+// Owns a chat's output gate: hands its appends to the log, and lets answers and fan-out pass once they are durable.
+// Invariant: nothing leaves before its append is durable; what was handed to the log and is durable, or will be, is told
+// even if the chat's actor has ended meanwhile.
+// Must not: compose appends (sequencer.ts), or decide what is appended.
+
+import type { AppendResult } from '../storage/log.js';
+import type { Chat } from './chat.js';
+import type { ChatContext } from './chat-rules.js';
+import type { FanOut } from './fan-out.js';
+import type { Inquiry } from './inquiry.js';
+import { decline, settle } from './waiter.js';
+
+export class Gate {
+  readonly #chat: Chat;
+  readonly #fanOut: FanOut;
+  readonly #inquiry: Inquiry;
+  /** The outcome of the append in flight, from when the log told it until its signal is handled. */
+  #outcome: AppendResult | null = null;
+  #signal: (result: AppendResult) => void = () => undefined;
+  #ended = false;
+
+  constructor(chat: Chat, fanOut: FanOut, inquiry: Inquiry) {
+    this.#chat = chat;
+    this.#fanOut = fanOut;
+    this.#inquiry = inquiry;
+  }
+
+  /** Appends what is in line, unless an append is in flight or nothing is due. */
+  append(context: ChatContext): void {
+    const { sequencer, roster, round } = this.#chat;
+    if (roster === null || sequencer === null || sequencer.inFlight || (sequencer.idle && !roster.dirty)) return;
+    this.#signal = context.completion({ type: 'append', round });
+    const append = sequencer.compose(roster, this.#done);
+    if (this.#chat.fabric.log.append(append) === 'busy') this.#done({ outcome: 'failed', reason: 'log_full' });
+  }
+
+  /** The log's answer. It comes also when the actor has ended: then nobody else can tell the members. */
+  readonly #done = (result: AppendResult): void => {
+    this.#outcome = result;
+    if (this.#ended) this.#publishLate();
+    else this.#signal(result);
+  };
+
+  /** The append in flight is durable. */
+  publish(): void {
+    const { sequencer, roster } = this.#chat;
+    this.#outcome = null;
+    for (const entry of sequencer!.commit()) {
+      for (const waiter of entry.waiters) settle(waiter, entry.seq);
+      this.#fanOut.entry(entry, roster!);
+    }
+    this.#fanOut.receipts(roster!);
+    this.#inquiry.answer(sequencer, roster);
+  }
+
+  /** It is not: everyone who waits is refused. */
+  abandon(reason: string): void {
+    this.#outcome = null;
+    for (const entry of this.#chat.sequencer!.abandon()) {
+      for (const waiter of entry.waiters) decline(waiter, 'unavailable', `not stored: ${reason}`);
+    }
+  }
+
+  #publishLate(): void {
+    if (this.#outcome?.outcome === 'committed' && this.#chat.sequencer !== null) this.publish();
+  }
+
+  /** The actor is no more. What was handed to the log and is durable, or will be, still reaches the members. */
+  end(): void {
+    this.#ended = true;
+    this.#publishLate();
+  }
+}
