@@ -28,6 +28,11 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
     about: 'one durable direct message beside a raw relay without storage: server CPU, latency',
     load: () => import('./path.js'),
   },
+  group: {
+    about:
+      'a group of 1,024 with 1,000 online devices beside raw uWebSockets.js publish: server CPU a delivery, latency',
+    load: () => import('./group.js'),
+  },
 };
 
 function seconds(text: string): number {

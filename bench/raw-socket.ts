@@ -5,10 +5,20 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
-/** Connects to `ws://host:port/path` and calls `message` with each binary message (valid during the call). */
-export function openRaw(url: string, protocol: string, message: (bytes: Uint8Array) => void): Promise<RawSocket> {
+/**
+ * Connects to `ws://host:port/path` and calls `message` with each binary message (valid during the call).
+ * `localAddress`: where it connects from.
+ */
+export function openRaw(
+  url: string,
+  protocol: string,
+  message: (bytes: Uint8Array) => void,
+  localAddress?: string,
+): Promise<RawSocket> {
   const { hostname, port, pathname } = new URL(url);
-  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), noDelay: true });
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const from = localAddress === undefined ? {} : { localAddress };
+  const socket = connect({ host, port: Number(port), noDelay: true, ...from });
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     socket.once('connect', () => {

@@ -1,0 +1,29 @@
+// Owns what the kernel says of another process: its CPU time and its memory.
+// Invariant: read from /proc, so the process itself does nothing for it.
+// Must not: run anything.
+
+import { readFileSync } from 'node:fs';
+
+/** Clock ticks a second in /proc (sysconf _SC_CLK_TCK; 100 on every Linux that Node runs on). */
+const TICKS = 100;
+/** Bytes of a page in /proc (4 KiB on x86-64 and on the usual arm64 kernels). */
+const PAGE = 4_096;
+
+/** CPU seconds of a process so far, user and system, all threads. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+/** Bytes of a process's memory that are in RAM. */
+export interface Memory {
+  readonly resident: number;
+  /** Of it: pages of files, such as the program's text and a mapped store. */
+  readonly files: number;
+}
+
+export function memory(pid: number): Memory {
+  const [, resident = 0, files = 0] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ').map(Number);
+  return { resident: resident * PAGE, files: files * PAGE };
+}
