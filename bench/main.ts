@@ -9,6 +9,8 @@ import { machine, type Report, type Row, table } from './report.js';
 export interface SuiteOptions {
   /** Seconds to measure each figure for; undefined: the suite's own default. */
   readonly seconds: number | undefined;
+  /** Connections to open; undefined: the suite's own default. */
+  readonly connections: number | undefined;
   /** Says what goes on. */
   readonly progress: (line: string) => void;
 }
@@ -33,6 +35,11 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
       'a group of 1,024 with 1,000 online devices beside raw uWebSockets.js publish: server CPU a delivery, latency',
     load: () => import('./group.js'),
   },
+  connections: {
+    about:
+      'idle authenticated connections beside raw uWebSockets.js: bytes of RAM and CPU each, kept after they closed',
+    load: () => import('./connections.js'),
+  },
 };
 
 function seconds(text: string): number {
@@ -41,14 +48,23 @@ function seconds(text: string): number {
   return value;
 }
 
+function connections(text: string): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1 && value <= 19_000)) {
+    throw new InvalidArgumentError('Give connections from 1 to 19000: a process has 20,000 descriptors.');
+  }
+  return value;
+}
+
 const list = Object.entries(SUITES)
-  .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
+  .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
   .join('\n');
 
 const program = new Command('bench')
   .description('Measures Weft, beside its peers where they are installed.')
   .argument('<suite>', `one of: ${Object.keys(SUITES).join(', ')}`)
   .option('--seconds <S>', 'seconds to measure each figure for', seconds)
+  .option('--connections <N>', 'connections to open (suite connections)', connections)
   .option('--json <FILE>', 'also write {suite, machine, rows} to FILE ("-": to standard output, without the table)')
   .addHelpText(
     'after',
@@ -60,16 +76,18 @@ Examples:
   npm run bench -- kernel                      a table, after about two minutes
   npm run bench -- kernel --seconds 5          longer, for steadier figures
   npm run bench -- kernel --json kernel.json   the same rows for a program
+  npm run bench -- connections                 15,000 idle connections, about six minutes
 
 Machines differ and are shared: compare ratios within one run, not figures of two runs.`,
   )
   .showHelpAfterError()
-  .action(async (name: string, options: { seconds?: number; json?: string }) => {
+  .action(async (name: string, options: { seconds?: number; connections?: number; json?: string }) => {
     const entry = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined;
     if (entry === undefined) return program.error(`error: there is no suite "${name}"`, { exitCode: 2 });
     const suite = await entry.load();
     const rows = await suite.run({
       seconds: options.seconds,
+      connections: options.connections,
       progress: (line) => process.stderr.write(`${line}\n`),
     });
     const report: Report = { suite: name, machine: machine(), rows };

@@ -4,7 +4,7 @@
 // Must not: measure in its own process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { issueToken } from '../cli/token.js';
 import type { SuiteOptions } from './main.js';
 import type { PathLoad, PathResult } from './path-load.js';
+import { cpuSeconds } from './process-stat.js';
 import { median, type Row, row } from './report.js';
 
 const PAIRS = 200;
@@ -20,8 +21,6 @@ const BODY_BYTES = 100;
 const ROUNDS = 3;
 const SECONDS = 5;
 const WARM_MS = 2_000;
-/** Clock ticks a second in /proc (sysconf _SC_CLK_TCK; 100 on every Linux that Node runs on). */
-const TICKS = 100;
 
 interface Measured extends PathResult {
   /** µs of server CPU a message. */
@@ -29,13 +28,6 @@ interface Measured extends PathResult {
 }
 
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-
-/** CPU seconds of a process so far, user and system, all threads. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
 
 /** Starts a server and resolves with its URL. */
 function serve(args: readonly string[]): Promise<{ child: ChildProcess; url: string }> {
