@@ -7,7 +7,6 @@ import { OP, T } from '../transport/frames.js';
 import type { ChatLog } from './chat-log.js';
 import type { Core } from './core.js';
 import { WeftError } from './errors.js';
-import { hex } from './ids.js';
 import { type GroupEvent, type Message, present } from './message.js';
 import type { Receipt } from './outbox.js';
 import { itemOf } from './receiver.js';
@@ -107,15 +106,15 @@ export class Chat {
 
   /** Each resolves with the change's sequence number. */
   add(users: readonly string[]): Promise<Receipt> {
-    return this.#change(OP.added, users);
+    return this.#core.changes.change(this.#current, OP.added, users);
   }
 
   remove(users: readonly string[]): Promise<Receipt> {
-    return this.#change(OP.removed, users);
+    return this.#core.changes.change(this.#current, OP.removed, users);
   }
 
   leave(): Promise<Receipt> {
-    return this.#change(OP.left, []);
+    return this.#core.changes.change(this.#current, OP.left, []);
   }
 
   async members(): Promise<readonly Member[]> {
@@ -151,14 +150,7 @@ export class Chat {
 
   /** Presence of the other members, from now on and after each reconnect. Throws `full` at the limit. */
   watch(on: boolean): void {
-    const log = this.#current;
-    const { watches } = this.#core;
-    if (on && !watches.has(log) && watches.size >= LIMITS.watches) {
-      throw new WeftError('full', `at most ${LIMITS.watches} chats can be watched`);
-    }
-    if (on) watches.add(log);
-    else watches.delete(log);
-    this.#core.say(log, (chat) => ({ type: T.WATCH, chat, on }));
+    this.#core.watches.set(this.#current, on);
   }
 
   /** The user has read up to `seq`: cumulative, never goes back, told now or after the next connect. */
@@ -192,23 +184,5 @@ export class Chat {
     const id = log.id ?? (await this.#core.queries.locate(log)).id;
     if (id === undefined) throw new WeftError('unknown_chat', 'the chat has no id');
     return id;
-  }
-
-  async #change(op: number, users: readonly string[]): Promise<Receipt> {
-    const core = this.#core;
-    const chat = await this.#id();
-    const id = core.ids.next();
-    const key = hex(id);
-    core.changes.add(key);
-    try {
-      const answer = await core.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args: [] }));
-      const seq = answer.type === 'ok' ? answer.results[0] : undefined;
-      if (typeof seq !== 'number') throw new WeftError('bad_response', 'CHANGE answered without a number');
-      core.receiver.own(this.#current, seq);
-      this.#current.change(op === OP.added ? 'added' : 'removed', op === OP.left ? [core.me] : users);
-      return { seq };
-    } finally {
-      core.changes.delete(key);
-    }
   }
 }

@@ -5,30 +5,29 @@
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import { type ClientFrame, T } from '../transport/frames.js';
-import { Chat } from './chat.js';
+import { Application } from './application.js';
+import { Changes } from './changes.js';
 import type { ChatLog, Release } from './chat-log.js';
 import { ChatTable } from './chat-table.js';
 import type { Welcome } from './connection.js';
 import { Delivery } from './delivery.js';
 import { Dialer } from './dialer.js';
-import { Emitter } from './emitter.js';
 import { asWeftError, WeftError } from './errors.js';
-import type { SessionEvents } from './events.js';
 import { Flusher } from './flush.js';
 import { Gaps } from './gaps.js';
 import { hex, IdSource, unhex, uuidText } from './ids.js';
 import type { Pending } from './lane.js';
-import { present } from './message.js';
 import type { CoreOptions } from './options.js';
 import { Outbox, type Receipt } from './outbox.js';
 import { Queries } from './queries.js';
 import { Receiver } from './receiver.js';
 import { type Answer, Requests } from './requests.js';
 import type { ClientStore } from './store.js';
+import { Watches } from './watches.js';
 
 export class Core {
   readonly world: World;
-  readonly events: Emitter<SessionEvents>;
+  readonly application: Application;
   readonly table: ChatTable;
   readonly outbox: Outbox;
   readonly requests: Requests;
@@ -39,10 +38,9 @@ export class Core {
   readonly delivery: Delivery;
   readonly gaps: Gaps;
   readonly queries: Queries;
-  readonly changes = new Set<string>();
-  readonly watches = new Set<ChatLog>();
+  readonly changes: Changes;
+  readonly watches: Watches;
   readonly #store: ClientStore;
-  readonly #chats = new WeakMap<ChatLog, Chat>();
   #device = '';
   #maxBody: number = LIMITS.body;
   #closed: Promise<void> | undefined;
@@ -52,18 +50,18 @@ export class Core {
     this.world = world;
     this.#store = store;
     this.ids = new IdSource(world);
-    this.events = new Emitter((name, error) => this.#listenerFailed(name, error));
+    this.application = new Application(this);
     this.requests = new Requests(world, (frame) => this.dialer.send(frame));
     this.table = new ChatTable((from, to) => this.#merged(from, to));
     this.outbox = new Outbox(world, this.#outboxHooks(), options.pipeline);
     this.flusher = new Flusher(world, store, {
-      ack: (log, seq) => this.#say(log, (chat) => ({ type: T.ACK, chat, seq })),
-      read: (log, seq) => this.#say(log, (chat) => ({ type: T.READ, chat, seq })),
-      trouble: (error) => this.trouble(error),
+      ack: (log, seq) => this.say(log, (chat) => ({ type: T.ACK, chat, seq })),
+      read: (log, seq) => this.say(log, (chat) => ({ type: T.READ, chat, seq })),
+      trouble: (error) => this.application.trouble(error),
     });
     this.delivery = new Delivery(
       {
-        handle: (log, release) => this.#handle(log, release),
+        handle: (log, release) => this.application.handle(log, release),
         handled: (log, release) => this.#handled(log, release),
         grant: (n) => this.dialer.send({ type: T.CREDIT, n }),
       },
@@ -77,17 +75,11 @@ export class Core {
       placed: (log) => this.delivery.run(log),
       flowing: () => !this.delivery.starved,
     });
-    this.receiver = new Receiver(this, {
-      chat: (log) => void this.events.emit('chat', { chat: this.chat(log) }),
-      receipt: (log, user, delivered, read) =>
-        void this.events.emit('receipt', { chat: this.chat(log), user, delivered, read }),
-      typing: (log, user, on) => void this.events.emit('typing', { chat: this.chat(log), user, on }),
-      presence: (user, online, lastSeen) => void this.events.emit('presence', { user, online, lastSeen }),
-      synced: (chats) => void this.events.emit('synced', { chats }),
-      trouble: (error) => this.trouble(error),
-      broken: (error) => this.dialer.fail(error),
-    });
+    const hooks = this.application.hooks((error) => this.dialer.fail(error));
+    this.receiver = new Receiver(this, hooks);
     this.queries = new Queries(this, options.backfill ?? 0);
+    this.changes = new Changes(this);
+    this.watches = new Watches((log, on) => this.say(log, (chat) => ({ type: T.WATCH, chat, on })));
     this.dialer = new Dialer({ ...options, agent: options.agent ?? 'weft-js' }, this.#dialerHooks());
   }
 
@@ -120,15 +112,6 @@ export class Core {
     this.dialer.start();
   }
 
-  chat(log: ChatLog): Chat {
-    let chat = this.#chats.get(log);
-    if (chat === undefined) {
-      chat = new Chat(this, log);
-      this.#chats.set(log, chat);
-    }
-    return chat;
-  }
-
   /** Messages flow once somebody listens; a turn later, so that all listeners of one turn hear the first one. */
   listened(): void {
     if (!this.delivery.started) this.world.defer(() => this.delivery.start(this.table.all()));
@@ -145,14 +128,6 @@ export class Core {
 
   ask(make: (r: number) => ClientFrame): Promise<Answer> {
     return this.#closed !== undefined || this.#over ? Promise.reject(this.#ended()) : this.requests.ask(make);
-  }
-
-  say(log: ChatLog, make: (chat: Uint8Array | number) => ClientFrame): void {
-    this.#say(log, make);
-  }
-
-  trouble(error: WeftError): void {
-    this.events.emit('error', error);
   }
 
   /** Positions are written and told; unsent messages stay in the store, their promises reject with `closed`. */
@@ -187,7 +162,7 @@ export class Core {
     return {
       transmit: (log, { id, body }) => {
         if (this.dialer.buffered > LIMITS.clientBuffered) return false;
-        this.#say(log, (chat) => ({ type: T.SEND, chat, id, body }));
+        this.say(log, (chat) => ({ type: T.SEND, chat, id, body }));
         return true;
       },
       locate: (log) => void this.queries.locate(log).catch(() => {}),
@@ -200,13 +175,13 @@ export class Core {
         this.flusher.settled(hex(id));
         this.receiver.own(log, seq);
         // The first message makes a direct chat; before that the server has nothing to watch by.
-        if (seq === 1 && this.watches.has(log)) this.#watch(log);
-        this.events.emit('sent', { chat: this.chat(log), id: uuidText(id), seq });
+        if (seq === 1) this.watches.began(log);
+        this.application.emit('sent', { chat: this.application.chat(log), id: uuidText(id), seq });
         if (this.outbox.flying === 0) this.dialer.idle();
       },
       failed: (log, { id }: Pending, error) => {
         this.flusher.settled(hex(id));
-        this.events.emit('failed', { chat: this.chat(log), id: uuidText(id), error });
+        this.application.emit('failed', { chat: this.application.chat(log), id: uuidText(id), error });
       },
     };
   }
@@ -223,7 +198,7 @@ export class Core {
         this.gaps.connected();
         this.outbox.online(welcome.window);
         this.requests.online();
-        for (const log of this.watches) this.#watch(log);
+        this.watches.up();
       },
       frame: (frame) => this.receiver.frame(frame),
       down: () => {
@@ -237,13 +212,13 @@ export class Core {
       unanswered: () => this.outbox.flying,
       leaving: () => this.outbox.pause(),
       state: (change) => {
-        this.events.emit('state', change);
+        this.application.emit('state', change);
         if (change.state !== 'failed' && change.state !== 'replaced') return;
         const error = change.error ?? this.#ended();
         this.outbox.close(error);
         this.requests.close(error);
       },
-      trouble: (error) => this.trouble(error),
+      trouble: (error) => this.application.trouble(error),
     };
   }
 
@@ -260,52 +235,26 @@ export class Core {
       this.#device = device;
       this.#store
         .write([{ type: 'owner', user, device }], false)
-        .catch((error: unknown) => this.trouble(asWeftError(error, 'store_failed')));
+        .catch((error: unknown) => this.application.trouble(asWeftError(error, 'store_failed')));
     }
     return undefined;
   }
 
   #merged(from: ChatLog, to: ChatLog): void {
     from.mergedInto = to;
-    if (this.watches.delete(from)) {
-      this.watches.add(to);
-      this.#watch(to);
-    }
-    const chat = this.#chats.get(from);
-    if (chat !== undefined) this.#chats.set(to, chat);
+    this.watches.merged(from, to);
+    this.application.merged(from, to);
     this.outbox.merge(from, to);
   }
 
-  #watch(log: ChatLog): void {
-    this.#say(log, (chat) => ({ type: T.WATCH, chat, on: true }));
-  }
-
-  #say(log: ChatLog, make: (chat: Uint8Array | number) => ClientFrame): void {
+  /** Says something of a chat, if there is a connection and the chat's id is known. */
+  say(log: ChatLog, make: (chat: Uint8Array | number) => ClientFrame): void {
     const ref = this.table.ref(log);
     if (ref !== undefined) this.dialer.send(make(ref));
-  }
-
-  #handle(log: ChatLog, release: Release): Promise<unknown> | undefined {
-    if (release.type === 'own') return undefined;
-    const chat = this.chat(log);
-    if (release.type === 'truncated') {
-      return this.events.emit('truncated', { chat, from: release.from, to: release.seq });
-    }
-    const shown = present(chat, release.item, this.me);
-    if (shown.type === 'message') return this.events.emit('message', shown);
-    if (log.changed(shown)) this.events.emit('chat', { chat });
-    return this.events.emit('event', shown);
   }
 
   #handled(log: ChatLog, release: Release): void {
     if (release.type === 'item') this.flusher.handled(log);
     else this.flusher.dirty(log);
-  }
-
-  #listenerFailed(name: keyof SessionEvents, error: unknown): void {
-    // A failing `error` listener must not call itself.
-    if (name === 'error') return;
-    const detail = error instanceof Error ? error.message : String(error);
-    this.trouble(new WeftError('listener_failed', `${name}: ${detail}`, undefined, error));
   }
 }

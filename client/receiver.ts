@@ -4,6 +4,7 @@
 // Must not: send anything but through its parts.
 
 import { OP, type PageRow, type Plain, type ServerFrame, T } from '../transport/frames.js';
+import type { Changes } from './changes.js';
 import type { ChatLog, Item } from './chat-log.js';
 import type { ChatTable } from './chat-table.js';
 import type { Delivery } from './delivery.js';
@@ -34,8 +35,7 @@ export interface Parts {
   readonly delivery: Delivery;
   readonly flusher: Flusher;
   readonly gaps: Gaps;
-  /** Ids (32 hexadecimal digits) of CREATE and CHANGE on their way: their events are this device's own. */
-  readonly changes: ReadonlySet<string>;
+  readonly changes: Changes;
 }
 
 export class Receiver {
@@ -130,7 +130,7 @@ export class Receiver {
     if (log.kind === 0) this.#name(log);
     if (item.from === this.me && this.me !== '') {
       const id = hex(item.id);
-      if (outbox.has(item.id) || changes.has(id)) {
+      if (outbox.has(item.id) || changes.own.has(id)) {
         delivery.free(item.paid);
         // Its SENT or OK was lost, or comes later and then finds nothing to do.
         this.own(log, item.seq);
@@ -147,6 +147,15 @@ export class Receiver {
     if (arrival !== 'new') return;
     flusher.dirty(log);
     delivery.run(log);
+  }
+
+  /** A group that this device made. */
+  created(id: Uint8Array, seq: number, title: string, users: readonly string[]): ChatLog {
+    const log = this.#parts.table.byId(id);
+    this.describe(log, 2, title);
+    log.setMembers([this.me, ...users]);
+    this.own(log, seq);
+    return log;
   }
 
   /** An own message or change has this number. */

@@ -11,6 +11,9 @@ export type Answer =
   | { readonly type: 'ok'; readonly results: readonly Plain[] }
   | { readonly type: 'page'; readonly rows: readonly PageRow[]; readonly more: boolean };
 
+/** Asks the server; rejects with a WeftError. */
+export type Ask = (make: (r: number) => ClientFrame) => Promise<Answer>;
+
 interface Waiting {
   readonly make: (r: number) => ClientFrame;
   readonly resolve: (answer: Answer) => void;

@@ -11,7 +11,7 @@ import { Core } from './core.js';
 import type { Listener } from './emitter.js';
 import { WeftError } from './errors.js';
 import type { SessionEvents } from './events.js';
-import { hex, unhex, uuidText } from './ids.js';
+import { unhex, uuidText } from './ids.js';
 import type { Message } from './message.js';
 import type { SessionOptions } from './options.js';
 
@@ -60,7 +60,7 @@ export class Session {
    * or `event` was added, and flow from the next turn of the event loop on.
    */
   on<K extends keyof SessionEvents>(name: K, listener: Listener<SessionEvents[K]>): () => void {
-    const off = this.#core.events.on(name, listener);
+    const off = this.#core.application.on(name, listener);
     if (name === 'message' || name === 'event') this.#core.listened();
     return off;
   }
@@ -71,37 +71,19 @@ export class Session {
     if (bytes < 1 || bytes > LIMITS.userId) {
       throw new WeftError('bad_argument', `a user id has 1 to ${LIMITS.userId} bytes`);
     }
-    return this.#core.chat(this.#core.table.byUser(user));
+    return this.#core.application.chat(this.#core.table.byUser(user));
   }
 
   /** A chat by its id: 32 hexadecimal digits or 16 bytes. */
   group(id: string | Uint8Array): Chat {
     const bytes = typeof id === 'string' ? unhex(id) : id;
     if (bytes?.length !== 16) throw new WeftError('bad_argument', 'a chat id has 16 bytes');
-    return this.#core.chat(this.#core.table.byId(bytes));
+    return this.#core.application.chat(this.#core.table.byId(bytes));
   }
 
   /** Resolves when the group exists durably. Rejects with `full`, `bad_request` (title), `unknown_user`, `timeout`, … */
   async createGroup(options: { readonly title: string; readonly members: readonly string[] }): Promise<Chat> {
-    const core = this.#core;
-    const id = core.ids.next();
-    const key = hex(id);
-    core.changes.add(key);
-    try {
-      const { title, members } = options;
-      const answer = await core.ask((r) => ({ type: T.CREATE, r, id, title, users: [...members] }));
-      const [chat, seq] = answer.type === 'ok' ? answer.results : [];
-      if (!(chat instanceof Uint8Array) || typeof seq !== 'number') {
-        throw new WeftError('bad_response', 'CREATE answered without a chat');
-      }
-      const log = core.table.byId(chat);
-      core.receiver.describe(log, 2, title);
-      log.setMembers([core.me, ...members]);
-      core.receiver.own(log, seq);
-      return core.chat(log);
-    } finally {
-      core.changes.delete(key);
-    }
+    return this.#core.application.chat(await this.#core.changes.create(options.title, options.members));
   }
 
   /** Every chat of the user. From the server while online, else as far as known here. */
@@ -113,7 +95,11 @@ export class Session {
   /** Messages that wait to be acknowledged, in order within each chat. */
   pending(): PendingMessage[] {
     const pending = [...this.#core.outbox.all()];
-    return pending.map(({ log, pending: { id, body } }) => ({ chat: this.#core.chat(log), id: uuidText(id), body }));
+    return pending.map(({ log, pending: { id, body } }) => ({
+      chat: this.#core.application.chat(log),
+      id: uuidText(id),
+      body,
+    }));
   }
 
   /** Messages one at a time: the next is handed out, and this one counts as handled, when the loop asks for it. */
@@ -188,7 +174,7 @@ export class Session {
   }
 
   #summary(log: ChatLog): ChatSummary {
-    const chat = this.#core.chat(log);
+    const chat = this.#core.application.chat(log);
     const { key: id, name, head, read } = log;
     return { chat, id, kind: chat.kind, name, head, read, unread: Math.max(0, head - Math.max(read, log.lastOwn)) };
   }
@@ -223,11 +209,11 @@ function firstSync(core: Core, timeout: number): Promise<void> {
       reject(new WeftError('timeout', `no connection within ${timeout} ms (${reason?.message ?? 'no answer'})`));
     });
     const offs = [
-      core.events.on('synced', () => {
+      core.application.on('synced', () => {
         finish();
         resolve();
       }),
-      core.events.on('state', ({ state, error }) => {
+      core.application.on('state', ({ state, error }) => {
         reason = error ?? reason;
         if (state !== 'failed' && state !== 'replaced' && state !== 'closed') return;
         finish();

@@ -1,0 +1,82 @@
+// Owns what the application is told, and the Chat objects that it is told by.
+// Invariant: one Chat object per chat; a listener that fails is reported once and harms nothing else.
+// Must not: send, store or decide positions.
+
+import { Chat } from './chat.js';
+import type { ChatLog, Release } from './chat-log.js';
+import type { Core } from './core.js';
+import { Emitter, type Listener } from './emitter.js';
+import { WeftError } from './errors.js';
+import type { SessionEvents } from './events.js';
+import { present } from './message.js';
+import type { ReceiverHooks } from './receiver.js';
+
+export class Application {
+  readonly #core: Core;
+  readonly #events: Emitter<SessionEvents>;
+  readonly #chats = new WeakMap<ChatLog, Chat>();
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#events = new Emitter((name, error) => this.#failed(name, error));
+  }
+
+  on<K extends keyof SessionEvents>(name: K, listener: Listener<SessionEvents[K]>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  emit<K extends keyof SessionEvents>(name: K, event: SessionEvents[K]): Promise<unknown> | undefined {
+    return this.#events.emit(name, event);
+  }
+
+  trouble(error: WeftError): void {
+    this.emit('error', error);
+  }
+
+  chat(log: ChatLog): Chat {
+    let chat = this.#chats.get(log);
+    if (chat === undefined) {
+      chat = new Chat(this.#core, log);
+      this.#chats.set(log, chat);
+    }
+    return chat;
+  }
+
+  /** The application's object for `from` stands for `to` from now on. */
+  merged(from: ChatLog, to: ChatLog): void {
+    const chat = this.#chats.get(from);
+    if (chat !== undefined) this.#chats.set(to, chat);
+  }
+
+  /** Hands out what is next in a chat. A promise holds back what follows it there. */
+  handle(log: ChatLog, release: Release): Promise<unknown> | undefined {
+    if (release.type === 'own') return undefined;
+    const chat = this.chat(log);
+    if (release.type === 'truncated') return this.emit('truncated', { chat, from: release.from, to: release.seq });
+    const shown = present(chat, release.item, this.#core.me);
+    if (shown.type === 'message') return this.emit('message', shown);
+    if (log.changed(shown)) this.emit('chat', { chat });
+    return this.emit('event', shown);
+  }
+
+  /** What is told at once, outside the order of chats. */
+  hooks(broken: (error: WeftError) => void): ReceiverHooks {
+    return {
+      chat: (log) => void this.emit('chat', { chat: this.chat(log) }),
+      receipt: (log, user, delivered, read) =>
+        void this.emit('receipt', { chat: this.chat(log), user, delivered, read }),
+      typing: (log, user, on) => void this.emit('typing', { chat: this.chat(log), user, on }),
+      presence: (user, online, lastSeen) => void this.emit('presence', { user, online, lastSeen }),
+      synced: (chats) => void this.emit('synced', { chats }),
+      trouble: (error) => this.trouble(error),
+      broken,
+    };
+  }
+
+  #failed(name: keyof SessionEvents, error: unknown): void {
+    // A failing `error` listener must not call itself.
+    if (name === 'error') return;
+    const detail = error instanceof Error ? error.message : String(error);
+    this.trouble(new WeftError('listener_failed', `${name}: ${detail}`, undefined, error));
+  }
+}
