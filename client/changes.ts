@@ -15,7 +15,7 @@ export interface ChangesParts {
   readonly ids: IdSource;
   readonly queries: Queries;
   readonly receiver: Receiver;
-  readonly ask: Ask;
+  ask: Ask;
 }
 
 export class Changes {
@@ -28,9 +28,9 @@ export class Changes {
   }
 
   async create(title: string, users: readonly string[]): Promise<ChatLog> {
-    const { ask, receiver } = this.#parts;
+    const { receiver } = this.#parts;
     return this.#own(async (id) => {
-      const answer = await ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
+      const answer = await this.#parts.ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
       const [chat, seq] = answer.type === 'ok' ? answer.results : [];
       if (!(chat instanceof Uint8Array) || typeof seq !== 'number') {
         throw new WeftError('bad_response', 'CREATE answered without a chat');
@@ -40,12 +40,12 @@ export class Changes {
   }
 
   async change(log: ChatLog, op: number, users: readonly string[]): Promise<Receipt> {
-    const { ask, queries, receiver } = this.#parts;
+    const { queries, receiver } = this.#parts;
     const target = log.id === undefined ? await queries.locate(log) : log;
     const chat = target.id;
     if (chat === undefined) throw new WeftError('unknown_chat', 'the chat has no id');
     return this.#own(async (id) => {
-      const answer = await ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args: [] }));
+      const answer = await this.#parts.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args: [] }));
       const seq = answer.type === 'ok' ? answer.results[0] : undefined;
       if (typeof seq !== 'number') throw new WeftError('bad_response', 'CHANGE answered without a number');
       receiver.own(target, seq);
