@@ -5,6 +5,7 @@
 import type { ChatRow, Inbox } from '../storage/rows.js';
 import type { Behaviour, Context } from './behaviour.js';
 import { Chat } from './chat.js';
+import type { DeletionRequest } from './deletion.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
@@ -29,6 +30,7 @@ export type Tag =
   | { readonly type: 'append'; readonly round: number }
   | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
   | { readonly type: 'former'; readonly round: number; readonly message: RequestMessage }
+  | { readonly type: 'target'; readonly round: number; readonly message: DeletionRequest }
   | { readonly type: 'idle' }
   | { readonly type: 'cursors' }
   | { readonly type: 'reload' };

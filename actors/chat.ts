@@ -8,11 +8,13 @@
 import { chatFromKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
 import type { ChatRow } from '../storage/rows.js';
+import { OP } from '../transport/frames.js';
 import { encodeMessageRow } from '../transport/row.js';
 import type { Signal } from './behaviour.js';
 import { type ChatImage, readChat, readViews } from './chat-image.js';
 import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
 import { CursorPace } from './cursor-pace.js';
+import { Deletion } from './deletion.js';
 import { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
@@ -45,6 +47,7 @@ export class Chat {
   readonly #reads: Reads;
   readonly #repeats: Repeats;
   readonly #gate: Gate;
+  readonly #deletion: Deletion;
   #clock = 0;
   #lastActive: number;
 
@@ -57,6 +60,7 @@ export class Chat {
     this.#reads = new Reads(fabric, key);
     this.#repeats = new Repeats(this, this.#reads);
     this.#gate = new Gate(this, this.#fanOut, this.#inquiry);
+    this.#deletion = new Deletion(this, this.#reads);
     this.#lastActive = context.now();
     this.#load(context);
     context.after(fabric.settings.passivateMs, { type: 'idle' });
@@ -104,6 +108,8 @@ export class Chat {
       return;
     }
     if (tag.type === 'image') this.#loaded(signal.value as Read<ChatImage>, context);
+    else if (tag.type === 'target')
+      this.#deletion.read(tag.message, signal.value as Read<Uint8Array | undefined>, context);
     else if (tag.type === 'known') this.#looked(tag.message, signal.value as Read<Known | undefined>, context);
     else this.#formerRead(tag.message, signal.value as Read<FormerViews>, context);
   }
@@ -185,7 +191,12 @@ export class Chat {
     const waiter = waiterOf(message, this.id);
     if (this.sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
     if (!this.#repeats.isNew(message, user, idText(message.id), waiter, context)) return;
-    this.#rules.request(this, message, null, context);
+    this.#decide(message, context);
+  }
+
+  #decide(message: RequestMessage, context: ChatContext): void {
+    if (message.type === 'change' && message.op === OP.deleted) this.#deletion.request(message, context);
+    else this.#rules.request(this, message, null, context);
   }
 
   #looked(message: EntryMessage, known: Read<Known | undefined>, context: ChatContext): void {
@@ -193,7 +204,7 @@ export class Chat {
     if (known === UNREADABLE) return decline(waiter, 'unavailable', 'the store cannot be read now');
     if (known === undefined) {
       if (message.type === 'send') this.#accept(message, waiter, context);
-      else this.#rules.request(this, message, null, context);
+      else this.#decide(message, context);
       return;
     }
     this.#repeats.stored(message, known);

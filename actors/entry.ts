@@ -17,6 +17,8 @@ export class Entry {
   readonly waiters: Waiter[];
   /** The next entry goes into the same append: neither is durable without the other. */
   readonly tied: boolean;
+  /** An earlier entry that this one replaces, by what is left of it. */
+  erases: { readonly seq: number; readonly row: Uint8Array } | null = null;
   /** 0 until composed. */
   seq = 0;
 

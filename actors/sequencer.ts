@@ -57,6 +57,12 @@ export class Sequencer {
     return this.#flight === null && this.#pending.length === 0;
   }
 
+  /** An entry in line, or in flight, replaces this one. */
+  erases(seq: number): boolean {
+    const replaces = ({ erases }: Entry): boolean => erases?.seq === seq;
+    return this.#pending.some(replaces) || this.#flight?.some(replaces) === true;
+  }
+
   /** An entry on its way, a known number, `fresh`, or `stored`: only the store knows. */
   find(idText: string): Entry | Known | 'fresh' | 'stored' {
     return this.#recent.find(idText);
@@ -97,6 +103,9 @@ export class Sequencer {
       writes.push({ key: messageKey(this.#chat, seq), value: entry.row });
       if (Math.abs(entry.at - idTime(entry.id)) > LIMITS.idSkewMs) {
         writes.push({ key: idKey(this.#chat, entry.id), value: encodeKnown({ seq, from: entry.from }) });
+      }
+      if (entry.erases !== null) {
+        writes.push({ key: messageKey(this.#chat, entry.erases.seq), value: entry.erases.row });
       }
       if (entry.change !== null) roster.apply(entry.change, seq);
     }
@@ -151,8 +160,8 @@ export class Sequencer {
 }
 
 /** Bytes that the entry adds to its append, at most, the rows of a change included. */
-function costOf({ row, change }: Entry): number {
-  const bytes = row.length + LIMITS.entryBytes;
+function costOf({ row, change, erases }: Entry): number {
+  const bytes = row.length + LIMITS.entryBytes + (erases === null ? 0 : erases.row.length + LIMITS.entryBytes);
   if (change === null) return bytes;
   return bytes + LIMITS.chatRowBytes + LIMITS.memberRowBytes * (change.joined.length + change.gone.length);
 }
