@@ -33,6 +33,9 @@ export type Tag =
   | { readonly type: 'target'; readonly round: number; readonly message: DeletionRequest }
   | { readonly type: 'idle' }
   | { readonly type: 'cursors' }
+  | { readonly type: 'tally' }
+  | { readonly type: 'typing' }
+  | { readonly type: 'positions'; readonly question: Extract<ChatMessage, { type: 'positions' }> }
   | { readonly type: 'reload' };
 
 /** What names a chat's actor and gives it its node. */

@@ -22,12 +22,15 @@ import { Gate } from './gate.js';
 import { Inquiry } from './inquiry.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
-import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
+import type { ChatInfo, ChatMessage, ConnectionRef, SendMessage } from './messages.js';
+import { type Found, Positions } from './positions.js';
 import { type Read, Reads, UNREADABLE } from './reads.js';
 import type { Known } from './recent-ids.js';
 import { Repeats } from './repeats.js';
 import { type DevicePosition, Roster } from './roster.js';
 import { Sequencer } from './sequencer.js';
+import { Tally } from './tally.js';
+import { Typists } from './typists.js';
 import { decline, type EntryMessage, type RequestMessage, type Waiter, waiterOf } from './waiter.js';
 
 export class Chat {
@@ -43,6 +46,9 @@ export class Chat {
   readonly #rules: ChatRules;
   readonly #fanOut: FanOut;
   readonly #inquiry = new Inquiry();
+  readonly #positions = new Positions(this);
+  readonly #typists: Typists;
+  readonly #tally: Tally;
   readonly #pace = new CursorPace();
   readonly #reads: Reads;
   readonly #repeats: Repeats;
@@ -57,6 +63,8 @@ export class Chat {
     this.id = chatFromKey(key);
     this.#rules = rules;
     this.#fanOut = new FanOut(fabric);
+    this.#typists = new Typists(this.#fanOut);
+    this.#tally = new Tally(fabric);
     this.#reads = new Reads(fabric, key);
     this.#repeats = new Repeats(this, this.#reads);
     this.#gate = new Gate(this, this.#fanOut, this.#inquiry);
@@ -78,11 +86,13 @@ export class Chat {
         return this.#cursor(message, context);
       case 'info':
         return this.#inquiry.ask(message.asker, this.sequencer, this.roster);
+      case 'positions':
+        return this.#positions.ask(message, context);
       default:
         // By the audience: who joins with what is in flight is no member before that is durable.
         if (this.roster === null || !this.roster.audience.has(message.user)) return;
-        if (message.type === 'typing') this.#fanOut.typing(message.user, message.on, this.roster);
-        else if (message.type === 'receipts') this.#fanOut.receiptsTo(message.user, message.connection, this.roster);
+        if (message.type === 'typing') this.#typists.said(message, this.roster, context);
+        else if (message.type === 'receipts') this.#receipts(message.user, message.connection, this.roster);
         else this.#fanOut.watch(message.user, message.connection, message.on, this.roster);
     }
   }
@@ -93,12 +103,18 @@ export class Chat {
   }
 
   signal(signal: Signal<Tag>, context: ChatContext): void {
+    if (signal.type === 'down') return this.#typists.ended(signal.ref, this.roster, context);
     if (signal.type !== 'result' && signal.type !== 'timer') return;
     const { tag } = signal;
     if (tag.type === 'idle') return this.#maybePassivate(context);
     if (tag.type === 'reload') return this.#load(context);
     if (tag.type === 'cursors') return this.#pace.due(this.roster, context) ? this.#gate.append(context) : undefined;
+    if (tag.type === 'tally') {
+      return this.#tally.due(this.sequencer?.changing === false ? this.roster : null, context);
+    }
+    if (tag.type === 'typing') return this.#typists.due(this.roster, context);
     if (signal.type !== 'result') return;
+    if (tag.type === 'positions') return this.#positions.found(tag.question, signal.value as Read<Found>);
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
     this.#reads.release(context);
     if (tag.round !== this.round) {
@@ -137,6 +153,9 @@ export class Chat {
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
+    if (this.roster === null) return;
+    this.#tally.begin(this.roster);
+    this.#tally.moved(this.roster, context);
   }
 
   /** Wall ms for an entry that is accepted now: never before the one ahead of it, whatever the machine's clock does. */
@@ -155,7 +174,8 @@ export class Chat {
     const { passivateMs } = this.fabric.settings;
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.sequencer === null || (this.sequencer.idle && this.roster?.unwritten !== true);
-    if (rest <= 0 && still && this.#reads.none) {
+    const told = this.#typists.none && this.#tally.settled && this.#positions.none;
+    if (rest <= 0 && still && told && this.#reads.none) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
       if (this.roster?.cool() === true) this.#gate.append(context);
       else context.passivate();
@@ -180,6 +200,7 @@ export class Chat {
       return decline(waiter, 'unknown_chat', 'no such chat');
     }
     const { user: from, id, idText } = message;
+    if (!this.#typists.none) this.#typists.over(from, this.roster!, context);
     if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');
     const at = this.tick();
     const row = encodeMessageRow(from, id, at - idTime(id), message.body);
@@ -225,6 +246,11 @@ export class Chat {
     if (this.#pace.take(position, this.roster, this.sequencer, context)) this.#gate.append(context);
   }
 
+  #receipts(user: string, connection: ConnectionRef, roster: Roster): void {
+    if (roster.large) this.#tally.to(user, connection, roster);
+    else this.#fanOut.receiptsTo(user, connection, roster);
+  }
+
   // ---- what goes out ----
 
   /** Puts entries in line for the log, all or none of them. */
@@ -242,13 +268,15 @@ export class Chat {
   #appended(result: AppendResult, round: number, context: ChatContext): void {
     if (round !== this.round) return;
     if (result.outcome !== 'committed') return this.#abandon(result, context);
-    this.#gate.publish();
+    // Before the next append, which puts the roster ahead of the disk.
+    if (this.#gate.publish()) this.#tally.moved(this.roster!, context);
     this.#gate.append(context);
   }
 
   /** The actor is no more. What was handed to the log still reaches the members. */
   end(): void {
     this.#gate.end();
+    this.#tally.end(this.roster);
   }
 
   #abandon(result: Exclude<AppendResult, { outcome: 'committed' }>, context: ChatContext): void {

@@ -201,12 +201,17 @@ export class Connection {
     }
   }
 
-  #news(news: Extract<ConnectionMessage, { type: 'receipt' | 'typing' | 'presence' }>): void {
+  #news(news: Extract<ConnectionMessage, { type: 'receipt' | 'tally' | 'typing' | 'presence' }>): void {
     if (news.type === 'presence') {
       const user = this.peer.userRef(news.user);
       return this.peer.frame({ type: T.PRESENCE, user, online: news.online, lastSeen: news.lastSeen, precision: 0 });
     }
     const { login } = this;
+    if (news.type === 'tally') {
+      const { delivered, read } = news;
+      const chat = this.views.ref(this.peer.view(news.info, login.user));
+      return this.peer.frame({ type: T.TALLY, chat, delivered, read });
+    }
     if (news.user === login.user && (news.type === 'typing' || news.device === login.device)) return;
     const chat = this.views.ref(this.peer.view(news.info, login.user));
     const user = this.peer.userRef(news.user);
@@ -250,7 +255,7 @@ export class Connection {
 
   /** News did not fit the mailbox. Runs in the sender's turn: only marks. */
   missed(message: ConnectionMessage): void {
-    if (message.type === 'receipt') this.#lost = true;
+    if (message.type === 'receipt' || message.type === 'tally') this.#lost = true;
     if (message.type !== 'delivery') return;
     if (!this.resume.live) this.resume.hold(message);
     else if (!this.views.missed(message)) this.#lost = true;

@@ -41,17 +41,19 @@ export class FanOut {
     for (const other of roster.audience) this.#users.lookup(other)?.tell(parted);
   }
 
-  /** Durable receipts. In large groups they are not pushed: n members would cause n² frames; INFO tells them. */
-  receipts(roster: Roster): void {
-    for (const { user, device, delivered, read } of roster.takeWritten()) {
+  /** Durable receipts; false: there are none. In large groups n members would cause n² frames: a tally takes their place. */
+  receipts(roster: Roster): boolean {
+    const written = roster.takeWritten();
+    for (const { user, device, delivered, read } of written) {
       if (!roster.large) this.#tell(roster, { type: 'receipt', info: roster.info, user, device, delivered, read });
     }
+    return written.length > 0;
   }
 
-  /** All receipts of the chat as they stand, to one who asks: by way of the user, or they would overtake older ones. */
+  /** All receipts of a small chat as they stand, to one who asks: by way of the user, or they would overtake older ones. */
   receiptsTo(asker: string, connection: ConnectionRef, roster: Roster): void {
     const user = this.#users.lookup(asker);
-    if (roster.large || user === undefined) return;
+    if (user === undefined) return;
     for (const { user: of, told } of roster.members.values()) {
       const { delivered, read } = told;
       if (delivered === 0) continue;

@@ -41,16 +41,19 @@ export class Gate {
     else this.#signal(result);
   };
 
-  /** The append in flight is durable. */
-  publish(): void {
+  /** The append in flight is durable. True: positions or members changed with it. */
+  publish(): boolean {
     const { sequencer, roster } = this.#chat;
     this.#outcome = null;
+    let moved = false;
     for (const entry of sequencer!.commit()) {
       for (const waiter of entry.waiters) settle(waiter, entry.seq);
       this.#fanOut.entry(entry, roster!);
+      if (entry.change !== null) moved = true;
     }
-    this.#fanOut.receipts(roster!);
+    if (this.#fanOut.receipts(roster!)) moved = true;
     this.#inquiry.answer(sequencer, roster);
+    return moved;
   }
 
   /** It is not: everyone who waits is refused. */

@@ -168,6 +168,7 @@ export class Intake {
       case T.INFO:
       case T.CHANGE:
       case T.HISTORY:
+      case T.RECEIPTS:
         break;
       default:
         return peer.error(r, 'bad_request', 'this server does not know the request');
@@ -175,6 +176,9 @@ export class Intake {
     const target = this.#connection.views.resolve(frame.chat);
     if (target === undefined) return peer.error(r, 'unknown_chat', 'no such alias on this connection');
     if (frame.type === T.INFO) return this.#ask(r, target.key, { type: 'info', asker }, context);
+    if (frame.type === T.RECEIPTS) {
+      return this.#ask(r, target.key, { type: 'positions', asker, seq: frame.seq }, context);
+    }
     if (frame.type === T.CHANGE) {
       const { id, op, users, args } = frame;
       if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');

@@ -192,6 +192,12 @@ export const LIMITS = {
   /** ms between two writes of moved cursors in a large group: a thousand devices that acknowledge ten times a second
    * would otherwise put a thousand rows into every append. Receipts of such groups are as old at most. */
   cursorMs: 1_000,
+  /** ms between two tallies of a large group: ticks that turn once a second look alive. */
+  tallyMs: 1_000,
+  /** ms after which who typed and says nothing more does not type any more: two repeats of a client may be lost. */
+  typingMs: 6_000,
+  /** ms between two times that a user's typing is told: clients repeat it every 3 s. */
+  typingPaceMs: 1_000,
   /** ms before a chat whose store failed reads its state again, and before the log tries an open commit again. */
   reloadMs: 200,
   /** Messages after which a chat writes a page of their ids. A waking chat reads up to as many messages for theirs. */

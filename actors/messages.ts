@@ -52,6 +52,14 @@ export interface ReceiptNews {
   readonly read: number;
 }
 
+/** The same of a large group: all members but the one who is told. */
+export interface TallyNews {
+  readonly type: 'tally';
+  readonly info: ChatInfo;
+  readonly delivered: number;
+  readonly read: number;
+}
+
 export interface TypingNews {
   readonly type: 'typing';
   readonly info: ChatInfo;
@@ -68,7 +76,7 @@ export interface PresenceNews {
 }
 
 /** What the members of a chat get told; a user passes it to each of its connections. */
-export type News = Delivery | ReceiptNews | TypingNews;
+export type News = Delivery | ReceiptNews | TallyNews | TypingNews;
 
 export type ConnectionMessage =
   | News
@@ -102,7 +110,7 @@ export type UserMessage =
   /** `user`, perhaps this one, left the chat: what was watched by way of it is not any more. */
   | { readonly type: 'parted'; readonly user: string; readonly chat: string }
   /** For one connection alone, in one order with what all of them get. */
-  | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews };
+  | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews | TallyNews };
 
 /** Who asks, and how to answer. */
 export interface Asker {
@@ -142,6 +150,7 @@ export type ChatMessage =
   | { readonly type: 'watch'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
   | { readonly type: 'receipts'; readonly user: string; readonly connection: ConnectionRef }
   | { readonly type: 'info'; readonly asker: Asker }
+  | { readonly type: 'positions'; readonly asker: Asker; readonly seq: number }
   | {
       readonly type: 'create';
       readonly asker: Asker;

@@ -30,6 +30,7 @@ export const connectionOverflow = {
     switch (message.type) {
       case 'delivery':
       case 'receipt':
+      case 'tally':
         return 'drop';
       case 'typing':
       case 'presence':

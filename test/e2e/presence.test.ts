@@ -7,55 +7,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { connect } from '../../client/index.js';
-import { OP, ROLE, type ServerFrame, T } from '../../transport/frames.js';
-import { newId, RawClient, testNode, text, token, utf8 } from './harness.js';
+import { OP, ROLE, T } from '../../transport/frames.js';
+import { RawClient, testNode, text, token } from './harness.js';
+import { ask, change, create, cursors, results, say, until } from './talk.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-
-async function ask(client: RawClient, frame: (r: number) => Parameters<RawClient['send']>[0]): Promise<ServerFrame> {
-  const r = client.request();
-  client.send(frame(r));
-  for (;;) {
-    const at = client.frames.findIndex((found) => 'r' in found && found.r === r);
-    if (at >= 0) return client.frames.splice(at, 1)[0]!;
-    await client.changed();
-  }
-}
-
-async function results(client: RawClient, frame: (r: number) => Parameters<RawClient['send']>[0]): Promise<unknown[]> {
-  const ok = await ask(client, frame);
-  assert.equal(ok.type, T.OK, JSON.stringify(ok));
-  return ok.type === T.OK ? [...ok.results] : [];
-}
-
-async function say(client: RawClient, chat: Uint8Array, words = 'x'): Promise<number> {
-  client.send({ type: T.SEND, chat, id: newId(), body: utf8(words) });
-  return (await client.next(T.SENT)).seq;
-}
-
-async function create(client: RawClient, users: string[]): Promise<Uint8Array> {
-  return (await results(client, (r) => ({ type: T.CREATE, r, id: newId(), title: 'crew', users })))[0] as Uint8Array;
-}
-
-const change = (client: RawClient, chat: Uint8Array, op: number, users: string[]): Promise<unknown[]> =>
-  results(client, (r) => ({ type: T.CHANGE, r, chat, id: newId(), op, users, args: [] }));
-
-/** `user: delivered/read` of each member. */
-async function cursors(client: RawClient, chat: Uint8Array): Promise<Record<string, string>> {
-  const members = (await results(client, (r) => ({ type: T.INFO, r, chat })))[3] as [string, number, number, number][];
-  return Object.fromEntries(members.map(([user, , delivered, read]) => [user, `${delivered}/${read}`]));
-}
-
-/** Waits until the chat says so: a cursor frame has no answer of its own. */
-async function until(client: RawClient, chat: Uint8Array, expected: Record<string, string>): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  for (;;) {
-    const found = await cursors(client, chat);
-    if (JSON.stringify(found) === JSON.stringify(expected)) return;
-    assert.ok(performance.now() < deadline, JSON.stringify(found));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 const receiptsOf = (client: RawClient): string[] =>
   client.frames.flatMap((frame) => (frame.type === T.RECEIPT ? [`${frame.delivered}/${frame.read}`] : []));
