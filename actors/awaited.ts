@@ -16,64 +16,68 @@ interface Sent {
   readonly place: number;
 }
 
+/** Its tables are made on first use, as those of views.ts. */
 export class Awaited {
-  readonly #sends = new Map<number, Sent>();
+  #sends: Map<number, Sent> | null = null;
   /** Keys of the chats that were asked, by request. */
-  readonly #asks = new Map<number, string>();
+  #asks: Map<number, string> | null = null;
   /** Chats whose actor is monitored: from the first message to it until its end, so that a message costs no monitor. */
-  readonly #monitored = new Set<string>();
+  #monitored: Set<string> | null = null;
 
   /** True: no more SENDs may be under way. */
   get full(): boolean {
-    return this.#sends.size >= LIMITS.window;
+    return this.#sends !== null && this.#sends.size >= LIMITS.window;
   }
 
   get asked(): number {
-    return this.#asks.size;
+    return this.#asks?.size ?? 0;
   }
 
   isOpen(r: number): boolean {
-    return this.#asks.has(r);
+    return this.#asks?.has(r) ?? false;
   }
 
   sent(n: number, view: View, text: string, place: number): void {
     view.unanswered += 1;
+    this.#sends ??= new Map();
     this.#sends.set(n, { view, text, place });
   }
 
   ask(r: number, key: string): void {
+    this.#asks ??= new Map();
     this.#asks.set(r, key);
   }
 
   /** The SEND, if it was open. */
   settle(n: number): Sent | undefined {
-    const sent = this.#sends.get(n);
+    const sent = this.#sends?.get(n);
     if (sent === undefined) return undefined;
     sent.view.unanswered -= 1;
-    this.#sends.delete(n);
+    this.#sends?.delete(n);
     return sent;
   }
 
   /** True if the request was open. */
   answer(r: number): boolean {
-    return this.#asks.delete(r);
+    return this.#asks?.delete(r) ?? false;
   }
 
   /** After a message to the chat. */
   watch(key: string, chats: Fabric['chats'], context: ConnectionContext): void {
-    if (this.#monitored.has(key)) return;
+    if (this.#monitored?.has(key)) return;
     const ref = chats.lookup(key);
     if (ref === undefined) return;
+    this.#monitored ??= new Set();
     this.#monitored.add(key);
     context.monitor(ref);
   }
 
   /** The actor of a chat ended; what it owed if it broke off. */
   ended(key: string, broke: boolean): { readonly sends: readonly number[]; readonly asks: readonly number[] } {
-    this.#monitored.delete(key);
+    this.#monitored?.delete(key);
     if (!broke) return nothing;
-    const sends = [...this.#sends].filter(([, { view }]) => view.key === key).map(([n]) => n);
-    const asks = [...this.#asks].filter(([, asked]) => asked === key).map(([r]) => r);
+    const sends = [...(this.#sends ?? [])].filter(([, { view }]) => view.key === key).map(([n]) => n);
+    const asks = [...(this.#asks ?? [])].filter(([, asked]) => asked === key).map(([r]) => r);
     return { sends, asks };
   }
 }

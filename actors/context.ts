@@ -95,7 +95,7 @@ export class ActorContext implements Context<unknown, unknown> {
       return id;
     }
     const monitor = new ActorMonitor(cell, target, id);
-    cell.bonds.addWatching(id, monitor);
+    cell.bonds.addWatching(monitor);
     target.bonds.watch(monitor);
     return id;
   }

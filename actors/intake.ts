@@ -25,7 +25,8 @@ export class Intake {
   #sends = 0;
   /** Requests that the store answers. */
   #reads = 0;
-  readonly #watched = new Set<string>();
+  /** Made with the first WATCH. */
+  #watched: Set<string> | null = null;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -143,6 +144,7 @@ export class Intake {
   #watch({ chat, on }: Of<14>, context: ConnectionContext): void {
     const target = this.#connection.views.resolve(chat);
     if (target === undefined) return;
+    this.#watched ??= new Set();
     if (!on) this.#watched.delete(target.key);
     else if (this.#watched.size < LIMITS.watches) this.#watched.add(target.key);
     else if (!this.#watched.has(target.key)) return;

@@ -20,6 +20,11 @@ export abstract class Monitor {
   }
 }
 
+/** A monitor that an actor keeps on another one. */
+export interface Watching extends Monitor {
+  readonly id: number;
+}
+
 /** Something an actor started that must not outlive it: a timer or an ask. */
 export interface Held {
   readonly op: number;
@@ -35,13 +40,15 @@ export interface Held {
  *
  *     watchers → [m] ⇄ [m] ⇄ [m]     newest first, in constant time both ways
  *     held     → [t] ⇄ [a]           newest first; cancelling looks through at most LIMITS.operations
+ *     watching → [m]  { id: [m] }    one alone needs no map: most actors watch one
  */
 export class Bonds {
   readonly #cell: Cell;
   #watchers: Monitor | null = null;
   #held: Held | null = null;
   #holding = 0;
-  #watching: Map<number, Monitor> | null = null;
+  #watchingOne: Watching | null = null;
+  #watching: Map<number, Watching> | null = null;
   #links: Set<Cell> | null = null;
 
   constructor(cell: Cell) {
@@ -65,7 +72,7 @@ export class Bonds {
   }
 
   get watching(): number {
-    return this.#watching?.size ?? 0;
+    return (this.#watchingOne === null ? 0 : 1) + (this.#watching?.size ?? 0);
   }
 
   watch(monitor: Monitor): void {
@@ -107,12 +114,21 @@ export class Bonds {
   }
 
   /** Remembers a monitor that this actor keeps on another one. */
-  addWatching(id: number, monitor: Monitor): void {
+  addWatching(monitor: Watching): void {
+    if (this.#watchingOne === null) {
+      this.#watchingOne = monitor;
+      return;
+    }
     this.#watching ??= new Map();
-    this.#watching.set(id, monitor);
+    this.#watching.set(monitor.id, monitor);
   }
 
-  removeWatching(id: number): Monitor | undefined {
+  removeWatching(id: number): Watching | undefined {
+    const one = this.#watchingOne;
+    if (one?.id === id) {
+      this.#watchingOne = null;
+      return one;
+    }
     const monitor = this.#watching?.get(id);
     this.#watching?.delete(id);
     return monitor;
@@ -130,6 +146,8 @@ export class Bonds {
   /** Undoes what this actor holds: nothing of it fires or is answered from here on. */
   letGo(): void {
     while (this.#held !== null) this.#held.drop();
+    this.#watchingOne?.detach();
+    this.#watchingOne = null;
     const watching = this.#watching;
     this.#watching = null;
     if (watching !== null) for (const monitor of watching.values()) monitor.detach();

@@ -6,7 +6,7 @@ import type { ExitReason } from './behaviour.js';
 import type { Cell } from './cell.js';
 import type { Core } from './core.js';
 import { assert } from './errors.js';
-import { type Held, Monitor } from './monitor.js';
+import { type Held, Monitor, type Watching } from './monitor.js';
 import type { Ref, Reply } from './ref.js';
 import { Timer } from './timer-wheel.js';
 
@@ -157,21 +157,21 @@ export class OutsideAsk extends Question {
 }
 
 /** `monitor` of an actor. */
-export class ActorMonitor extends Monitor {
+export class ActorMonitor extends Monitor implements Watching {
+  readonly id: number;
   readonly #watcher: Cell;
   readonly #target: Cell;
-  readonly #id: number;
 
   constructor(watcher: Cell, target: Cell, id: number) {
     super();
     this.#watcher = watcher;
     this.#target = target;
-    this.#id = id;
+    this.id = id;
   }
 
   down(reason: ExitReason): void {
-    this.#watcher.bonds.removeWatching(this.#id);
-    this.#watcher.signal({ type: 'down', monitor: this.#id, ref: this.#target, reason });
+    this.#watcher.bonds.removeWatching(this.id);
+    this.#watcher.signal({ type: 'down', monitor: this.id, ref: this.#target, reason });
   }
 }
 

@@ -22,8 +22,8 @@ interface Watcher {
 export class Presence {
   readonly #fabric: Fabric;
   readonly #user: string;
-  /** By connection. */
-  readonly #watchers = new Map<unknown, Watcher>();
+  /** By connection. Made with the first of them. */
+  #watchers: Map<unknown, Watcher> | null = null;
   #online = false;
   /** Wall ms; null until read from the store or written. */
   #lastSeen: number | null = null;
@@ -34,7 +34,7 @@ export class Presence {
   }
 
   get watched(): boolean {
-    return this.#watchers.size > 0;
+    return this.#watchers !== null && this.#watchers.size > 0;
   }
 
   /** The user's first connection is there. */
@@ -73,6 +73,7 @@ export class Presence {
   }
 
   #announce(): void {
+    if (this.#watchers === null) return;
     const news = this.#news();
     for (const { connection } of this.#watchers.values()) connection.tell(news);
   }
@@ -80,6 +81,7 @@ export class Presence {
   watch(message: WatchMessage, context: UserContext): void {
     const { user, connection, chat } = message;
     if (!message.on) return this.#unwatch(connection, chat, context);
+    this.#watchers ??= new Map();
     const known = this.#watchers.get(connection);
     if (known !== undefined) known.chats.add(chat);
     else if (this.#watchers.size >= LIMITS.watchers) return;
@@ -102,23 +104,23 @@ export class Presence {
   }
 
   #unwatch(connection: ConnectionRef, chat: string, context: UserContext): void {
-    const watcher = this.#watchers.get(connection);
+    const watcher = this.#watchers?.get(connection);
     if (watcher === undefined) return;
     watcher.chats.delete(chat);
     if (watcher.chats.size > 0) return;
     context.demonitor(watcher.monitor);
-    this.#watchers.delete(connection);
+    this.#watchers?.delete(connection);
   }
 
   /** `user`, perhaps this one, left the chat. */
   parted(user: string, chat: string, context: UserContext): void {
-    for (const watcher of this.#watchers.values()) {
+    for (const watcher of this.#watchers?.values() ?? []) {
       if (user === this.#user || user === watcher.user) this.#unwatch(watcher.connection, chat, context);
     }
   }
 
   /** A monitored connection ended: perhaps one that watches. */
   ended(connection: unknown): void {
-    this.#watchers.delete(connection);
+    this.#watchers?.delete(connection);
   }
 }

@@ -6,6 +6,7 @@
 import { chatKey } from '../storage/keys.js';
 import { type CertEntry, type SyncEntry, T } from '../transport/frames.js';
 import type { Certificate } from './certificate.js';
+import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { type Delivery, nameFor } from './messages.js';
 import type { Peer } from './peer.js';
@@ -22,15 +23,14 @@ interface Arrived {
   last: number;
 }
 
+/** Holds nothing but its state while no SYNC is under way. */
 export class Resume {
   /** What has come of the vector that is being sent. */
-  #vector = new Map<string, SyncEntry>();
-  /** A whole vector, to be read next. */
-  #whole: Vector = { vector: new Map(), backfill: 0 };
-  #arrived = new Map<string, Arrived>();
-  #reading = false;
-  /** A whole vector waits while another one is being answered. */
-  #waiting = false;
+  #vector: Map<string, SyncEntry> | null = null;
+  /** A whole vector, to be read next. It waits while another one is being answered. */
+  #whole: Vector | null = null;
+  /** What has arrived since the inbox is being read; null while it is not. */
+  #arrived: Map<string, Arrived> | null = null;
   /** News were lost while the inbox was read, so what was read may lack them. */
   stale = false;
   /** The client was certified and gets deliveries. */
@@ -38,34 +38,30 @@ export class Resume {
 
   /** Takes a SYNC frame. `read`: the vector is whole and must be read now. `flood`: more chats than there can be. */
   add(entries: readonly SyncEntry[], more: boolean, backfill: number): 'wait' | 'read' | 'flood' {
+    this.#vector ??= new Map();
     for (const entry of entries) this.#vector.set(chatKey(entry.chat), entry);
     if (this.#vector.size > LIMITS.userChats) return 'flood';
     if (more) return 'wait';
     this.#whole = { vector: this.#vector, backfill };
-    this.#vector = new Map();
-    if (this.#reading) {
-      this.#waiting = true;
-      return 'wait';
-    }
-    return 'read';
+    this.#vector = null;
+    return this.#arrived === null ? 'read' : 'wait';
   }
 
   /** Starts answering: nothing is pushed until `certify`. */
   begin(views: Views): Vector {
     const whole = this.#whole;
-    this.#whole = { vector: new Map(), backfill: 0 };
-    this.#reading = true;
-    this.#waiting = false;
+    assert(whole !== null, 'a whole vector is answered');
+    this.#whole = null;
+    this.#arrived = new Map();
     this.stale = false;
     this.live = false;
-    this.#arrived.clear();
     views.forget();
     return whole;
   }
 
   /** News were lost. True if the client must be told; not if a SYNC is on its way or being answered. */
   interrupt(): boolean {
-    if (this.#reading) this.stale = true;
+    if (this.#arrived !== null) this.stale = true;
     const told = this.live;
     this.live = false;
     return told;
@@ -73,7 +69,7 @@ export class Resume {
 
   /** A delivery came before the certificates. Before the first SYNC they need no note: SYNC reads them. */
   hold(delivery: Delivery): void {
-    if (!this.#reading) return;
+    if (this.#arrived === null) return;
     const known = this.#arrived.get(delivery.info.key);
     if (known === undefined) this.#arrived.set(delivery.info.key, { delivery, last: delivery.seq });
     else known.last = Math.max(known.last, delivery.seq);
@@ -81,7 +77,9 @@ export class Resume {
 
   /** Sends the certificates and sets the views. True: another vector waits to be read. */
   certify(certificates: readonly Certificate[], user: string, views: Views, peer: Peer): boolean {
-    this.#reading = false;
+    const arrivals = this.#arrived;
+    assert(arrivals !== null, 'certificates answer a vector');
+    this.#arrived = null;
     this.live = true;
     for (let at = 0; at < certificates.length; at += LIMITS.certEntries) {
       const entries = certificates.slice(at, at + LIMITS.certEntries).map(entryOf);
@@ -89,7 +87,7 @@ export class Resume {
     }
     peer.frame({ type: T.SYNCED, chats: certificates.length });
     for (const { chat, key, kind, name, head, start } of certificates) {
-      const arrived = this.#arrived.get(key);
+      const arrived = arrivals.get(key);
       const target = Math.max(head, arrived?.last ?? 0);
       if (target < start) {
         // Complete: it needs no view, but one that is there goes on from here.
@@ -100,10 +98,10 @@ export class Resume {
       const view = views.open(chat, key);
       Object.assign(view, { kind, name, cursor: start - 1 });
       views.fallBehind(view, target);
-      this.#arrived.delete(key);
+      arrivals.delete(key);
     }
     const certified = new Set(certificates.map(({ key }) => key));
-    for (const [key, { delivery, last }] of this.#arrived) {
+    for (const [key, { delivery, last }] of arrivals) {
       if (certified.has(key)) continue;
       // Its beginning was dropped, or is queued behind this one's being dropped.
       if (delivery.seq > 1 && !delivery.joined.includes(user)) {
@@ -116,8 +114,7 @@ export class Resume {
       if (delivery.seq > 1) peer.gap(view, last, delivery.seq);
       views.fallBehind(view, last);
     }
-    this.#arrived.clear();
-    return this.#waiting;
+    return this.#whole !== null;
   }
 }
 

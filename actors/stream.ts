@@ -75,8 +75,8 @@ export class Stream {
 
   /** The view whose log should be read next, or null: nothing is behind, there is no room, or a read is under way. */
   next(): View | null {
-    if (this.#reading || this.#views.behind.size === 0 || !this.#room()) return null;
-    for (const view of this.#views.behind) {
+    if (this.#reading || this.#views.behind === 0 || !this.#room()) return null;
+    for (let view = this.#views.firstBehind(); view !== undefined; view = this.#views.firstBehind()) {
       if (view.cursor < view.target) {
         this.#reading = true;
         return view;
@@ -88,7 +88,7 @@ export class Stream {
 
   /** True while something is behind and only the socket holds it up. */
   get blocked(): boolean {
-    return this.#views.behind.size > 0 && this.credit > 0 && this.#sink.buffered() > LIMITS.buffered;
+    return this.#views.behind > 0 && this.credit > 0 && this.#sink.buffered() > LIMITS.buffered;
   }
 
   /** A page was read. Null: the store could not; the view stays behind. */
@@ -116,11 +116,8 @@ export class Stream {
       view.cursor = page.upTo;
     }
     if (view.cursor >= view.target) this.#views.caughtUp(view);
-    else {
-      // To the back of the line, so that one long log does not hold up the other chats.
-      this.#views.behind.delete(view);
-      this.#views.behind.add(view);
-    }
+    // One long log does not hold up the other chats.
+    else this.#views.postpone(view);
   }
 
   #room(): boolean {

@@ -93,7 +93,8 @@ class User {
       return reply.answer(refuse('full', `a user has at most ${LIMITS.userConnections} connections`));
     }
     if (!this.#sessions.some((session) => session.connection === connection)) {
-      this.#sessions.push({ device, connection, monitor: context.monitor(connection) });
+      // Not pushed: an array that grows makes room for sixteen more, and most users have one.
+      this.#sessions = [...this.#sessions, { device, connection, monitor: context.monitor(connection) }];
       if (this.#sessions.length === 1 && older === undefined) this.#presence.came();
     }
     // On record before the first answer: from then on, messages are kept for this device.

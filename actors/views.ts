@@ -37,19 +37,25 @@ export interface View {
   refusedAt: number;
 }
 
+/** Its tables are made on first use: most connections are idle, and each empty table would cost them 190 bytes. */
 export class Views {
-  readonly #views = new Map<string, View>();
+  #views: Map<string, View> | null = null;
   readonly #aliases: View[] = [];
-  readonly #users = new Map<string, number>();
-  /** Views that must catch up, in the order in which they fell behind. */
-  readonly behind = new Set<View>();
+  #users: Map<string, number> | null = null;
+  /** In the order in which they take turns. */
+  #behind: Set<View> | null = null;
 
   get size(): number {
-    return this.#views.size;
+    return this.#views?.size ?? 0;
+  }
+
+  /** Views that must catch up. */
+  get behind(): number {
+    return this.#behind?.size ?? 0;
   }
 
   get(key: string): View | undefined {
-    return this.#views.get(key);
+    return this.#views?.get(key);
   }
 
   /** The chat that a client's ref names; undefined for an alias that was not given. */
@@ -61,12 +67,12 @@ export class Views {
       return view === undefined ? undefined : { chat: view.chat, key: view.key, view };
     }
     const key = chatKey(ref);
-    return { chat: ref, key, view: this.#views.get(key) };
+    return { chat: ref, key, view: this.get(key) };
   }
 
   /** The chat's view, made if need be. */
   open(chat: Uint8Array, key: string): View {
-    const known = this.#views.get(key);
+    const known = this.get(key);
     if (known !== undefined) return known;
     return this.#keep({
       // A copy: what is decoded from frames shares larger memory.
@@ -106,11 +112,12 @@ export class Views {
 
   /** The user's alias, 0 when there is none. */
   userAlias(user: string): number {
-    return this.#users.get(user) ?? 0;
+    return this.#users?.get(user) ?? 0;
   }
 
   /** A new alias for the user; 0 when none are left. */
   nameUser(user: string): number {
+    this.#users ??= new Map();
     if (this.#users.size >= LIMITS.userAliases) return 0;
     const alias = this.#users.size + 1;
     this.#users.set(user, alias);
@@ -122,7 +129,7 @@ export class Views {
    * is not known, and others of the chat may be queued ahead of this one.
    */
   missed(delivery: Delivery): boolean {
-    const view = this.#views.get(delivery.info.key);
+    const view = this.get(delivery.info.key);
     if (view === undefined || view.cursor === UNKNOWN) return false;
     if (delivery.seq > view.cursor) this.fallBehind(view, delivery.seq);
     return true;
@@ -131,7 +138,19 @@ export class Views {
   fallBehind(view: View, target: number): void {
     view.target = Math.max(view.target, target);
     view.behind = true;
-    this.behind.add(view);
+    this.#behind ??= new Set();
+    this.#behind.add(view);
+  }
+
+  /** The view whose turn it is to catch up. */
+  firstBehind(): View | undefined {
+    return this.#behind?.values().next().value;
+  }
+
+  /** To the back of the line. */
+  postpone(view: View): void {
+    this.#behind?.delete(view);
+    this.#behind?.add(view);
   }
 
   /** The SEND at `place` was refused for now: it comes first in this chat, or one before it does. */
@@ -143,33 +162,34 @@ export class Views {
 
   caughtUp(view: View): void {
     view.behind = false;
-    this.behind.delete(view);
+    this.#behind?.delete(view);
   }
 
   /** Forgets all cursors: the client is about to say where it stands. */
   forget(): void {
-    for (const view of this.#views.values()) {
+    for (const view of this.#views?.values() ?? []) {
       view.cursor = UNKNOWN;
       view.target = 0;
       view.behind = false;
     }
-    this.behind.clear();
+    this.#behind?.clear();
   }
 
   #keep(view: View): View {
-    if (this.#views.size >= LIMITS.sessionChats) this.#evict();
+    this.#views ??= new Map();
+    if (this.#views.size >= LIMITS.sessionChats) this.#evict(this.#views);
     this.#views.set(view.key, view);
     return view;
   }
 
   /** Looks at a few, oldest first, and moves those that stay to the end: a search through all for each new one would stop
    * the node where thousands are behind. */
-  #evict(): void {
+  #evict(views: Map<string, View>): void {
     let looks = EVICTION_LOOKS;
-    for (const view of this.#views.values()) {
-      this.#views.delete(view.key);
+    for (const view of views.values()) {
+      views.delete(view.key);
       if (!view.behind && view.unanswered === 0 && view.alias === 0) return;
-      this.#views.set(view.key, view);
+      views.set(view.key, view);
       looks -= 1;
       if (looks === 0) return;
     }

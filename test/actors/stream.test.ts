@@ -217,5 +217,5 @@ test('what the client itself sent counts as sent, and costs no credit', async ()
     joined: [],
   };
   scene.stream.delivery(own, 'ada', true);
-  assert.deepEqual([scene.views.behind.size, scene.views.get(own.info.key)!.cursor], [0, 2]);
+  assert.deepEqual([scene.views.behind, scene.views.get(own.info.key)!.cursor], [0, 2]);
 });
