@@ -3,10 +3,12 @@
 // ends first; hostile bytes cost the sender its connection and nothing else.
 // Must not: interpret frames.
 
-import { decodeClient } from '../transport/codec.js';
-import { CLOSE } from '../transport/frames.js';
+import { isLoopback, networkOf } from '../transport/address.js';
+import { decodeClient, encodeServer } from '../transport/codec.js';
+import { CLOSE, T } from '../transport/frames.js';
 import type { Socket, SocketHandler } from '../transport/socket.js';
 import { connection, type Inflow } from './connection.js';
+import { CODES } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ConnectionMessage, ConnectionRef } from './messages.js';
@@ -18,6 +20,8 @@ export class Acceptor {
   readonly #fabric: Fabric;
   readonly #outbox = new Outbox();
   readonly #live = new Set<ConnectionRef>();
+  /** Connections by network. */
+  readonly #networks = new Map<string, number>();
   #number = 0;
   #crashes = 0;
 
@@ -38,13 +42,16 @@ export class Acceptor {
 
   /** For ServerOptions.accept. */
   accept(socket: Socket): SocketHandler {
+    const network = this.#enter(socket);
+    if (network === null) return nobody;
     this.#number += 1;
     const inflow: Inflow = { frames: 0, bytes: 0, most: LIMITS.inflowGreeting };
-    const args = { fabric: this.#fabric, socket, outbox: this.#outbox, inflow };
+    const args = { fabric: this.#fabric, socket, outbox: this.#outbox, inflow, network };
     const ref: ConnectionRef = this.#runtime.spawn(connection, `c${this.#number}`, args);
     this.#live.add(ref);
     this.#runtime.watch(ref, (reason) => {
       this.#live.delete(ref);
+      this.#leave(network);
       if (reason.type !== 'crash') return;
       this.#crashes += 1;
       this.#fabric.report('connection_crashed', { key: ref.key, error: describe(reason.error) });
@@ -52,11 +59,42 @@ export class Acceptor {
     return new Handler(this.#runtime, socket, ref, inflow);
   }
 
+  /** What the socket's address counts as, with this connection counted. Null: it has as many as it may; this one is refused. */
+  #enter(socket: Socket): string | null {
+    const { addressConnections, loopback } = this.#fabric.settings.quotas;
+    if (!loopback && isLoopback(socket.address)) return '';
+    const network = networkOf(socket.address);
+    const open = this.#networks.get(network) ?? 0;
+    if (addressConnections > 0 && open >= addressConnections) {
+      this.#fabric.allowances.refused.addressConnections += 1;
+      const detail = `an address has at most ${addressConnections} connections`;
+      socket.send(encodeServer({ type: T.ERROR, r: 0, code: 'full', ...CODES.full, detail }));
+      socket.close(CLOSE.goingAway, 'full');
+      return null;
+    }
+    this.#networks.set(network, open + 1);
+    return network;
+  }
+
+  #leave(network: string): void {
+    const open = this.#networks.get(network) ?? 0;
+    if (open > 1) this.#networks.set(network, open - 1);
+    else this.#networks.delete(network);
+  }
+
   /** Tells every client that the node is about to stop. */
   goaway(reason: string): void {
     for (const ref of this.#live) ref.tell({ type: 'goaway', after: LIMITS.goawayMs, reason });
   }
 }
+
+/** Behind a socket that was refused. */
+const nobody: SocketHandler = {
+  message: () => undefined,
+  text: () => undefined,
+  drained: () => undefined,
+  closed: () => undefined,
+};
 
 class Handler implements SocketHandler {
   readonly #runtime: Runtime;

@@ -15,6 +15,7 @@ import { Intake } from './intake.js';
 import { LIMITS } from './limits.js';
 import { Login } from './login.js';
 import type { ConnectionMessage, Registration } from './messages.js';
+import { Meter } from './meter.js';
 import type { Outbox } from './outbox.js';
 import { connectionOverflow } from './overflow.js';
 import { Peer } from './peer.js';
@@ -43,6 +44,8 @@ export interface ConnectionArgs {
   readonly socket: Socket;
   readonly outbox: Outbox;
   readonly inflow: Inflow;
+  /** What its address counts as; '' where none is counted. */
+  readonly network: string;
 }
 
 export class Connection {
@@ -55,13 +58,17 @@ export class Connection {
   readonly #intake = new Intake(this);
   phase: 'hello' | 'joining' | 'ready' | 'closed' = 'hello';
   readonly inflow: Inflow;
+  readonly network: string;
+  readonly meter: Meter;
   #polling = false;
   /** News were dropped that nothing else will bring: the client must be asked where it stands. */
   #lost = false;
 
-  constructor({ fabric, socket, outbox, inflow }: ConnectionArgs, context: ConnectionContext) {
+  constructor({ fabric, socket, outbox, inflow, network }: ConnectionArgs, context: ConnectionContext) {
     this.fabric = fabric;
     this.inflow = inflow;
+    this.network = network;
+    this.meter = new Meter(fabric, this.login);
     this.peer = new Peer(socket, outbox, this.views, fabric.store.durability);
     this.stream = new Stream(this.views, this.peer);
     context.after(LIMITS.authMs, { type: 'auth' });
@@ -80,7 +87,7 @@ export class Connection {
       case 'sent':
         return this.#intake.sent(message.n, message.seq);
       case 'failed':
-        return this.#intake.failed(message.n, message.code, message.detail);
+        return this.#intake.failed(message.n, message);
       case 'answer':
         return this.#intake.answered(message.r, message.results);
       case 'refused':
@@ -240,8 +247,8 @@ export class Connection {
   }
 
   /** Says what is wrong and closes. */
-  violation(code: Code, close: number, detail: string, context: ConnectionContext): void {
-    this.peer.error(0, code, detail);
+  violation(code: Code, close: number, detail: string, context: ConnectionContext, after?: number): void {
+    this.peer.error(0, code, detail, after);
     this.phase = 'closed';
     this.peer.close(close, code);
     context.stop();

@@ -41,10 +41,12 @@ export type Code = keyof typeof CODES;
 export interface Refusal {
   readonly code: Code;
   readonly detail: string;
+  /** ms until it may pass, where that is known better than by the code. */
+  readonly after?: number;
 }
 
-export function refuse(code: Code, detail: string): Refusal {
-  return { code, detail };
+export function refuse(code: Code, detail: string, after?: number): Refusal {
+  return after === undefined ? { code, detail } : { code, detail, after };
 }
 
 /** Throws where an invariant is broken: a bug, in production too. The actor crashes and its supervisor decides. */

@@ -4,6 +4,7 @@
 
 import type { Log } from '../storage/log.js';
 import type { Store } from '../storage/store.js';
+import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
 import type { ChatMessage, UserMessage } from './messages.js';
 import type { Ref } from './ref.js';
@@ -27,6 +28,8 @@ export interface Settings {
   readonly fanOutThreshold: number;
   /** ms of idleness before a conversation or user leaves memory. */
   readonly passivateMs: number;
+  /** What clients may do how often. */
+  readonly quotas: Quotas;
 }
 
 export interface Fabric {
@@ -39,6 +42,7 @@ export interface Fabric {
   /** Users by user id. Live while a device is connected or watched. */
   readonly users: Directory<UserMessage>;
   readonly settings: Settings;
+  readonly allowances: Allowances;
   verify(token: string): Promise<Verdict>;
   /** Told of failures that no caller waits for. Never with bodies, tokens or keys. */
   report(event: string, fields: Readonly<Record<string, string | number>>): void;

@@ -35,6 +35,8 @@ export class Intake {
   frame(frame: ClientFrame, context: ConnectionContext): void {
     const { peer, resume, stream } = this.#connection;
     const { user, device } = this.#connection.login;
+    const ms = this.#connection.meter.count(frame, stream.sent);
+    if (ms > 0 && this.#tooOften(frame, ms, context)) return;
     switch (frame.type) {
       case T.SEND:
         return this.#send(frame, context);
@@ -69,10 +71,20 @@ export class Intake {
     }
   }
 
+  /** False where the frame is taken all the same: nothing would tell the client that it was not. */
+  #tooOften(frame: ClientFrame, ms: number, context: ConnectionContext): boolean {
+    if (ms === Number.POSITIVE_INFINITY) this.#connection.violation('rate_limited', CLOSE.flood, 'flooding', context);
+    else if (frame.type === T.SEND) this.#send(frame, context, ms);
+    else if ('r' in frame) this.#connection.peer.error(frame.r, 'rate_limited', 'too many frames', ms);
+    else return frame.type === T.TYPING;
+    return true;
+  }
+
   // ---- SEND ----
 
-  #send({ chat, id, body }: Of<2>, context: ConnectionContext): void {
-    const { views, fabric } = this.#connection;
+  /** `pause`: ms for which the client must not send. */
+  #send({ chat, id, body }: Of<2>, context: ConnectionContext, pause = 0): void {
+    const { views, fabric, meter } = this.#connection;
     this.#sends += 1;
     const place = this.#sends;
     const n = place % NUMBERS;
@@ -89,6 +101,11 @@ export class Intake {
       views.refuse(view, text, place);
       return this.#refuse(n, 'over_window', `at most ${LIMITS.window} unanswered`);
     }
+    const ms = Math.max(pause, meter.sendWait());
+    if (ms > 0) {
+      views.refuse(view, text, place);
+      return this.#refuse(n, 'rate_limited', 'too many messages', ms);
+    }
     const { user } = this.#connection.login;
     const after = view.unanswered > 0 ? view.lastSend : null;
     const { pair } = view;
@@ -98,39 +115,40 @@ export class Intake {
       views.refuse(view, text, place);
       return this.#refuse(n, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
     }
+    meter.sent();
     view.refused = '';
     view.lastSend = text;
     this.#awaited.sent(n, view, text, place);
     this.#awaited.watch(view.key, fabric.chats, context);
   }
 
-  #refuse(n: number, code: Code, detail: string): void {
-    this.#connection.peer.failed(n, code, detail);
+  #refuse(n: number, code: Code, detail: string, after?: number): void {
+    this.#connection.peer.failed(n, code, detail, after);
   }
 
   sent(n: number, seq: number): void {
     if (this.#awaited.settle(n) !== undefined) this.#connection.peer.sent(n, seq);
   }
 
-  failed(n: number, code: Code, detail: string): void {
+  failed(n: number, { code, detail, after }: Refusal): void {
     const open = this.#awaited.settle(n);
     if (open === undefined) return;
     // What the client piped behind it may be on its way and must not overtake it: the retry comes first.
     if (CODES[code].retry) this.#connection.views.refuse(open.view, open.text, open.place);
-    this.#connection.peer.failed(n, code, detail);
+    this.#connection.peer.failed(n, code, detail, after);
   }
 
   /** A chat answered a request. */
   answered(r: number, answer: readonly Plain[] | Refusal): void {
     if (!this.#awaited.answer(r)) return;
-    if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail);
+    if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail, answer.after);
     else this.#connection.peer.frame({ type: T.OK, r, results: answer });
   }
 
   chatEnded(key: string, broke: boolean): void {
     const detail = 'the chat is being restarted; it may be stored';
     const { sends, asks } = this.#awaited.ended(key, broke);
-    for (const n of sends) this.failed(n, 'unavailable', detail);
+    for (const n of sends) this.failed(n, { code: 'unavailable', detail });
     for (const r of asks) this.answered(r, { code: 'unavailable', detail });
   }
 

@@ -131,6 +131,25 @@ export const LIMITS = {
   storeStopMs: 2_000,
   /** ms that clients are asked to wait before they reconnect to a node that stops. */
   goawayMs: 1_000,
+  /** What a client may do how often, and the same of all a user's devices: the default throughput of the WhatsApp Business
+   * API. A person never meets it, a program is paced. Operators may set what has no burst in its name. */
+  deviceSends: 50,
+  userSends: 80,
+  /** SENDs at once after a pause: what gathered in a tunnel. */
+  sendBurst: 60,
+  /** Direct chats begun and groups made by one user in an hour: more is advertising. */
+  newDirects: 100,
+  newGroups: 30,
+  /** Frames of one connection a second, and at once: a greeting with its chats, watches and outbox. */
+  frameRate: 500,
+  frameBurst: 1_000,
+  /** Refused tokens of one address a second, and at once: an office behind one address after its keys changed. */
+  badLogins: 1,
+  badLoginBurst: 60,
+  /** Connections of one address: a campus behind one, but not all of a node. */
+  addressConnections: 1_000,
+  /** Buckets of one kind that a node remembers; only those that are not full count. 100 bytes each. */
+  allowances: 65_536,
   /** Chats that one connection watches, and members of a chat whose presence can be watched. */
   watches: 256,
   /** Connections that watch one user's presence. */

@@ -13,6 +13,8 @@ type Of<T extends number> = Extract<ClientFrame, { type: T }>;
 export class Login {
   user = '';
   device = '';
+  /** User and device in one, for what counts by device. */
+  sender = '';
   readonly #connection: Connection;
   #expires = 0;
   /** The timer of the expiry; 0 none. */
@@ -28,6 +30,12 @@ export class Login {
     if (hello.version !== WIRE_VERSION) {
       const detail = `this server speaks version ${WIRE_VERSION}`;
       return this.#connection.violation('bad_version', CLOSE.badFrame, detail, context);
+    }
+    const { fabric, network } = this.#connection;
+    const pause = network === '' ? 0 : fabric.allowances.wait('badLogins', network);
+    if (pause > 0) {
+      const detail = 'too many refused logins from this address';
+      return this.#connection.violation('rate_limited', CLOSE.tooMany, detail, context, pause);
     }
     this.#connection.phase = 'joining';
     this.#connection.stream.credit = Math.min(hello.credit, LIMITS.credit);
@@ -56,8 +64,10 @@ export class Login {
     this.#checking = false;
     const connection = this.#connection;
     if (!verdict.ok) {
-      if (verdict.code !== 'unavailable')
+      if (verdict.code !== 'unavailable') {
+        if (connection.network !== '') connection.fabric.allowances.take('badLogins', connection.network);
         return connection.violation(verdict.code, CLOSE.auth, verdict.detail, context);
+      }
       // The token in use is as good as before.
       if (r !== 0) return connection.peer.error(r, verdict.code, verdict.detail);
       return connection.violation(verdict.code, CLOSE.goingAway, verdict.detail, context);
@@ -65,6 +75,8 @@ export class Login {
     if (r === 0) {
       this.user = verdict.user;
       this.device = verdict.device;
+      // No control character is in either.
+      this.sender = `${verdict.user}\n${verdict.device}`;
     } else if (verdict.user !== this.user || verdict.device !== this.device) {
       return connection.violation('bad_token', CLOSE.auth, 'the token is for another user or device', context);
     }

@@ -85,9 +85,9 @@ export type ConnectionMessage =
   | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number }
   | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }
   | { readonly type: 'sent'; readonly n: number; readonly seq: number }
-  | { readonly type: 'failed'; readonly n: number; readonly code: Code; readonly detail: string }
+  | ({ readonly type: 'failed'; readonly n: number } & Refusal)
   | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[] }
-  | { readonly type: 'refused'; readonly r: number; readonly code: Code; readonly detail: string }
+  | ({ readonly type: 'refused'; readonly r: number } & Refusal)
   | { readonly type: 'replaced' }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }

@@ -37,12 +37,13 @@ export class Peer implements StreamSink {
     this.#outbox.end();
   }
 
-  failed(n: number, code: Code, detail: string): void {
-    this.frame({ type: T.FAILED, n, code, ...CODES[code], detail });
+  /** `after`: ms until it may pass. */
+  failed(n: number, code: Code, detail: string, after: number = CODES[code].after): void {
+    this.frame({ type: T.FAILED, n, code, retry: CODES[code].retry, after, detail });
   }
 
-  error(r: number, code: Code, detail: string): void {
-    this.frame({ type: T.ERROR, r, code, ...CODES[code], detail });
+  error(r: number, code: Code, detail: string, after: number = CODES[code].after): void {
+    this.frame({ type: T.ERROR, r, code, retry: CODES[code].retry, after, detail });
   }
 
   delivery(view: View, from: string, seq: number, row: Uint8Array): void {

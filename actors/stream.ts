@@ -45,6 +45,8 @@ export class Stream {
   readonly #views: Views;
   readonly #sink: StreamSink;
   credit = 0;
+  /** Messages sent so far. */
+  sent = 0;
   #reading = false;
 
   constructor(views: Views, sink: StreamSink) {
@@ -128,6 +130,7 @@ export class Stream {
     assert(seq === view.cursor + 1, 'a chat is streamed in order');
     view.cursor = seq;
     this.credit -= 1;
+    this.sent += 1;
     this.#sink.delivery(view, from, seq, row);
   }
 }

@@ -3,7 +3,7 @@
 // Must not: decide what the answer is.
 
 import type { Plain } from '../transport/frames.js';
-import type { Code } from './errors.js';
+import { type Code, refuse } from './errors.js';
 import type { ChatMessage, ConnectionRef, SendMessage } from './messages.js';
 
 export type RequestMessage = Extract<ChatMessage, { type: 'create' | 'change' }>;
@@ -33,7 +33,8 @@ export function settle(waiter: Waiter, seq: number): void {
   else waiter.connection.tell({ type: 'answer', r: waiter.r, results: waiter.results(seq) });
 }
 
-export function decline(waiter: Waiter, code: Code, detail: string): void {
-  if (waiter.type === 'send') waiter.connection.tell({ type: 'failed', n: waiter.n, code, detail });
-  else waiter.connection.tell({ type: 'refused', r: waiter.r, code, detail });
+export function decline(waiter: Waiter, code: Code, detail: string, after?: number): void {
+  const refusal = refuse(code, detail, after);
+  if (waiter.type === 'send') waiter.connection.tell({ type: 'failed', n: waiter.n, ...refusal });
+  else waiter.connection.tell({ type: 'refused', r: waiter.r, ...refusal });
 }

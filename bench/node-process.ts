@@ -11,6 +11,20 @@ import { createInterface } from 'node:readline';
 
 const MAIN = join(import.meta.dirname, '../cli/main.js');
 
+/** The harnesses push what the limits are there to stop; a flag given later wins. */
+const UNLIMITED = [
+  '--send-rate',
+  '0',
+  '--user-send-rate',
+  '0',
+  '--new-chats',
+  '0',
+  '--new-groups',
+  '0',
+  '--frame-rate',
+  '0',
+];
+
 /** Lines of output kept for a report. */
 const KEPT = 200;
 
@@ -63,7 +77,17 @@ export class NodeProcess {
 
   private constructor(options: NodeProcessOptions) {
     const { data, port = 0, flags = [], wrapper = [] } = options;
-    const start = ['start', '--data', data, '--listen', `127.0.0.1:${port}`, '--log-level', 'warn', ...flags];
+    const start = [
+      'start',
+      '--data',
+      data,
+      '--listen',
+      `127.0.0.1:${port}`,
+      '--log-level',
+      'warn',
+      ...UNLIMITED,
+      ...flags,
+    ];
     const [program = '', ...args] = [...wrapper, process.execPath, '--enable-source-maps', MAIN, ...start];
     const began = performance.now();
     const child = spawn(program, args, { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });

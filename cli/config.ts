@@ -7,12 +7,15 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import type { Quotas } from '../actors/allowances.js';
 import { LIMITS } from '../actors/limits.js';
 import { LOG_LEVELS } from '../services/log.js';
 import { SECRET_FILE } from '../services/secret.js';
 import { parseAddress } from './address.js';
 
-/** Each setting by its key in the schema: flag, variable, help. */
+const quota = (what: string, standard: number): string => `${what} (default ${standard}; 0: no limit)`;
+
+/** Each setting by its key in the schema: flag, variable, help. A flag without a value is a switch. */
 export const SETTINGS = {
   listen: ['--listen <host:port>', 'WEFT_LISTEN', 'where to listen; port 0 takes a free one (default 127.0.0.1:7400)'],
   data: ['--data <dir>', 'WEFT_DATA', 'folder of the store and the secret (default ./data)'],
@@ -33,6 +36,18 @@ export const SETTINGS = {
     'WEFT_FANOUT_THRESHOLD',
     `members up to which a chat writes a row for each (default ${LIMITS.fanOutThreshold})`,
   ],
+  sendRate: ['--send-rate <n>', 'WEFT_SEND_RATE', quota('messages a second of one device', LIMITS.deviceSends)],
+  userSendRate: ['--user-send-rate <n>', 'WEFT_USER_SEND_RATE', quota('and of one user', LIMITS.userSends)],
+  newChats: ['--new-chats <n>', 'WEFT_NEW_CHATS', quota('direct chats one user begins in an hour', LIMITS.newDirects)],
+  newGroups: ['--new-groups <n>', 'WEFT_NEW_GROUPS', quota('groups one user makes in an hour', LIMITS.newGroups)],
+  frameRate: ['--frame-rate <n>', 'WEFT_FRAME_RATE', quota('frames a second of one connection', LIMITS.frameRate)],
+  badLogins: ['--bad-logins <n>', 'WEFT_BAD_LOGINS', quota('refused tokens a second of one address', LIMITS.badLogins)],
+  addressConnections: [
+    '--address-connections <n>',
+    'WEFT_ADDRESS_CONNECTIONS',
+    quota('connections of one address', LIMITS.addressConnections),
+  ],
+  limitLoopback: ['--limit-loopback', 'WEFT_LIMIT_LOOPBACK', 'limits of an address hold for loopback, too'],
   transport: ['--transport <name>', 'WEFT_TRANSPORT', 'uws or ws (default uws, and ws where it does not load)'],
 } as const;
 
@@ -47,6 +62,21 @@ const address = z.string().transform((text, context) => {
 });
 
 const path = z.string().transform((text) => resolve(text));
+
+const number = (standard: number) =>
+  z
+    .string()
+    .regex(/^\d{1,7}$/, 'write a whole number; 0 for no limit')
+    .transform(Number)
+    .prefault(String(standard));
+
+const ON = ['1', 'true', 'yes', 'on'];
+
+const toggle = z
+  .string()
+  .regex(/^(1|true|yes|on|0|false|no|off)$/i, 'write yes or no')
+  .transform((text) => ON.includes(text.toLowerCase()))
+  .prefault('no');
 
 const schema = z.object({
   listen: address.prefault('127.0.0.1:7400'),
@@ -83,6 +113,14 @@ const schema = z.object({
       `write at most ${LIMITS.fanOutMost}: their rows must fit a commit`,
     )
     .prefault(String(LIMITS.fanOutThreshold)),
+  sendRate: number(LIMITS.deviceSends),
+  userSendRate: number(LIMITS.userSends),
+  newChats: number(LIMITS.newDirects),
+  newGroups: number(LIMITS.newGroups),
+  frameRate: number(LIMITS.frameRate),
+  badLogins: number(LIMITS.badLogins),
+  addressConnections: number(LIMITS.addressConnections),
+  limitLoopback: toggle,
   transport: z.enum(['uws', 'ws'], 'write uws or ws').optional(),
 });
 
@@ -95,10 +133,14 @@ export type KeyConfig =
   | { readonly type: 'public'; readonly path: string }
   | { readonly type: 'jwks'; readonly url: URL };
 
-export interface NodeConfig extends Omit<Parsed, 'store' | 'nodeId' | 'jwtSecretFile' | 'jwtPublicKey' | 'jwksUrl'> {
+type Replaced = 'store' | 'nodeId' | 'jwtSecretFile' | 'jwtPublicKey' | 'jwksUrl';
+type Counts = 'sendRate' | 'userSendRate' | 'newChats' | 'newGroups' | 'frameRate' | 'badLogins';
+
+export interface NodeConfig extends Omit<Parsed, Replaced | Counts | 'addressConnections' | 'limitLoopback'> {
   readonly store: { readonly engine: 'lmdb'; readonly path: string };
   readonly nodeId: string;
   readonly keys: KeyConfig;
+  readonly quotas: Quotas;
 }
 
 export interface Problem {
@@ -131,8 +173,9 @@ export function gather(options: Readonly<Record<string, unknown>>, env: NodeJS.P
   for (const setting of Object.keys(SETTINGS) as Setting[]) {
     const [flag, variable] = SETTINGS[setting];
     const option = options[optionName(flag)];
-    const value = typeof option === 'string' ? option : env[variable];
-    if (value !== undefined && (value !== '' || typeof option === 'string')) flags[setting] = value;
+    const given = option === true ? 'yes' : option;
+    const value = typeof given === 'string' ? given : env[variable];
+    if (value !== undefined && (value !== '' || typeof given === 'string')) flags[setting] = value;
   }
   return flags;
 }
@@ -143,7 +186,9 @@ export function parseConfig(flags: Flags): ConfigResult {
   if (!result.success) {
     return { ok: false, problems: result.error.issues.map((issue) => problem(flags, issue)) };
   }
-  const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...rest } = result.data;
+  const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...others } = result.data;
+  const { sendRate, userSendRate, newChats, newGroups, frameRate, badLogins, addressConnections, ...more } = others;
+  const { limitLoopback, ...rest } = more;
   const keys: KeyConfig[] = [];
   if (jwtSecretFile !== undefined) keys.push({ type: 'secret', path: jwtSecretFile });
   if (jwtPublicKey !== undefined) keys.push({ type: 'public', path: jwtPublicKey });
@@ -166,6 +211,16 @@ export function parseConfig(flags: Flags): ConfigResult {
     store: store ?? { engine: 'lmdb', path: resolve(rest.data, 'store') },
     nodeId: nodeId ?? hostId(),
     keys: key,
+    quotas: {
+      deviceSends: sendRate,
+      userSends: userSendRate,
+      newDirects: newChats,
+      newGroups,
+      frameRate,
+      badLogins,
+      addressConnections,
+      loopback: limitLoopback,
+    },
   };
   return { ok: true, config };
 }

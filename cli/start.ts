@@ -90,7 +90,7 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
     host: config.listen.host,
     port: config.listen.port,
     transport: config.transport ?? 'auto',
-    settings: { fanOutThreshold: config.fanOutThreshold, passivateMs: LIMITS.passivateMs },
+    settings: { fanOutThreshold: config.fanOutThreshold, passivateMs: LIMITS.passivateMs, quotas: config.quotas },
     verifier: verifierOf(config, log),
     openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp('store_broken', reason, log) }),
     fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),

@@ -3,6 +3,7 @@
 // Must not: hold behaviour of its own beyond wiring; read the environment.
 
 import { Acceptor } from '../actors/acceptor.js';
+import { Allowances } from '../actors/allowances.js';
 import { conversation } from '../actors/conversation.js';
 import type { Directory, Fabric, Settings } from '../actors/fabric.js';
 import { group } from '../actors/group.js';
@@ -50,6 +51,7 @@ export interface Node {
   readonly log: Log;
   readonly server: Server;
   readonly acceptor: Acceptor;
+  readonly allowances: Allowances;
   readonly users: Pool<UserMessage>;
   readonly chats: readonly Pool<ChatMessage>[];
   /** `ws://host:port/v1` */
@@ -102,6 +104,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     get acceptor() {
       return present(parts.acceptor, 'acceptor');
     },
+    allowances: fabric.allowances,
     users,
     chats: [conversations, groups],
     get url() {
@@ -155,10 +158,12 @@ function fabricOf(
   chats: Directory<ChatMessage>,
 ): Fabric {
   const { node, world, settings, verifier, report } = options;
+  const allowances = new Allowances(world, settings.quotas);
   return {
     node,
     world,
     settings,
+    allowances,
     get store() {
       return present(parts.store, 'store');
     },

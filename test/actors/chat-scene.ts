@@ -2,6 +2,7 @@
 // Invariant: nothing happens but in `settle` and `pass`; a run repeats.
 // Must not: hold assertions.
 
+import { Allowances, type Quotas } from '../../actors/allowances.js';
 import type { Behaviour } from '../../actors/behaviour.js';
 import { conversation } from '../../actors/conversation.js';
 import type { Directory, Fabric, Verdict } from '../../actors/fabric.js';
@@ -16,6 +17,7 @@ import { Log } from '../../storage/log.js';
 import { type MemoryFault, type MemoryStore, openMemory } from '../../storage/memory.js';
 import type { Store } from '../../storage/store.js';
 import { decodeRow } from '../../transport/row.js';
+import { NO_QUOTAS } from '../quotas.js';
 import { ManualWorld } from './manual-world.js';
 
 /** An actor that remembers what it is told. */
@@ -81,17 +83,25 @@ export class ChatScene {
     };
   }
 
-  static async open(options: { readonly passivateMs?: number; readonly threshold?: number } = {}): Promise<ChatScene> {
+  static async open(
+    options: { readonly passivateMs?: number; readonly threshold?: number; readonly quotas?: Partial<Quotas> } = {},
+  ): Promise<ChatScene> {
     const scene = new ChatScene(options.passivateMs ?? LIMITS.passivateMs);
     const opening = Log.open(scene.store, scene.world, 'n1', (shard) => scene.lost.push(shard));
     await scene.settle();
     scene.#log = await opening;
+    const quotas = { ...NO_QUOTAS, ...options.quotas };
     scene.#fabric = {
       node: 'n1',
       world: scene.world,
       store: scene.store,
       log: scene.#log,
-      settings: { fanOutThreshold: options.threshold ?? LIMITS.fanOutThreshold, passivateMs: scene.#passivateMs },
+      settings: {
+        fanOutThreshold: options.threshold ?? LIMITS.fanOutThreshold,
+        passivateMs: scene.#passivateMs,
+        quotas,
+      },
+      allowances: new Allowances(scene.world, quotas),
       chats: scene.#chatDirectory(),
       users: {
         tell: (name, message) => {

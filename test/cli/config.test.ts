@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
+import { DEFAULT_QUOTAS } from '../../actors/allowances.js';
 import { LIMITS } from '../../actors/limits.js';
 import { parseAddress } from '../../cli/address.js';
 import { addSettings, type Flags, gather, type NodeConfig, parseConfig, SETTINGS } from '../../cli/config.js';
@@ -33,6 +34,7 @@ test('nothing set: loopback, ./data, the own secret', () => {
     keys: { type: 'made' },
     logLevel: 'info',
     fanOutThreshold: LIMITS.fanOutThreshold,
+    quotas: DEFAULT_QUOTAS,
   });
 });
 
@@ -47,6 +49,14 @@ test('each setting reaches the configuration', () => {
     jwtAudience: 'you',
     logLevel: 'debug',
     fanOutThreshold: '0',
+    sendRate: '1',
+    userSendRate: '2',
+    newChats: '3',
+    newGroups: '4',
+    frameRate: '5',
+    badLogins: '0',
+    addressConnections: '7',
+    limitLoopback: 'yes',
     transport: 'ws',
   });
   assert.deepEqual(config, {
@@ -59,6 +69,16 @@ test('each setting reaches the configuration', () => {
     jwtAudience: 'you',
     logLevel: 'debug',
     fanOutThreshold: 0,
+    quotas: {
+      deviceSends: 1,
+      userSends: 2,
+      newDirects: 3,
+      newGroups: 4,
+      frameRate: 5,
+      badLogins: 0,
+      addressConnections: 7,
+      loopback: true,
+    },
     transport: 'ws',
   });
   assert.deepEqual(taken({ jwtSecretFile: 's' }).keys, { type: 'secret', path: resolve('s') });
@@ -107,7 +127,7 @@ test('a flag wins over its variable, and an empty variable is none', () => {
   const flags = gather(command.opts(), { WEFT_LISTEN: '127.0.0.1:2', WEFT_NODE_ID: 'n2', WEFT_DATA: '' });
   assert.deepEqual(flags, { listen: '127.0.0.1:1', fanOutThreshold: '5', jwksUrl: 'https://a/b', nodeId: 'n2' });
   for (const [flag, variable, help] of Object.values(SETTINGS)) {
-    assert.match(flag, /^--[a-z-]+ <.+>$/);
+    assert.match(flag, /^--[a-z-]+( <.+>)?$/);
     assert.match(variable, /^WEFT_[A-Z_]+$/);
     assert.ok(help.length > 0);
   }

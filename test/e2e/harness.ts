@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
+import type { Settings } from '../../actors/fabric.js';
 import { LIMITS } from '../../actors/limits.js';
 import { makeMessageId } from '../../actors/message-id.js';
 import { issueToken } from '../../cli/token.js';
@@ -18,6 +19,7 @@ import { createRoutes } from '../../services/routes.js';
 import { openLmdb } from '../../storage/lmdb.js';
 import { decodeServer, encodeClient } from '../../transport/codec.js';
 import { type ClientFrame, type ServerFrame, SUBPROTOCOL, T } from '../../transport/frames.js';
+import { NO_QUOTAS } from '../quotas.js';
 
 export const world = createMachine();
 export const secret = new Uint8Array(32).fill(7);
@@ -30,10 +32,13 @@ export interface TestNode {
   stop(): Promise<void>;
 }
 
-/** A node on a fresh folder (or `folder`), stopped when the test ends. */
+/** A node on a fresh folder (or `folder`), without limits of rates, stopped when the test ends. */
 export async function testNode(
   t: TestContext,
-  options: Partial<NodeOptions> & { readonly folder?: string } = {},
+  options: Partial<Omit<NodeOptions, 'settings'>> & {
+    readonly folder?: string;
+    readonly settings?: Partial<Settings>;
+  } = {},
 ): Promise<TestNode> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'weft-e2e-'));
   const verifier = createVerifier({ keys: { type: 'secret', secret } });
@@ -45,7 +50,6 @@ export async function testNode(
     host: '127.0.0.1',
     port: 0,
     transport: 'auto',
-    settings: { fanOutThreshold: LIMITS.fanOutThreshold, passivateMs: LIMITS.passivateMs },
     verifier: verifier.verifier,
     openStore: () => openLmdb({ path: join(folder, 'store') }),
     http: createRoutes({ version: '0.0.0', path: folder, started: world.wall() }),
@@ -53,6 +57,12 @@ export async function testNode(
     fenced: () => events.push('fenced'),
     report: (event) => events.push(event),
     ...options,
+    settings: {
+      fanOutThreshold: LIMITS.fanOutThreshold,
+      passivateMs: LIMITS.passivateMs,
+      quotas: NO_QUOTAS,
+      ...options.settings,
+    },
   });
   let stopped: Promise<void> | null = null;
   const stop = (): Promise<void> => {

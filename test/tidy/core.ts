@@ -69,6 +69,8 @@ const world: Rule = {
 
 /** Large numbers that bound nothing, as `path name`. */
 const NO_LIMIT: Readonly<Record<string, string>> = {
+  'actors/allowances.ts SECOND': 'a unit',
+  'actors/allowances.ts HOUR': 'a unit',
   'actors/intake.ts NUMBERS': 'a modulus that the protocol fixes',
   'actors/outbox.ts START': 'the size that a buffer starts with; what it may hold is bounded by the slice',
 };

@@ -9,10 +9,11 @@ const WORLD = ['errors', 'limits', 'world'].map((name) => `actors/${name}.ts`);
 
 /** What each folder may import besides itself: folders (ending in a slash) and single files. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  // Actors hold frames and rows and hand commits to the log; they know the contracts of sockets and stores only.
+  // Actors hold frames and rows and hand commits to the log; they know the contracts of sockets and stores only, and what addresses count as.
   actors: [
     ...WIRE,
     'transport/socket.ts',
+    'transport/address.ts',
     ...['store', 'keys', 'rows', 'id-page', 'log'].map((name) => `storage/${name}.ts`),
   ],
   supervisors: ['actors/'],

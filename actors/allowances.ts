@@ -1,0 +1,148 @@
+// Owns what each user, device and address may still do: token buckets of the whole node, by what they count and for whom.
+// Invariant: soft state of this node, bounded: a bucket that is full again is forgotten first, then the longest known.
+// Must not: decide what is told to whom was refused.
+
+import { FULL, type Rate, take, wait } from './bucket.js';
+import { LIMITS } from './limits.js';
+import type { World } from './world.js';
+
+/** What operators may set of it; 0 everywhere: no limit. */
+export interface Quotas {
+  /** SENDs a second of one device, and of all devices of a user. */
+  readonly deviceSends: number;
+  readonly userSends: number;
+  /** Direct chats that a user begins, and groups that a user makes, in an hour. */
+  readonly newDirects: number;
+  readonly newGroups: number;
+  /** Frames a second of one connection. */
+  readonly frameRate: number;
+  /** Refused tokens a second of one address. */
+  readonly badLogins: number;
+  /** Connections of one address. */
+  readonly addressConnections: number;
+  /** Whether limits of an address hold for this machine's own: behind a proxy everybody may have it. */
+  readonly loopback: boolean;
+}
+
+export const DEFAULT_QUOTAS: Quotas = {
+  deviceSends: LIMITS.deviceSends,
+  userSends: LIMITS.userSends,
+  newDirects: LIMITS.newDirects,
+  newGroups: LIMITS.newGroups,
+  frameRate: LIMITS.frameRate,
+  badLogins: LIMITS.badLogins,
+  addressConnections: LIMITS.addressConnections,
+  loopback: false,
+};
+
+const SECOND = 1_000;
+const HOUR = 3_600_000;
+
+/** A burst of a second's worth at least: a rate that is set high would not be reached otherwise. */
+function rate(each: number, ms: number, burst: number): Rate {
+  return each === 0 ? { every: 0, burst } : { every: ms / each, burst: Math.max(burst, ms === SECOND ? each : 1) };
+}
+
+export function framesOf({ frameRate }: Quotas): Rate {
+  return rate(frameRate, SECOND, LIMITS.frameBurst);
+}
+
+function rates({ deviceSends, userSends, newDirects, newGroups, badLogins }: Quotas) {
+  return {
+    deviceSends: rate(deviceSends, SECOND, LIMITS.sendBurst),
+    userSends: rate(userSends, SECOND, LIMITS.sendBurst),
+    newDirects: rate(newDirects, HOUR, newDirects),
+    newGroups: rate(newGroups, HOUR, newGroups),
+    badLogins: rate(badLogins, SECOND, LIMITS.badLoginBurst),
+  } as const;
+}
+
+type Counted = keyof ReturnType<typeof rates>;
+
+/** The buckets of one kind, longest known first. */
+class Table {
+  readonly rate: Rate;
+  readonly #full = new Map<string, number>();
+
+  constructor(of: Rate) {
+    this.rate = of;
+  }
+
+  get size(): number {
+    return this.#full.size;
+  }
+
+  wait(key: string, now: number): number {
+    return wait(this.#full.get(key) ?? FULL, this.rate, now);
+  }
+
+  take(key: string, now: number): void {
+    const known = this.#full.get(key);
+    if (known === undefined) this.#makeRoom(now);
+    this.#full.set(key, take(known ?? FULL, this.rate, now));
+  }
+
+  /** Looks at two old ones for each new one, so that those that are full again go without a search. */
+  #makeRoom(now: number): void {
+    let looks = 2;
+    for (const [key, full] of this.#full) {
+      this.#full.delete(key);
+      if (full > now && this.#full.size < LIMITS.allowances - 1) this.#full.set(key, full);
+      looks -= 1;
+      if (looks === 0) return;
+    }
+  }
+}
+
+export class Allowances {
+  readonly #world: World;
+  readonly #tables: Readonly<Record<Counted, Table>>;
+  readonly refused: Record<Counted | 'frameRate' | 'addressConnections', number> = {
+    deviceSends: 0,
+    userSends: 0,
+    newDirects: 0,
+    newGroups: 0,
+    badLogins: 0,
+    frameRate: 0,
+    addressConnections: 0,
+  };
+
+  constructor(world: World, quotas: Quotas) {
+    this.#world = world;
+    const of = rates(quotas);
+    this.#tables = {
+      deviceSends: new Table(of.deviceSends),
+      userSends: new Table(of.userSends),
+      newDirects: new Table(of.newDirects),
+      newGroups: new Table(of.newGroups),
+      badLogins: new Table(of.badLogins),
+    };
+  }
+
+  /** Buckets remembered. */
+  get size(): number {
+    return Object.values(this.#tables).reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Whole ms until `what` is allowed to `who` once more; 0: now. */
+  wait(what: Counted, who: string): number {
+    const table = this.#tables[what];
+    if (table.rate.every === 0) return 0;
+    const ms = Math.ceil(table.wait(who, this.#world.now()));
+    if (ms > 0) this.refused[what] += 1;
+    return ms;
+  }
+
+  /** It was done. */
+  take(what: Counted, who: string): void {
+    const table = this.#tables[what];
+    if (table.rate.every > 0) table.take(who, this.#world.now());
+  }
+
+  /** Takes it if it is allowed: 0; else ms until it is. */
+  claim(what: Counted, who: string): number {
+    const ms = this.wait(what, who);
+    if (ms === 0) this.take(what, who);
+    return ms;
+  }
+}

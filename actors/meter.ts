@@ -1,0 +1,91 @@
+// Owns how often one connection's client may send, what each frame counts for, and its SENDs' count in the node's tables.
+// Invariant: what tells of a message that this connection was sent costs nothing, so that catching up is never slowed; who
+// goes on after as much again as a burst was refused is flooding.
+// Must not: answer.
+
+import { type ClientFrame, T } from '../transport/frames.js';
+import { framesOf } from './allowances.js';
+import { FULL, type Rate, take, wait } from './bucket.js';
+import type { Fabric } from './fabric.js';
+import type { Login } from './login.js';
+
+/** Frames that each message sent to the client pays for: an ACK, a READ and a CREDIT. */
+const TELLS = 3;
+
+/** Tokens of frames that are answered from memory, and of those that wake an actor or have the store read. */
+const LIGHT = 1;
+const WAKING = 4;
+/** SYNC reads the whole inbox; TYPING is told to every member. */
+const SYNC = 50;
+const TYPING = 10;
+/** Rows that count as one token. */
+const ROWS = 20;
+
+export class Meter {
+  readonly #fabric: Fabric;
+  readonly #login: Login;
+  readonly #rate: Rate;
+  #full = FULL;
+  #told = 0;
+
+  constructor(fabric: Fabric, login: Login) {
+    this.#fabric = fabric;
+    this.#login = login;
+    this.#rate = framesOf(fabric.settings.quotas);
+  }
+
+  /**
+   * Counts a frame. Answers ms until it may come, 0 for now, Infinity for a flood. `delivered`: messages that the
+   * connection was sent so far.
+   */
+  count(frame: ClientFrame, delivered: number): number {
+    if (this.#rate.every === 0) return 0;
+    const { type } = frame;
+    if ((type === T.ACK || type === T.READ || type === T.CREDIT) && this.#told < TELLS * delivered) {
+      this.#told += 1;
+      return 0;
+    }
+    const now = this.#fabric.world.now();
+    const ms = wait(this.#full, this.#rate, now);
+    if (ms > 0) this.#fabric.allowances.refused.frameRate += 1;
+    // What will be refused is cheap.
+    this.#full = take(this.#full, this.#rate, now, ms > 0 && 'r' in frame ? LIGHT : cost(frame));
+    return ms > this.#rate.burst * this.#rate.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
+  }
+
+  /** ms until device and user may send once more; 0: now. Takes nothing: what is refused must not count. */
+  sendWait(): number {
+    const { allowances } = this.#fabric;
+    const { user, sender } = this.#login;
+    return allowances.wait('deviceSends', sender) || allowances.wait('userSends', user);
+  }
+
+  /** A SEND was passed on. */
+  sent(): void {
+    const { allowances } = this.#fabric;
+    allowances.take('deviceSends', this.#login.sender);
+    allowances.take('userSends', this.#login.user);
+  }
+}
+
+function cost(frame: ClientFrame): number {
+  switch (frame.type) {
+    case T.SEND:
+    case T.CREDIT:
+    case T.DIRECT:
+    case T.PING:
+      return LIGHT;
+    case T.SYNC:
+      return frame.more ? WAKING : SYNC;
+    case T.TYPING:
+      return TYPING;
+    case T.WATCH:
+      // Comes once for each chat that is watched, all at once after a reconnect.
+      return 2 * LIGHT;
+    case T.HISTORY:
+    case T.LIST:
+      return LIGHT + Math.ceil(frame.limit / ROWS);
+    default:
+      return WAKING;
+  }
+}
