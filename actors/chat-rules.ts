@@ -6,6 +6,7 @@ import type { ChatRow, Inbox } from '../storage/rows.js';
 import type { Behaviour, Context } from './behaviour.js';
 import { Chat } from './chat.js';
 import type { DeletionRequest } from './deletion.js';
+import type { Refusal } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
@@ -17,8 +18,8 @@ export type FormerViews = ReadonlyMap<string, Inbox>;
 
 /** What differs between the kinds of chat. */
 export interface ChatRules {
-  /** Makes the chat if this send may do that; the send is appended next. */
-  found(chat: Chat, send: SendMessage): boolean;
+  /** Makes the chat (null) if this send may do that; the send is appended next. */
+  found(chat: Chat, send: SendMessage): Refusal | null;
   /** Handles a request whose id is new. `former`: views read by `readFormer`, null before. */
   request(chat: Chat, message: RequestMessage, former: FormerViews | null, context: ChatContext): void;
   info(id: Uint8Array, key: string, row: ChatRow): ChatInfo;

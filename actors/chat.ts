@@ -196,9 +196,8 @@ export class Chat {
   }
 
   #accept(message: SendMessage, waiter: Waiter, context: ChatContext): void {
-    if (this.roster === null && !this.#rules.found(this, message)) {
-      return decline(waiter, 'unknown_chat', 'no such chat');
-    }
+    const refused = this.roster === null ? this.#rules.found(this, message) : null;
+    if (refused !== null) return decline(waiter, refused.code, refused.detail, refused.after);
     const { user: from, id, idText } = message;
     if (!this.#typists.none) this.#typists.over(from, this.roster!, context);
     if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');

@@ -5,14 +5,16 @@
 import type { ChatRow } from '../storage/rows.js';
 import { CHAT_KIND, ROLE } from '../transport/frames.js';
 import { type ChatRules, chatBehaviour } from './chat-rules.js';
-import { assert } from './errors.js';
+import { assert, refuse } from './errors.js';
 import type { ChatInfo } from './messages.js';
 import { decline, waiterOf } from './waiter.js';
 
 const rules: ChatRules = {
   found(chat, send) {
     const { pair } = send;
-    if (pair === null || !pair.includes(send.user)) return false;
+    if (pair === null || !pair.includes(send.user)) return refuse('unknown_chat', 'no such chat');
+    const ms = chat.fabric.allowances.claim('newDirects', send.user);
+    if (ms > 0) return refuse('rate_limited', 'too many new chats', ms);
     const users = [...new Set(pair)];
     const info: ChatInfo = { chat: chat.id, key: chat.key, kind: CHAT_KIND.direct, pair, title: '' };
     const members = users.map((user) => ({ user, role: ROLE.member }));
@@ -28,7 +30,7 @@ const rules: ChatRules = {
     roster.claim(change);
     roster.apply(change, 1);
     for (const user of users) roster.audience.add(user);
-    return true;
+    return null;
   },
 
   request(chat, message) {

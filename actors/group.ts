@@ -33,7 +33,7 @@ interface Event {
 const noChange: Change = { joined: [], gone: [], roles: [] };
 
 const rules: ChatRules = {
-  found: () => false,
+  found: () => refuse('unknown_chat', 'no such chat'),
 
   request(chat, message, former, context) {
     const waiter = waiterOf(message, chat.id);
@@ -75,6 +75,8 @@ function tooMany(members: number): Refusal | null {
 }
 
 function make(chat: Chat, { asker, id, title, users }: Create, waiter: Waiter, context: ChatContext): void {
+  const ms = chat.fabric.allowances.claim('newGroups', asker.user);
+  if (ms > 0) return decline(waiter, 'rate_limited', 'too many new groups', ms);
   const all = [...new Set([asker.user, ...users])];
   const joined = all.map((user) => ({ user, role: user === asker.user ? ROLE.owner : ROLE.member, former: null }));
   const info = { chat: chat.id, key: chat.key, kind: CHAT_KIND.group, pair: null, title };

@@ -84,5 +84,14 @@ function metrics(node: () => Node): Registry {
   gauge('weft_appends_total', 'Appends of chats to the log', ({ log }) => log.stats().appends);
   gauge('weft_transactions_total', 'Transactions of the log', ({ log }) => log.stats().transactions);
   gauge('weft_append_failures_total', 'Transactions that were not written', ({ log }) => log.stats().failed);
+  new Gauge({
+    name: 'weft_limited_total',
+    help: 'What was refused because it came too often',
+    labelNames: ['limit'],
+    registers: [registry],
+    collect() {
+      for (const [limit, count] of Object.entries(node().allowances.refused)) this.set({ limit }, count);
+    },
+  });
   return registry;
 }

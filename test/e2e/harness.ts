@@ -118,9 +118,9 @@ export class RawClient {
     socket.on('error', () => undefined);
   }
 
-  /** Connects without saying anything. */
-  static async open(url: string): Promise<RawClient> {
-    const socket = new WebSocket(url, SUBPROTOCOL, { perMessageDeflate: false });
+  /** Connects, from an address of this machine if need be, without saying anything. */
+  static async open(url: string, localAddress?: string): Promise<RawClient> {
+    const socket = new WebSocket(url, SUBPROTOCOL, { perMessageDeflate: false, localAddress });
     const client = new RawClient(socket);
     await new Promise<void>((resolve, reject) => socket.once('open', resolve).once('error', reject));
     return client;
