@@ -126,17 +126,16 @@ export class Connection {
     }
   }
 
-  /** The slice is over: read on where the client is behind, and send. */
+  /** The slice is over: send, and read on where the client is behind and there is room again. */
   settled(context: ConnectionContext): void {
     if (this.phase === 'closed') return;
     if (this.#lost) this.resync();
-    if (this.resume.live) this.#catchUp(context);
     if (this.peer.flush() === 'dropped') {
       // A frame is missing in the middle: nothing may follow it.
       this.phase = 'closed';
       this.peer.close(CLOSE.goingAway, 'too slow');
       context.stop();
-    }
+    } else if (this.resume.live) this.#catchUp(context);
   }
 
   /** The socket is gone, or the actor failed. */

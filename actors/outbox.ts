@@ -23,6 +23,11 @@ export class Outbox {
     this.#ends.push(this.#frames.out.length);
   }
 
+  /** Bytes written since the last flush. */
+  get pending(): number {
+    return this.#frames.out.length;
+  }
+
   /** Sends what was written, in order, with few system calls. The worst outcome of all. */
   flush(socket: Socket): SendOutcome {
     const ends = this.#ends;

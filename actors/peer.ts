@@ -86,8 +86,9 @@ export class Peer implements StreamSink {
     return alias;
   }
 
+  /** Bytes on their way to the client: those of this slice too, or a burst within one would know no bound. */
   buffered(): number {
-    return this.#socket.buffered();
+    return this.#socket.buffered() + this.#outbox.pending;
   }
 
   flush(): SendOutcome {

@@ -31,6 +31,8 @@ export interface NodeOptions {
   readonly host: string;
   readonly port: number;
   readonly transport: EngineChoice;
+  /** ms without a byte from a client before it is cut off; LIMITS.idleMs where absent. */
+  readonly idleMs?: number;
   readonly settings: Settings;
   readonly verifier: Verifier;
   /** Opens the store; called again when its supervisor restarts it. */
@@ -221,6 +223,7 @@ function listenerService(options: NodeOptions, parts: Parts, node: () => Node): 
           protocol: SUBPROTOCOL,
           maxMessage: LIMITS.frame,
           maxBuffered: LIMITS.bufferedHard,
+          idleMs: options.idleMs ?? LIMITS.idleMs,
           accept: (socket) => acceptor.accept(socket),
           http: (request) => options.http(node(), request),
         },
