@@ -1,5 +1,6 @@
 // Owns the unacknowledged messages of one chat, in the order they were given.
-// Invariant: while the first message is being retried, none behind it is sent.
+// Invariant: while the first message is being retried, none behind it is sent; after a refusal nothing is sent before all
+// that was on its way is answered: a later message would overtake one whose refusal is still to come.
 // Must not: count windows or bytes; outbox.ts does.
 
 import type { World } from '../actors/world.js';
@@ -27,6 +28,8 @@ export class Lane {
   flying = 0;
   /** The chat's id is being asked for. */
   locating = false;
+  /** One was refused for now, and others that were sent after it are not answered yet. */
+  #refused = false;
   #cancel: (() => void) | undefined;
 
   constructor(log: ChatLog) {
@@ -36,11 +39,20 @@ export class Lane {
   /** The message to send now, if any. */
   next(pipeline: number): Pending | undefined {
     if (this.#cancel !== undefined || this.locating || this.flying >= pipeline) return undefined;
+    if (this.#refused && this.flying > 0) return undefined;
+    this.#refused = false;
     const index = this.entries.findIndex((pending) => pending.state !== 'flying');
     const pending = this.entries[index];
     if (pending?.state !== 'ready') return undefined;
     const first = this.entries[0]!;
     return first.attempts > 0 && pending !== first ? undefined : pending;
+  }
+
+  /** Marks a refusal for now. True: one before it was refused, too, and this one only because of that. */
+  refuse(pending: Pending): boolean {
+    this.#refused = true;
+    pending.state = 'ready';
+    return this.entries.find(({ state }) => state === 'ready') !== pending;
   }
 
   remove(pending: Pending): void {

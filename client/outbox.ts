@@ -10,6 +10,7 @@ import type { ChatLog } from './chat-log.js';
 import { WeftError } from './errors.js';
 import { hex } from './ids.js';
 import { Lane, type Pending } from './lane.js';
+import { Pace } from './pace.js';
 
 /** The server's acknowledgement. */
 export interface Receipt {
@@ -33,6 +34,7 @@ export class Outbox {
   readonly #world: World;
   readonly #hooks: OutboxHooks;
   readonly #pipeline: number;
+  readonly #pace: Pace;
   readonly #lanes = new Map<ChatLog, Lane>();
   /** Lanes that may have something to send, least recently served first. */
   readonly #ready = new Set<Lane>();
@@ -50,6 +52,7 @@ export class Outbox {
     this.#world = world;
     this.#hooks = hooks;
     this.#pipeline = pipeline;
+    this.#pace = new Pace(world, () => this.pump());
   }
 
   get size(): number {
@@ -175,12 +178,17 @@ export class Outbox {
       this.#giveUp(pending, error);
       return true;
     }
-    pending.state = 'ready';
-    pending.attempts++;
     const { lane } = this.#byId.get(hex(pending.id))!;
-    // Full jitter over the refusal's own pause, so that the refused of one overload do not come back together.
-    const spread = Math.max(error.after, CODES.busy.after) * 2 ** Math.min(pending.attempts - 1, 8);
-    this.#holdFor(lane, error.after + this.#world.random() * Math.min(spread, LIMITS.clientBackoffCapMs));
+    const follows = lane.refuse(pending);
+    this.#ready.add(lane);
+    // What was sent behind a refused one is refused with it: the first one's pause is that of all.
+    if (error.code === 'rate_limited') {
+      const ms = this.#pace.slowDown(error.after);
+      if (ms > 0) this.#holdFor(lane, ms);
+    } else if (!follows || error.code !== 'busy') {
+      pending.attempts++;
+      this.#holdFor(lane, this.#pace.backOff(pending.attempts, error.after));
+    }
     this.pump();
     return true;
   }
@@ -189,6 +197,7 @@ export class Outbox {
   close(error: WeftError): void {
     this.offline();
     this.#recheck?.();
+    this.#pace.stop();
     for (const lane of this.#lanes.values()) lane.clearHold();
     for (const { pending } of this.#byId.values()) pending.reject?.(error);
     this.#byId.clear();
@@ -197,7 +206,7 @@ export class Outbox {
   }
 
   pump(): void {
-    if (!this.#online) return;
+    if (!this.#online || this.#pace.paused) return;
     for (const lane of this.#ready) {
       if (this.#flying.size + this.#found.size >= this.#window) return;
       this.#ready.delete(lane);

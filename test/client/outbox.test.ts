@@ -54,6 +54,37 @@ describe('outbox', () => {
     assert.equal(server.last.sends, 3);
   });
 
+  test('after a refusal nothing is sent before what was on its way is answered, then all goes out in one go', async () => {
+    const { server, world, session } = await bench({ pipeline: 3 });
+    const known = session.direct('bob').send('0');
+    await settle(world);
+    assert.deepEqual(await known, { seq: 1 });
+    const { last } = server;
+    const refusals: (() => void)[] = [];
+    last.intercept = (frame) => {
+      if (frame.type !== 2) return false;
+      refusals.push(() => server.refuse(last, frame, refusals.length === 2 ? 'rate_limited' : 'busy', 20));
+      return true;
+    };
+    const sent = ['1', '2', '3', '4', '5'].map((text) => session.direct('bob').send(text));
+    await settle(world);
+    assert.equal(refusals.length, 3);
+    refusals.shift()!();
+    await advance(world, 2_000);
+    assert.equal(refusals.length, 2, 'the answers of 2 and 3 are still to come');
+    last.intercept = () => false;
+    const before = last.sends;
+    for (const refuse of refusals.splice(0)) refuse();
+    await settle(world);
+    assert.ok(last.sends > before, 'the pause was over long ago');
+    await advance(world, 300);
+    assert.deepEqual(
+      (await Promise.all(sent)).map(({ seq }) => seq),
+      [2, 3, 4, 5, 6],
+    );
+    assert.deepEqual(texts(server, 'bob'), ['0', '1', '2', '3', '4', '5']);
+  });
+
   // matrix-js-sdk#263: a failed message was overtaken by the next and sent minutes later.
   test('a message refused for now holds back the later ones of its chat, not other chats', async () => {
     const { server, world, session } = await bench({ pipeline: 1 });
