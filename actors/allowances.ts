@@ -14,6 +14,8 @@ export interface Quotas {
   /** Direct chats that a user begins, and groups that a user makes, in an hour. */
   readonly newDirects: number;
   readonly newGroups: number;
+  /** Groups that a user is in. */
+  readonly userGroups: number;
   /** Frames a second of one connection. */
   readonly frameRate: number;
   /** Refused tokens a second of one address. */
@@ -29,6 +31,7 @@ export const DEFAULT_QUOTAS: Quotas = {
   userSends: LIMITS.userSends,
   newDirects: LIMITS.newDirects,
   newGroups: LIMITS.newGroups,
+  userGroups: LIMITS.userGroups,
   frameRate: LIMITS.frameRate,
   badLogins: LIMITS.badLogins,
   addressConnections: LIMITS.addressConnections,

@@ -57,7 +57,7 @@ export function encodeKnown(known: Known): Uint8Array {
 }
 
 /** The users' views of the chat, of those who have one. */
-export async function readViews(
+async function readViews(
   store: Store,
   chat: Uint8Array,
   users: readonly string[],

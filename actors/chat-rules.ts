@@ -2,7 +2,7 @@
 // Invariant: rules decide; what they decide is appended, answered and told by the chat.
 // Must not: hold state.
 
-import type { ChatRow, Inbox } from '../storage/rows.js';
+import type { ChatRow } from '../storage/rows.js';
 import type { Behaviour, Context } from './behaviour.js';
 import { Chat } from './chat.js';
 import type { DeletionRequest } from './deletion.js';
@@ -10,18 +10,21 @@ import type { Refusal } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ChatInfo, ChatMessage, SendMessage } from './messages.js';
+import type { Newcomers } from './newcomers.js';
 import { overflowOf } from './overflow.js';
+import type { Roster } from './roster.js';
 import type { RequestMessage } from './waiter.js';
 
 export type ChatContext = Context<ChatMessage, Tag>;
-export type FormerViews = ReadonlyMap<string, Inbox>;
 
 /** What differs between the kinds of chat. */
 export interface ChatRules {
   /** Makes the chat (null) if this send may do that; the send is appended next. */
   found(chat: Chat, send: SendMessage): Refusal | null;
-  /** Handles a request whose id is new. `former`: views read by `readFormer`, null before. */
-  request(chat: Chat, message: RequestMessage, former: FormerViews | null, context: ChatContext): void;
+  /** Why this member may not send now, or null. */
+  barred(roster: Roster, user: string): Refusal | null;
+  /** Handles a request whose id is new. `newcomers`: what `readNewcomers` read, null before. */
+  request(chat: Chat, message: RequestMessage, newcomers: Newcomers | null, context: ChatContext): void;
   info(id: Uint8Array, key: string, row: ChatRow): ChatInfo;
 }
 
@@ -30,7 +33,7 @@ export type Tag =
   | { readonly type: 'image'; readonly round: number }
   | { readonly type: 'append'; readonly round: number }
   | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
-  | { readonly type: 'former'; readonly round: number; readonly message: RequestMessage }
+  | { readonly type: 'newcomers'; readonly round: number; readonly message: RequestMessage }
   | { readonly type: 'target'; readonly round: number; readonly message: DeletionRequest }
   | { readonly type: 'idle' }
   | { readonly type: 'cursors' }

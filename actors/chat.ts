@@ -11,8 +11,9 @@ import type { ChatRow } from '../storage/rows.js';
 import { OP } from '../transport/frames.js';
 import { encodeMessageRow } from '../transport/row.js';
 import type { Signal } from './behaviour.js';
-import { type ChatImage, readChat, readViews } from './chat-image.js';
-import type { ChatContext, ChatRules, FormerViews, Tag } from './chat-rules.js';
+import { type ChatImage, readChat } from './chat-image.js';
+import type { ChatContext, ChatRules, Tag } from './chat-rules.js';
+import type { DevicePosition } from './cursor.js';
 import { CursorPace } from './cursor-pace.js';
 import { Deletion } from './deletion.js';
 import { Entry } from './entry.js';
@@ -23,11 +24,12 @@ import { Inquiry } from './inquiry.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
 import type { ChatInfo, ChatMessage, ConnectionRef, SendMessage } from './messages.js';
+import { type Newcomers, readNewcomers } from './newcomers.js';
 import { type Found, Positions } from './positions.js';
 import { type Read, Reads, UNREADABLE } from './reads.js';
 import type { Known } from './recent-ids.js';
 import { Repeats } from './repeats.js';
-import { type DevicePosition, Roster } from './roster.js';
+import { Roster } from './roster.js';
 import { Sequencer } from './sequencer.js';
 import { Tally } from './tally.js';
 import { Typists } from './typists.js';
@@ -81,11 +83,13 @@ export class Chat {
         return this.#send(message, context);
       case 'create':
       case 'change':
+      case 'join':
         return this.#request(message, context);
       case 'cursor':
         return this.#cursor(message, context);
       case 'info':
-        return this.#inquiry.ask(message.asker, this.sequencer, this.roster);
+      case 'invite':
+        return this.#inquiry.ask(message, this.sequencer, this.roster);
       case 'positions':
         return this.#positions.ask(message, context);
       default:
@@ -120,14 +124,14 @@ export class Chat {
     if (tag.round !== this.round) {
       // An append failed while the store was asked for this one.
       if (tag.type !== 'image')
-        decline(waiterOf(tag.message, this.id), 'unavailable', 'not stored: the chat is read again');
+        decline(waiterOf(tag.message, this), 'unavailable', 'not stored: the chat is read again');
       return;
     }
     if (tag.type === 'image') this.#loaded(signal.value as Read<ChatImage>, context);
     else if (tag.type === 'target')
       this.#deletion.read(tag.message, signal.value as Read<Uint8Array | undefined>, context);
     else if (tag.type === 'known') this.#looked(tag.message, signal.value as Read<Known | undefined>, context);
-    else this.#formerRead(tag.message, signal.value as Read<FormerViews>, context);
+    else this.#newcomersRead(tag.message, signal.value as Read<Newcomers>, context);
   }
 
   // ---- state ----
@@ -153,6 +157,8 @@ export class Chat {
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
+    // A crash may have left members' rows behind the chat's own.
+    this.#gate.append(context);
     if (this.roster === null) return;
     this.#tally.begin(this.roster);
     this.#tally.moved(this.roster, context);
@@ -201,6 +207,8 @@ export class Chat {
     const { user: from, id, idText } = message;
     if (!this.#typists.none) this.#typists.over(from, this.roster!, context);
     if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');
+    const barred = this.#rules.barred(this.roster!, from);
+    if (barred !== null) return decline(waiter, barred.code, barred.detail);
     const at = this.tick();
     const row = encodeMessageRow(from, id, at - idTime(id), message.body);
     this.enter([new Entry(from, id, idText, at, row, null, waiter)], context);
@@ -208,7 +216,7 @@ export class Chat {
 
   #request(message: RequestMessage, context: ChatContext): void {
     const { user } = message.asker;
-    const waiter = waiterOf(message, this.id);
+    const waiter = waiterOf(message, this);
     if (this.sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
     if (!this.#repeats.isNew(message, user, idText(message.id), waiter, context)) return;
     this.#decide(message, context);
@@ -220,7 +228,7 @@ export class Chat {
   }
 
   #looked(message: EntryMessage, known: Read<Known | undefined>, context: ChatContext): void {
-    const waiter = waiterOf(message, this.id);
+    const waiter = waiterOf(message, this);
     if (known === UNREADABLE) return decline(waiter, 'unavailable', 'the store cannot be read now');
     if (known === undefined) {
       if (message.type === 'send') this.#accept(message, waiter, context);
@@ -230,15 +238,15 @@ export class Chat {
     this.#repeats.stored(message, known);
   }
 
-  /** Reads the views that users had in earlier stays, then gives the request to the rules again. */
-  readFormer(users: readonly string[], message: RequestMessage, context: ChatContext): void {
-    const former = readViews(this.fabric.store, this.id, users);
-    this.#reads.hold(former, { type: 'former', round: this.round, message }, context);
+  /** Reads what must be known of users before they come in, then gives the request to the rules again. */
+  readNewcomers(users: readonly string[], message: RequestMessage, context: ChatContext): void {
+    const newcomers = readNewcomers(this.fabric, this.id, users, message.asker.user);
+    this.#reads.hold(newcomers, { type: 'newcomers', round: this.round, message }, context);
   }
 
-  #formerRead(message: RequestMessage, former: Read<FormerViews>, context: ChatContext): void {
-    if (former === UNREADABLE) decline(waiterOf(message, this.id), 'unavailable', 'the store cannot be read now');
-    else this.#rules.request(this, message, former, context);
+  #newcomersRead(message: RequestMessage, newcomers: Read<Newcomers>, context: ChatContext): void {
+    if (newcomers === UNREADABLE) decline(waiterOf(message, this), 'unavailable', 'the store cannot be read now');
+    else this.#rules.request(this, message, newcomers, context);
   }
 
   #cursor(position: DevicePosition, context: ChatContext): void {

@@ -2,12 +2,16 @@
 // Invariant: its id follows from its users, so it exists as soon as one of them sends, without a step of its own.
 // Must not: hold what every chat does (chat.ts).
 
-import type { ChatRow } from '../storage/rows.js';
-import { CHAT_KIND, ROLE } from '../transport/frames.js';
+import { UNSET } from '../storage/rows.js';
+import { CHAT_KIND, OP, ROLE } from '../transport/frames.js';
+import type { Chat } from './chat.js';
+import { eventEntry } from './chat-event.js';
+import { expiry } from './chat-expiry.js';
 import { type ChatRules, chatBehaviour } from './chat-rules.js';
 import { assert, refuse } from './errors.js';
+import { badInvite } from './group-invite.js';
 import type { ChatInfo } from './messages.js';
-import { decline, waiterOf } from './waiter.js';
+import { decline, type RequestMessage, waiterOf } from './waiter.js';
 
 const rules: ChatRules = {
   found(chat, send) {
@@ -18,14 +22,8 @@ const rules: ChatRules = {
     const users = [...new Set(pair)];
     const info: ChatInfo = { chat: chat.id, key: chat.key, kind: CHAT_KIND.direct, pair, title: '' };
     const members = users.map((user) => ({ user, role: ROLE.member }));
-    const row: ChatRow = {
-      kind: CHAT_KIND.direct,
-      created: chat.fabric.world.wall(),
-      title: '',
-      large: false,
-      members,
-    };
-    const roster = chat.open(info, row, null);
+    const created = chat.fabric.world.wall();
+    const roster = chat.open(info, { ...UNSET, kind: CHAT_KIND.direct, created, large: false, members }, null);
     const change = { joined: members.map((member) => ({ ...member, former: null })), gone: [], roles: [] };
     roster.claim(change);
     roster.apply(change, 1);
@@ -33,8 +31,13 @@ const rules: ChatRules = {
     return null;
   },
 
-  request(chat, message) {
-    decline(waiterOf(message, chat.id), 'bad_request', 'a direct chat has no membership to change');
+  barred: () => null,
+
+  request(chat, message, _newcomers, context) {
+    const waiter = waiterOf(message, chat);
+    const decision = decide(chat, message);
+    if ('code' in decision) return decline(waiter, decision.code, decision.detail);
+    chat.enter([eventEntry(chat, message.asker.user, message.id, decision.events[0], waiter)], context);
   },
 
   info(chat, key, row) {
@@ -43,5 +46,15 @@ const rules: ChatRules = {
     return { chat, key, kind: CHAT_KIND.direct, pair: [first.user, (second ?? first).user], title: '' };
   },
 };
+
+/** Its timer is all that can be changed, by either of the two. */
+function decide({ roster }: Chat, message: RequestMessage): ReturnType<typeof expiry> {
+  if (message.type === 'join') return badInvite();
+  if (message.type === 'create' || message.op !== OP.expiry) {
+    return refuse('bad_request', 'a direct chat has nothing to change but its expiry');
+  }
+  if (roster?.rights.has(message.asker.user) !== true) return refuse('unknown_chat', 'no such chat, or not yours');
+  return expiry(roster, message.args);
+}
 
 export const conversation = chatBehaviour('conversation', rules);

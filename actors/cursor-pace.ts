@@ -5,8 +5,9 @@
 // Must not: write or tell anything itself.
 
 import type { ChatContext } from './chat-rules.js';
+import type { DevicePosition } from './cursor.js';
 import { LIMITS } from './limits.js';
-import type { DevicePosition, Roster } from './roster.js';
+import type { Roster } from './roster.js';
 import type { Sequencer } from './sequencer.js';
 
 export class CursorPace {

@@ -47,7 +47,7 @@ export class Deletion {
     const { user } = message.asker;
     const at = chat.tick();
     const event = encodeEventRow(user, message.id, at - idTime(message.id), OP.deleted, message.args);
-    const entry = new Entry(user, message.id, idText(message.id), at, event, null, waiterOf(message, chat.id));
+    const entry = new Entry(user, message.id, idText(message.id), at, event, null, waiterOf(message, chat));
     entry.erases = { seq: targetOf(message), row: erased(row!) };
     chat.enter([entry], context);
   }
@@ -75,7 +75,7 @@ export class Deletion {
   }
 
   #decline(message: DeletionRequest, { code, detail }: Refusal): void {
-    decline(waiterOf(message, this.#chat.id), code, detail);
+    decline(waiterOf(message, this.#chat), code, detail);
   }
 }
 

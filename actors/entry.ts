@@ -2,7 +2,7 @@
 // Invariant: all entries are made here, in one shape, so that the code each message passes stays monomorphic.
 // Must not: hold behaviour.
 
-import type { Change } from './roster.js';
+import type { Change } from './chat-event.js';
 import type { Waiter } from './waiter.js';
 
 export class Entry {

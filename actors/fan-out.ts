@@ -23,6 +23,8 @@ export class FanOut {
     const { change, from, seq, row } = entry;
     const joined = change === null ? nobody : change.joined.map(({ user }) => user);
     for (const user of joined) roster.audience.add(user);
+    const title = change?.settings?.title;
+    if (title !== undefined) roster.info = { ...roster.info, title };
     // After a retry the newest connection is the one whose client waits for SENT.
     const last = entry.waiters[entry.waiters.length - 1];
     const origin = last?.type === 'send' ? last.connection : null;

@@ -9,6 +9,7 @@ import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transpor
 import { Awaited } from './awaited.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
+import { partsOf } from './group-invite.js';
 import { LIMITS } from './limits.js';
 import { idText, isMessageId } from './message-id.js';
 import type { ChatMessage } from './messages.js';
@@ -182,10 +183,13 @@ export class Intake {
         if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
         return this.#ask(r, chatKey(groupChat(user, id)), { type: 'create', asker, id, title, users }, context);
       }
+      case T.JOIN:
+        return this.#join(frame, context);
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
         return this.#read(r, () => readList(fabric.store, user, frame.after, frame.limit), context);
       case T.INFO:
+      case T.INVITE:
       case T.CHANGE:
       case T.HISTORY:
       case T.RECEIPTS:
@@ -196,6 +200,7 @@ export class Intake {
     const target = this.#connection.views.resolve(frame.chat);
     if (target === undefined) return peer.error(r, 'unknown_chat', 'no such alias on this connection');
     if (frame.type === T.INFO) return this.#ask(r, target.key, { type: 'info', asker }, context);
+    if (frame.type === T.INVITE) return this.#ask(r, target.key, { type: 'invite', asker }, context);
     if (frame.type === T.RECEIPTS) {
       return this.#ask(r, target.key, { type: 'positions', asker, seq: frame.seq }, context);
     }
@@ -220,6 +225,15 @@ export class Intake {
     if (view.kind === 0) Object.assign(view, { kind: CHAT_KIND.direct, name: other });
     peer.announce(view);
     peer.frame({ type: T.OK, r, results: [chat] });
+  }
+
+  #join({ r, id, invite }: Of<18>, context: ConnectionContext): void {
+    const { peer, login } = this.#connection;
+    if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
+    const parts = partsOf(invite);
+    if (parts === null) return peer.error(r, 'bad_invite', 'not a link of a group');
+    const asker = { user: login.user, connection: context.self, r };
+    return this.#ask(r, chatKey(parts.chat), { type: 'join', asker, id, secret: parts.secret }, context);
   }
 
   #ask(r: number, key: string, message: ChatMessage, context: ConnectionContext): void {

@@ -202,6 +202,14 @@ export const LIMITS = {
   appendBytes: 524_288,
   /** Bytes of an entry beside its row: two keys, its number, its sender. */
   entryBytes: 160,
+  /** Groups that one user is in: each costs a row to read on every resume. Counted when a group takes the user in. */
+  userGroups: 1_000,
+  /** s after which a chat's entries may be set to end, at most: a leap year. */
+  expiry: 31_622_400,
+  /** Names in the text of a refusal; of more, only how many. */
+  namesTold: 10,
+  /** Users looked up for a change of members before other work has its turn: about a ms. */
+  newcomersRead: 32,
   /** Who waits for approval in one group: a page that its admins can read, and the chat's row stays under the store's limit. */
   joinRequests: 128,
   /** Bytes of a chat row: its members, title, avatar and those who wait for approval at their longest. */

@@ -149,7 +149,7 @@ export type ChatMessage =
   | { readonly type: 'typing'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
   | { readonly type: 'watch'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
   | { readonly type: 'receipts'; readonly user: string; readonly connection: ConnectionRef }
-  | { readonly type: 'info'; readonly asker: Asker }
+  | { readonly type: 'info' | 'invite'; readonly asker: Asker }
   | { readonly type: 'positions'; readonly asker: Asker; readonly seq: number }
   | {
       readonly type: 'create';
@@ -165,4 +165,6 @@ export type ChatMessage =
       readonly op: number;
       readonly users: readonly string[];
       readonly args: readonly Plain[];
-    };
+    }
+  /** `secret`: what the link has beside the chat's id. */
+  | { readonly type: 'join'; readonly asker: Asker; readonly id: Uint8Array; readonly secret: Uint8Array };

@@ -34,7 +34,7 @@ export class Repeats {
 
   /** The store had the id: its number, unless it is somebody else's. */
   stored(message: EntryMessage, known: Known): void {
-    const waiter = waiterOf(message, this.#chat.id);
+    const waiter = waiterOf(message, this.#chat);
     const user = message.type === 'send' ? message.user : message.asker.user;
     if (known.from !== user) return decline(waiter, 'bad_id', "the id of somebody else's message");
     this.#chat.sequencer!.found(idText(message.id));

@@ -1,25 +1,18 @@
 // Owns who is in a chat: members, roles, what each may see and how far each is (their inbox rows).
 // Invariant: changes are made when their event gets its number, in that order, and written in the same commit; the
 // audience (who is told) follows only when that commit is durable.
-// Must not: decide who may change what (group.ts), or send anything.
+// Must not: decide who may change what (group-rights.ts), or send anything.
 
 import { chatRowKey, inboxKey } from '../storage/keys.js';
-import { type ChatRow, encodeChat, encodeInbox, type Inbox } from '../storage/rows.js';
+import { type ChatRow, type ChatSettings, encodeChat, encodeInbox, type Inbox } from '../storage/rows.js';
 import type { Write } from '../storage/store.js';
-import { CHAT_KIND, type Plain, ROLE } from '../transport/frames.js';
+import { CHAT_KIND, ROLE } from '../transport/frames.js';
+import type { Change } from './chat-event.js';
 import type { ChatImage } from './chat-image.js';
+import type { Cursor, DevicePosition } from './cursor.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { type ChatInfo, nameFor } from './messages.js';
-
-/** What an event does to the membership. */
-export interface Change {
-  /** `former`: the view that a returning user had, so that old stays remain visible. */
-  readonly joined: readonly { readonly user: string; readonly role: number; readonly former: Inbox | null }[];
-  readonly gone: readonly string[];
-  /** New roles of present members. */
-  readonly roles: readonly { readonly user: string; readonly role: number }[];
-}
 
 export interface Member {
   readonly user: string;
@@ -29,28 +22,14 @@ export interface Member {
   told: Pick<Inbox, 'delivered' | 'read'>;
 }
 
-/** How far a member is, as the others are told. */
-export interface Cursor {
-  readonly user: string;
-  /** The device that moved it; '' if more than one did. */
-  readonly device: string;
-  readonly delivered: number;
-  readonly read: number;
-}
-
-/** What one device of a member has said. */
-export interface DevicePosition {
-  readonly user: string;
-  readonly device: string;
-  readonly delivered: number;
-  readonly read: number;
-}
-
 export class Roster {
-  readonly info: ChatInfo;
+  /** As it is durable: what deliveries say. */
+  info: ChatInfo;
   readonly members = new Map<string, Member>();
   /** Roles as they will be once all entries in line are written: what requests are judged by. In order of joining. */
   readonly rights = new Map<string, number>();
+  /** The same of what is set. */
+  readonly settings: ChatSettings;
   /** Who is told of what becomes durable. */
   readonly audience = new Set<string>();
   readonly #row: ChatRow;
@@ -74,6 +53,7 @@ export class Roster {
   constructor(info: ChatInfo, row: ChatRow, image: ChatImage | null, threshold: number) {
     this.info = info;
     this.#row = row;
+    this.settings = { ...row };
     this.#threshold = threshold;
     this.#rowTouched = image === null;
     for (const { user, role } of image === null ? [] : row.members) {
@@ -88,7 +68,13 @@ export class Roster {
       this.#hot = [...image.inboxes.values()].every((inbox) => inbox.hot);
       this.#head = image.head;
       this.#at = image.clock;
+      this.#rename();
     }
+  }
+
+  /** As it stands in the newest append composed. */
+  get row(): Readonly<ChatRow> {
+    return this.#row;
   }
 
   get large(): boolean {
@@ -100,10 +86,13 @@ export class Roster {
     for (const { user, role } of change.joined) this.rights.set(user, role);
     for (const { user, role } of change.roles) if (this.rights.has(user)) this.rights.set(user, role);
     for (const user of change.gone) this.rights.delete(user);
+    Object.assign(this.settings, change.settings);
   }
 
   /** The event numbered `seq` changes the membership. */
   apply(change: Change, seq: number): void {
+    Object.assign(this.#row, change.settings);
+    if (change.settings?.title !== undefined) this.#rename();
     for (const { user, role, former } of change.joined) this.#join(user, role, seq, former);
     for (const { user, role } of change.roles) {
       const member = this.members.get(user);
@@ -258,10 +247,14 @@ export class Roster {
     return written;
   }
 
-  /** Fields of the answer to INFO. */
-  describe(user: string, head: number): Plain[] {
-    const members = [...this.members.values()].map(({ user, role, told }) => [user, role, told.delivered, told.read]);
-    return [this.info.kind, nameFor(this.info, user), head, members];
+  /** A group's members' rows get its title: as far as a commit has room, and where a crash came between when it wakes. */
+  #rename(): void {
+    if (this.info.pair !== null) return;
+    for (const [user, member] of this.members) {
+      if (member.inbox.name === this.#row.title) continue;
+      member.inbox.name = this.#row.title;
+      this.#lagging.set(user, member);
+    }
   }
 
   #join(user: string, role: number, seq: number, stored: Inbox | null): void {
@@ -281,7 +274,7 @@ export class Roster {
       read: former?.read ?? 0,
       spans: [...spans, { from: this.info.kind === CHAT_KIND.direct ? 1 : seq, until: 0 }],
       devices: [],
-      name: nameFor(this.info, user),
+      name: this.info.pair === null ? this.#row.title : nameFor(this.info, user),
     };
     const member = { user, role, inbox, told: cursorsOf(inbox) };
     this.members.set(user, member);

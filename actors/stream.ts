@@ -15,7 +15,7 @@ import type { Row, Store } from '../storage/store.js';
 import { rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
-import type { Delivery } from './messages.js';
+import { type Delivery, nameFor } from './messages.js';
 import { UNKNOWN, type View, type Views } from './views.js';
 import { visibleFrom } from './visibility.js';
 
@@ -57,7 +57,7 @@ export class Stream {
   /** A live delivery for `user`; `own`: the client itself sent it. */
   delivery(delivery: Delivery, user: string, own: boolean): void {
     const view = this.#views.open(delivery.info.chat, delivery.info.key);
-    if (view.kind === 0) this.#views.describe(view, delivery.info, user);
+    if (view.kind === 0 || view.name !== nameFor(delivery.info, user)) this.#views.describe(view, delivery.info, user);
     const { seq } = delivery;
     if (view.cursor === UNKNOWN) view.cursor = seq - 1;
     if (seq <= view.cursor) return;

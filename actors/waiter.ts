@@ -2,11 +2,12 @@
 // Invariant: a waiter is answered once, by the chat that took its message or by its own connection when that chat broke off.
 // Must not: decide what the answer is.
 
-import type { Plain } from '../transport/frames.js';
+import { JOINED, type Plain } from '../transport/frames.js';
+import type { Chat } from './chat.js';
 import { type Code, refuse } from './errors.js';
 import type { ChatMessage, ConnectionRef, SendMessage } from './messages.js';
 
-export type RequestMessage = Extract<ChatMessage, { type: 'create' | 'change' }>;
+export type RequestMessage = Extract<ChatMessage, { type: 'create' | 'change' | 'join' }>;
 /** What gets a number, once for its id. */
 export type EntryMessage = SendMessage | RequestMessage;
 
@@ -21,11 +22,23 @@ export type Waiter =
       readonly results: (seq: number) => readonly Plain[];
     };
 
-export function waiterOf(message: EntryMessage, chat: Uint8Array): Waiter {
+/** `chat`: as it stands when the answer is given. */
+export function waiterOf(message: EntryMessage, chat: Chat): Waiter {
   if (message.type === 'send') return { type: 'send', connection: message.connection, n: message.n };
-  const { connection, r } = message.asker;
-  const results = (seq: number): readonly Plain[] => (message.type === 'create' ? [chat, seq] : [seq]);
+  const { user, connection, r } = message.asker;
+  const results = (seq: number): readonly Plain[] => {
+    if (message.type === 'change') return [seq];
+    return message.type === 'create' ? [chat.id, seq] : [chat.id, seq, joinedAs(chat, user)];
+  };
   return { type: 'request', connection, r, results };
+}
+
+/** Only what is durable is told: who was approved is a member once that is. A late retry may find that it is all over. */
+function joinedAs({ roster, sequencer }: Chat, user: string): number {
+  if (roster === null || sequencer === null) return JOINED.none;
+  const present = roster.members.has(user);
+  if (roster.audience.has(user) || (present && !sequencer.changing)) return JOINED.member;
+  return present || roster.row.waiting.includes(user) ? JOINED.waiting : JOINED.none;
 }
 
 export function settle(waiter: Waiter, seq: number): void {

@@ -40,6 +40,7 @@ export const SETTINGS = {
   userSendRate: ['--user-send-rate <n>', 'WEFT_USER_SEND_RATE', quota('and of one user', LIMITS.userSends)],
   newChats: ['--new-chats <n>', 'WEFT_NEW_CHATS', quota('direct chats one user begins in an hour', LIMITS.newDirects)],
   newGroups: ['--new-groups <n>', 'WEFT_NEW_GROUPS', quota('groups one user makes in an hour', LIMITS.newGroups)],
+  userGroups: ['--user-groups <n>', 'WEFT_USER_GROUPS', quota('groups one user is in', LIMITS.userGroups)],
   frameRate: ['--frame-rate <n>', 'WEFT_FRAME_RATE', quota('frames a second of one connection', LIMITS.frameRate)],
   badLogins: ['--bad-logins <n>', 'WEFT_BAD_LOGINS', quota('refused tokens a second of one address', LIMITS.badLogins)],
   addressConnections: [
@@ -117,6 +118,7 @@ const schema = z.object({
   userSendRate: number(LIMITS.userSends),
   newChats: number(LIMITS.newDirects),
   newGroups: number(LIMITS.newGroups),
+  userGroups: number(LIMITS.userGroups),
   frameRate: number(LIMITS.frameRate),
   badLogins: number(LIMITS.badLogins),
   addressConnections: number(LIMITS.addressConnections),
@@ -134,7 +136,7 @@ export type KeyConfig =
   | { readonly type: 'jwks'; readonly url: URL };
 
 type Replaced = 'store' | 'nodeId' | 'jwtSecretFile' | 'jwtPublicKey' | 'jwksUrl';
-type Counts = 'sendRate' | 'userSendRate' | 'newChats' | 'newGroups' | 'frameRate' | 'badLogins';
+type Counts = 'sendRate' | 'userSendRate' | 'newChats' | 'newGroups' | 'userGroups' | 'frameRate' | 'badLogins';
 
 export interface NodeConfig extends Omit<Parsed, Replaced | Counts | 'addressConnections' | 'limitLoopback'> {
   readonly store: { readonly engine: 'lmdb'; readonly path: string };
@@ -187,8 +189,8 @@ export function parseConfig(flags: Flags): ConfigResult {
     return { ok: false, problems: result.error.issues.map((issue) => problem(flags, issue)) };
   }
   const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...others } = result.data;
-  const { sendRate, userSendRate, newChats, newGroups, frameRate, badLogins, addressConnections, ...more } = others;
-  const { limitLoopback, ...rest } = more;
+  const { sendRate, userSendRate, newChats, newGroups, userGroups, frameRate, badLogins, ...more } = others;
+  const { addressConnections, limitLoopback, ...rest } = more;
   const keys: KeyConfig[] = [];
   if (jwtSecretFile !== undefined) keys.push({ type: 'secret', path: jwtSecretFile });
   if (jwtPublicKey !== undefined) keys.push({ type: 'public', path: jwtPublicKey });
@@ -216,6 +218,7 @@ export function parseConfig(flags: Flags): ConfigResult {
       userSends: userSendRate,
       newDirects: newChats,
       newGroups,
+      userGroups,
       frameRate,
       badLogins,
       addressConnections,

@@ -179,6 +179,11 @@ export function inboxRange(user: string, after: Uint8Array | null): { start: Uin
   return after === null ? range : { start: successor(inboxKey(user, after)), end: range.end };
 }
 
+/** All groups of a user: a chat id begins with its kind. */
+export function groupsRange(user: string): { start: Uint8Array; end: Uint8Array } {
+  return prefixRange(withUser(TAG.inbox, user, Uint8Array.of(CHAT_KIND.group)));
+}
+
 /** Chat id of an inbox key. */
 export function chatOfInbox(key: Uint8Array): Uint8Array {
   return key.slice(key.length - 16);
@@ -186,6 +191,10 @@ export function chatOfInbox(key: Uint8Array): Uint8Array {
 
 export function deviceKey(user: string, device: string): Uint8Array {
   return withUser(TAG.device, user, Buffer.from(device, 'utf8'));
+}
+
+export function blockKey(user: string, other: string): Uint8Array {
+  return withUser(TAG.block, user, Buffer.from(other, 'utf8'));
 }
 
 export function seenKey(user: string): Uint8Array {

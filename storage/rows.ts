@@ -12,6 +12,7 @@
 
 import { pack, unpack } from 'msgpackr';
 import { assert } from '../actors/errors.js';
+import { INVITE_MODE } from '../transport/frames.js';
 import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
 
 const VERSION = 1;
@@ -105,33 +106,88 @@ export function decodeInbox(bytes: Uint8Array): Inbox {
   };
 }
 
+/** What a chat's members have set. */
+export interface ChatSettings {
+  /** Of a group; '' for a direct chat. */
+  title: string;
+  /** Reference of a group's picture; '' none. */
+  avatar: string;
+  /** Only owner and admins send. */
+  announce: boolean;
+  /** s after which an entry ends; 0 never. */
+  expiry: number;
+  /** INVITE_MODE of the link. */
+  invite: number;
+  /** What the link has beside the chat's id; empty without a link. */
+  secret: Uint8Array;
+  /** Users who asked to join by a link with approval, in order of asking. */
+  waiting: readonly string[];
+}
+
+/** Of a chat where nothing was set. */
+export const UNSET: Readonly<ChatSettings> = {
+  title: '',
+  avatar: '',
+  announce: false,
+  expiry: 0,
+  invite: INVITE_MODE.none,
+  secret: new Uint8Array(0),
+  waiting: [],
+};
+
 /** What a chat is, apart from its messages. */
-export interface ChatRow {
+export interface ChatRow extends ChatSettings {
   kind: number;
   /** Wall ms. */
   created: number;
-  title: string;
   large: boolean;
   /** Present members with their roles, in order of joining. */
   members: { user: string; role: number }[];
 }
 
+type ChatFields = [
+  version: number,
+  kind: number,
+  created: number,
+  title: string,
+  large: boolean,
+  members: [user: string, role: number][],
+  avatar?: string,
+  announce?: boolean,
+  expiry?: number,
+  invite?: number,
+  secret?: Uint8Array,
+  waiting?: string[],
+];
+
 export function encodeChat(chat: ChatRow): Uint8Array {
-  const members = chat.members.map((member) => [member.user, member.role]);
-  return pack([VERSION, chat.kind, chat.created, chat.title, chat.large, members]);
+  const { kind, created, title, large, avatar, announce, expiry, invite, secret, waiting } = chat;
+  const members = chat.members.map(({ user, role }): [string, number] => [user, role]);
+  const fields: ChatFields = [VERSION, kind, created, title, large, members, avatar, announce, expiry, invite, secret];
+  fields.push([...waiting]);
+  return pack(fields);
 }
 
 export function decodeChat(bytes: Uint8Array): ChatRow {
-  const [version, kind, created, title, large, members] = unpack(bytes) as [
-    number,
-    number,
-    number,
-    string,
-    boolean,
-    [string, number][],
-  ];
+  const fields = unpack(bytes) as ChatFields;
+  const [version, kind, created, title, large, members] = fields;
   assert(version >= VERSION, 'chat row of a known version');
-  return { kind, created, title, large, members: members.map(([user, role]) => ({ user, role })) };
+  const [avatar = '', announce = false, expiry = 0, invite = INVITE_MODE.none, secret = [], waiting = []] =
+    fields.slice(6) as [string?, boolean?, number?, number?, Uint8Array?, string[]?];
+  return {
+    kind,
+    created,
+    title,
+    large,
+    members: members.map(([user, role]) => ({ user, role })),
+    avatar,
+    announce,
+    expiry,
+    invite,
+    // A copy: what is unpacked keeps the whole row's memory.
+    secret: Uint8Array.from(secret),
+    waiting,
+  };
 }
 
 /** Chats of the newest commit of a shard, with the head each reached: what a next owner must tell online members. */

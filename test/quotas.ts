@@ -9,6 +9,7 @@ export const NO_QUOTAS: Quotas = {
   userSends: 0,
   newDirects: 0,
   newGroups: 0,
+  userGroups: 0,
   frameRate: 0,
   badLogins: 0,
   addressConnections: 0,

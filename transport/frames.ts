@@ -92,8 +92,8 @@ export const OP = {
 } as const;
 /** How an invite link lets people in. */
 export const INVITE_MODE = { none: 0, open: 1, approval: 2 } as const;
-/** Outcome of JOIN. */
-export const JOINED = { member: 1, waiting: 2 } as const;
+/** Where a user stands after JOIN; `none`: a late retry, and it is over. */
+export const JOINED = { none: 0, member: 1, waiting: 2 } as const;
 /** `op` of DEVICE. */
 export const DEVICE_OP = { rename: 1, remove: 2 } as const;
 /** Who may see a user's presence. */

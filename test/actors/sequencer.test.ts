@@ -5,15 +5,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Change } from '../../actors/chat-event.js';
 import { Entry } from '../../actors/entry.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
 import type { ChatInfo } from '../../actors/messages.js';
 import { RecentIds } from '../../actors/recent-ids.js';
-import { type Change, Roster } from '../../actors/roster.js';
+import { Roster } from '../../actors/roster.js';
 import { Sequencer } from '../../actors/sequencer.js';
 import { chatKey, groupChat, idKey, messageKey } from '../../storage/keys.js';
 import type { Append } from '../../storage/log.js';
+import { UNSET } from '../../storage/rows.js';
 import { encodeMessageRow } from '../../transport/row.js';
 import { ManualWorld } from './manual-world.js';
 
@@ -22,7 +24,8 @@ const CHAT = groupChat('ada', makeMessageId(world));
 const info: ChatInfo = { chat: CHAT, key: chatKey(CHAT), kind: 2, pair: null, title: 'crew' };
 
 function roster(): Roster {
-  const made = new Roster(info, { kind: 2, created: 1, title: 'crew', large: false, members: [] }, null, 100);
+  const row = { ...UNSET, kind: 2, created: 1, title: 'crew', large: false, members: [] };
+  const made = new Roster(info, row, null, 100);
   made.apply({ joined: [{ user: 'ada', role: 3, former: null }], gone: [], roles: [] }, 1);
   return made;
 }

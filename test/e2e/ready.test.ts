@@ -10,7 +10,7 @@ import { idText } from '../../actors/message-id.js';
 import { encodeIdPage } from '../../storage/id-page.js';
 import { chatRowKey, directChat, idPageKey, inboxKey, messageKey } from '../../storage/keys.js';
 import { openLmdb } from '../../storage/lmdb.js';
-import { encodeChat, encodeInbox } from '../../storage/rows.js';
+import { encodeChat, encodeInbox, UNSET } from '../../storage/rows.js';
 import { STORE_LIMITS, type Write } from '../../storage/store.js';
 import { CHAT_KIND, ROLE, T } from '../../transport/frames.js';
 import { encodeMessageRow } from '../../transport/row.js';
@@ -53,7 +53,7 @@ function* rowsOf(number: number): Generator<Write> {
     ids = '';
   }
   const members = users.map((user) => ({ user, role: ROLE.member }));
-  const row = { kind: CHAT_KIND.direct, created: LONG_AGO, title: '', large: false, members };
+  const row = { ...UNSET, kind: CHAT_KIND.direct, created: LONG_AGO, large: false, members };
   yield { key: chatRowKey(chat), value: encodeChat(row) };
   for (const [at, user] of users.entries()) {
     const view = {

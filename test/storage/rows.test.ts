@@ -49,6 +49,12 @@ test('a chat row and a dirty set decode to what was encoded', () => {
     title: fc.string(),
     large: fc.boolean(),
     members: fc.array(member, { maxLength: 50 }),
+    avatar: fc.string(),
+    announce: fc.boolean(),
+    expiry: fc.nat(),
+    invite: fc.constantFrom(0, 1, 2),
+    secret: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+    waiting: fc.array(name, { maxLength: 20 }),
   });
   fc.assert(fc.property(chat, (value) => assert.deepEqual(decodeChat(encodeChat(value)), value)));
   const dirty = fc.array(record({ chat: fc.uint8Array({ minLength: 16, maxLength: 16 }), head: seq }));

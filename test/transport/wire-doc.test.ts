@@ -70,7 +70,9 @@ test('small vocabularies are as documented', () => {
 test('the vocabularies of requests are as documented', () => {
   for (const text of [
     `10 invite link \`[mode]\` (${INVITE_MODE.none} none, ${INVITE_MODE.open} open, ${INVITE_MODE.approval} with approval)`,
-    `\`state\` uint: ${JOINED.member} member, ${JOINED.waiting} waiting for approval`,
+    `\`state\` uint: ${JOINED.member} member, ${JOINED.waiting} waiting for approval, or ${JOINED.none}: a late retry`,
+    `\`[seconds]\`, up to ${LIMITS.expiry.toLocaleString('en')}; 0 none`,
+    `\`[reference]\`, up to ${LIMITS.avatar} bytes`,
     `\`op\` ${DEVICE_OP.rename}: name it (up to ${LIMITS.deviceName} bytes); ${DEVICE_OP.remove}: remove it`,
     `${AUDIENCE.everyone} everyone, ${AUDIENCE.contacts} contacts, ${AUDIENCE.nobody} nobody`,
     `${PRECISION.exact} exact, ${PRECISION.coarse} coarse, ${PRECISION.count} only counted, ${PRECISION.hidden} hidden`,
@@ -98,6 +100,8 @@ test('the limits are as documented', () => {
     `device id ${LIMITS.deviceId} bytes`,
     `title ${LIMITS.title} bytes`,
     `group ${number(LIMITS.members)} members`,
+    `a user's groups ${number(LIMITS.userGroups)}`,
+    `waiting for approval ${LIMITS.joinRequests} a group`,
   ]) {
     assert.ok(section.includes(text), text);
   }
