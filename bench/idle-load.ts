@@ -1,5 +1,4 @@
-// Owns the load of the connections suite, run as a process of its own: idle clients, each another user at an address of
-// its own.
+// Owns the load of the connections suite, run as a process of its own: idle clients, each another user.
 // Invariant: a connection counts as open when its WELCOME and SYNCED came; it then sends a PING every heartbeat, as the
 // SDK does, and nothing else. One that the server ends is a failure of the bench.
 // Must not: know what serves it.
@@ -18,8 +17,11 @@ export type IdleOrder =
       readonly secret: string;
       readonly from: number;
       readonly count: number;
-      /** 0 to 99; another one for each time a user connects to one server, as an address keeps closed ports for a while. */
-      readonly net: number;
+      /**
+       * 0 to 99: each client has an address of its own in this net of the machine (Linux); another net for each time that
+       * one server is connected to, as an address keeps closed ports for a while. Null: all have the usual address.
+       */
+      readonly net: number | null;
     }
   | { readonly type: 'close' };
 
@@ -41,7 +43,7 @@ setInterval(() => {
   for (const client of beats[beat]!) client.send(ping);
 }, 1_000);
 
-async function login(url: string, token: string, localAddress: string): Promise<RawSocket> {
+async function login(url: string, token: string, localAddress: string | undefined): Promise<RawSocket> {
   let settle: (type: number) => void;
   const synced = new Promise<void>((resolve, reject) => {
     let welcomed = false;
@@ -83,7 +85,8 @@ async function open({ url, secret, from, count, net }: Extract<IdleOrder, { type
     while (next < count) {
       const at = next;
       next += 1;
-      const client = await login(url, tokens[at]!, `127.${100 + net}.${at >> 8}.${at & 255}`);
+      const address = net === null ? undefined : `127.${100 + net}.${at >> 8}.${at & 255}`;
+      const client = await login(url, tokens[at]!, address);
       clients.add(client);
       beats[at % beats.length]!.push(client);
     }
