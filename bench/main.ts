@@ -35,6 +35,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
       'a group of 1,024 with 1,000 online devices beside raw uWebSockets.js publish: server CPU a delivery, latency',
     load: () => import('./group.js'),
   },
+  flood: {
+    about: 'ten honest clients beside 50 hostile ones at the limit of everything: their latency, against quiet times',
+    load: () => import('./flood.js'),
+  },
   connections: {
     about:
       'idle authenticated connections beside raw uWebSockets.js: bytes of RAM and CPU each, kept after they closed',

@@ -34,6 +34,8 @@ export interface NodeProcessOptions {
   readonly port?: number;
   /** More flags of `weft start`. */
   readonly flags?: readonly string[];
+  /** True: with its own limits, and for loopback too. */
+  readonly limited?: boolean;
   /** A program that runs the node, with its arguments: strace. */
   readonly wrapper?: readonly string[];
 }
@@ -76,7 +78,7 @@ export class NodeProcess {
   readonly #ready: Promise<void>;
 
   private constructor(options: NodeProcessOptions) {
-    const { data, port = 0, flags = [], wrapper = [] } = options;
+    const { data, port = 0, flags = [], limited = false, wrapper = [] } = options;
     const start = [
       'start',
       '--data',
@@ -85,7 +87,7 @@ export class NodeProcess {
       `127.0.0.1:${port}`,
       '--log-level',
       'warn',
-      ...UNLIMITED,
+      ...(limited ? ['--limit-loopback'] : UNLIMITED),
       ...flags,
     ];
     const [program = '', ...args] = [...wrapper, process.execPath, '--enable-source-maps', MAIN, ...start];

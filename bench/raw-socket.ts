@@ -62,18 +62,37 @@ export class RawSocket {
 
   /** Sends one binary message; messages of one turn leave in one write. */
   send(bytes: Uint8Array): void {
-    const head = bytes.length < 126 ? 6 : 8;
-    const frame = Buffer.allocUnsafe(head + bytes.length);
+    const { length } = bytes;
+    const head = length < 126 ? 6 : length < 65_536 ? 8 : 14;
+    const frame = Buffer.allocUnsafe(head + length);
     frame[0] = 0x82;
-    if (head === 6) frame[1] = 0x80 | bytes.length;
-    else {
+    if (head === 6) frame[1] = 0x80 | length;
+    else if (head === 8) {
       frame[1] = 0x80 | 126;
-      frame.writeUInt16BE(bytes.length, 2);
+      frame.writeUInt16BE(length, 2);
+    } else {
+      frame[1] = 0x80 | 127;
+      frame.writeBigUInt64BE(BigInt(length), 2);
     }
     frame.fill(0, head - 4, head);
     frame.set(bytes, head);
+    this.write(frame);
+  }
+
+  /** Sends bytes as they are, WebSocket or not. */
+  write(bytes: Buffer): void {
     if (this.#out.length === 0) queueMicrotask(() => this.#flush());
-    this.#out.push(frame);
+    this.#out.push(bytes);
+  }
+
+  /** Bytes that the server does not take. */
+  get waiting(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Reads no more. */
+  pause(): void {
+    this.#socket.pause();
   }
 
   close(): void {
