@@ -5,8 +5,8 @@
 // Must not: speak to the client.
 
 import type { ConnectionContext } from './connection.js';
-import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
+import type { Ref } from './ref.js';
 import type { View } from './views.js';
 
 /** A SEND that is under way, with its id as text and its place among all SENDs of the connection. */
@@ -62,11 +62,9 @@ export class Awaited {
     return this.#asks?.delete(r) ?? false;
   }
 
-  /** After a message to the chat. */
-  watch(key: string, chats: Fabric['chats'], context: ConnectionContext): void {
-    if (this.#monitored?.has(key)) return;
-    const ref = chats.lookup(key);
-    if (ref === undefined) return;
+  /** After a message to the actor at `ref`, which answers for `key`. */
+  watch(key: string, ref: Ref<never> | undefined, context: ConnectionContext): void {
+    if (ref === undefined || this.#monitored?.has(key)) return;
     this.#monitored ??= new Set();
     this.#monitored.add(key);
     context.monitor(ref);

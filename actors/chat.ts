@@ -92,6 +92,8 @@ export class Chat {
         return this.#inquiry.ask(message, this.sequencer, this.roster);
       case 'positions':
         return this.#positions.ask(message, context);
+      case 'forget':
+        return this.roster?.forget(message.user, message.device) === true ? this.#gate.append(context) : undefined;
       default:
         // By the audience: who joins with what is in flight is no member before that is durable.
         if (this.roster === null || !this.roster.audience.has(message.user)) return;

@@ -7,6 +7,7 @@
 
 import { CLOSE, type ClientFrame, T } from '../transport/frames.js';
 import type { Socket } from '../transport/socket.js';
+import { ACCOUNT } from './account-intake.js';
 import type { Behaviour, Context, ExitReason, Signal } from './behaviour.js';
 import { type Certificate, readCertificates } from './certificate.js';
 import type { Code } from './errors.js';
@@ -97,7 +98,9 @@ export class Connection {
       case 'resync':
         return this.resync();
       case 'replaced':
-        return this.#replaced(context);
+        return this.#ended(CLOSE.replaced, 'replaced', context);
+      case 'removed':
+        return this.#ended(CLOSE.removed, 'removed', context);
       case 'goaway':
         return this.peer.frame({ type: T.GOAWAY, after: message.after, reason: message.reason });
       case 'violation':
@@ -108,7 +111,7 @@ export class Connection {
   }
 
   signal(signal: Signal<ConnectionTag>, context: ConnectionContext): void {
-    if (signal.type === 'down') return this.#down(signal.ref, signal.reason, context);
+    if (signal.type === 'down') return this.#down(signal.monitor, signal.ref, signal.reason, context);
     if (signal.type === 'timer') return this.#timer(signal.tag, context);
     if (signal.type !== 'result') return;
     const { tag, value } = signal;
@@ -239,10 +242,11 @@ export class Connection {
     }
   }
 
-  #down(ref: Ref<never>, reason: ExitReason, context: ConnectionContext): void {
-    if (ref.kind !== 'user') this.#intake.chatEnded(ref.key, reason.type !== 'normal');
-    // The user's actor forgot this connection. Deliveries may be missing: register again, then have the client resync.
-    else if (this.phase === 'joining' || this.phase === 'ready') this.login.register(context);
+  #down(monitor: number, ref: Ref<never>, reason: ExitReason, context: ConnectionContext): void {
+    const broke = reason.type !== 'normal';
+    if (ref.kind !== 'user') return this.#intake.ended(ref.key, broke);
+    this.#intake.ended(ACCOUNT, broke);
+    if (this.phase === 'joining' || this.phase === 'ready') this.login.forgotten(monitor, context);
   }
 
   /** Says what is wrong and closes. */
@@ -253,9 +257,9 @@ export class Connection {
     context.stop();
   }
 
-  #replaced(context: ConnectionContext): void {
+  #ended(close: number, reason: string, context: ConnectionContext): void {
     this.phase = 'closed';
-    this.peer.close(CLOSE.replaced, 'replaced');
+    this.peer.close(close, reason);
     context.stop();
   }
 

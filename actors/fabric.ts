@@ -19,7 +19,14 @@ export interface Directory<M> {
 }
 
 export type Verdict =
-  | { readonly ok: true; readonly user: string; readonly device: string; readonly expires: number }
+  /** `issued` and `expires` in wall ms; `issued` 0: the token does not say. */
+  | {
+      readonly ok: true;
+      readonly user: string;
+      readonly device: string;
+      readonly issued: number;
+      readonly expires: number;
+    }
   /** `unavailable`: keys cannot be had now; the same token may be good later. */
   | { readonly ok: false; readonly code: 'bad_token' | 'token_expired' | 'unavailable'; readonly detail: string };
 

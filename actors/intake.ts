@@ -6,13 +6,14 @@
 import { chatKey, directChat, groupChat, isName } from '../storage/keys.js';
 import type { Plain } from '../transport/frames.js';
 import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transport/frames.js';
+import { ACCOUNT, accountRequest } from './account-intake.js';
 import { Awaited } from './awaited.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
 import { partsOf } from './group-invite.js';
 import { LIMITS } from './limits.js';
 import { idText, isMessageId } from './message-id.js';
-import type { ChatMessage } from './messages.js';
+import type { AccountFrame, ChatMessage } from './messages.js';
 import { type HistoryPage, readHistory, readList } from './requests.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
@@ -120,7 +121,7 @@ export class Intake {
     view.refused = '';
     view.lastSend = text;
     this.#awaited.sent(n, view, text, place);
-    this.#awaited.watch(view.key, fabric.chats, context);
+    this.#awaited.watch(view.key, fabric.chats.lookup(view.key), context);
   }
 
   #refuse(n: number, code: Code, detail: string, after?: number): void {
@@ -146,8 +147,9 @@ export class Intake {
     else this.#connection.peer.frame({ type: T.OK, r, results: answer });
   }
 
-  chatEnded(key: string, broke: boolean): void {
-    const detail = 'the chat is being restarted; it may be stored';
+  /** The actor that answers for `key` ended. */
+  ended(key: string, broke: boolean): void {
+    const detail = 'it is being restarted; what was asked may be stored';
     const { sends, asks } = this.#awaited.ended(key, broke);
     for (const n of sends) this.failed(n, { code: 'unavailable', detail });
     for (const r of asks) this.answered(r, { code: 'unavailable', detail });
@@ -195,7 +197,7 @@ export class Intake {
       case T.RECEIPTS:
         break;
       default:
-        return peer.error(r, 'bad_request', 'this server does not know the request');
+        return accountRequest(frame, this.#connection, this, context);
     }
     const target = this.#connection.views.resolve(frame.chat);
     if (target === undefined) return peer.error(r, 'unknown_chat', 'no such alias on this connection');
@@ -243,7 +245,20 @@ export class Intake {
     const told = fabric.chats.tell(key, message);
     if (told !== 'ok') return peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
     this.#awaited.ask(r, key);
-    this.#awaited.watch(key, fabric.chats, context);
+    this.#awaited.watch(key, fabric.chats.lookup(key), context);
+  }
+
+  /** Has the user's actor answer. */
+  askUser(frame: AccountFrame, context: ConnectionContext): void {
+    const { peer, fabric } = this.#connection;
+    const { user } = this.#connection.login;
+    const { r } = frame;
+    if (this.#awaited.isOpen(r)) return peer.error(r, 'bad_request', 'a request of this number is under way');
+    if (this.#tooMany(r)) return;
+    const told = fabric.users.tell(user, { type: 'request', asker: { user, connection: context.self, r }, frame });
+    if (told !== 'ok') return peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'not now');
+    this.#awaited.ask(r, ACCOUNT);
+    this.#awaited.watch(ACCOUNT, fabric.users.lookup(user), context);
   }
 
   /** Answers when the store did. */

@@ -115,8 +115,6 @@ export const LIMITS = {
   lingerMs: 1_000,
   /** ms of the client's heartbeat, as told in WELCOME. */
   heartbeatMs: 30_000,
-  /** Connections one user may have at once, over all devices. */
-  userConnections: 32,
   /** News queued for one user's connections before they are told to resync: the same burst a conversation may take. */
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
@@ -167,6 +165,17 @@ export const LIMITS = {
   // ---- accounts ----
   /** Registered devices of a user: what people own, twice over; chats keep a position for each. */
   userDevices: 16,
+  /** Rows of devices read at a time: all that a user can have, and what older builds took beyond it. */
+  deviceRows: 256,
+  /** ms by which a device's row may be behind when it connects, and when it goes: what a crash or a flapping network
+   * makes of when it was last seen. */
+  seenMs: 3_600_000,
+  seenSlackMs: 60_000,
+  /** Requests of one user's devices that wait for the one before to be durable. */
+  accountQueue: 256,
+  /** Chats looked at in one step of an errand through all of a user's, and ms between two steps: 160 a second. */
+  errandChats: 16,
+  errandMs: 100,
   /** Removed devices whose tokens are still refused; of more, the longest gone are forgotten. */
   removedDevices: 64,
   /** Bytes of a device's name, of a display name, of an avatar's reference (a URL), of a profile's text. */

@@ -20,6 +20,10 @@ export class Login {
   /** The timer of the expiry; 0 none. */
   #expiry = 0;
   #checking = false;
+  /** When the token of HELLO was issued, wall ms. */
+  #issued = 0;
+  /** Of the user's actor. */
+  #monitor = 0;
   #welcomed = false;
 
   constructor(connection: Connection) {
@@ -77,6 +81,7 @@ export class Login {
       this.device = verdict.device;
       // No control character is in either.
       this.sender = `${verdict.user}\n${verdict.device}`;
+      this.#issued = verdict.issued;
     } else if (verdict.user !== this.user || verdict.device !== this.device) {
       return connection.violation('bad_token', CLOSE.auth, 'the token is for another user or device', context);
     }
@@ -97,16 +102,22 @@ export class Login {
     const { users } = this.#connection.fabric;
     const { user, device } = this;
     const reply = { answer: context.completion({ type: 'registered' }) };
-    const told = users.tell(user, { type: 'register', device, connection: context.self, reply });
+    const told = users.tell(user, { type: 'register', device, issued: this.#issued, connection: context.self, reply });
     const actor = told === 'ok' ? users.lookup(user) : undefined;
     if (actor === undefined) context.after(LIMITS.retryMs, { type: 'register' });
-    else context.monitor(actor);
+    else this.#monitor = context.monitor(actor);
+  }
+
+  /** The user's actor forgot this connection. Deliveries may be missing: register again, then have the client resync. */
+  forgotten(monitor: number, context: ConnectionContext): void {
+    if (monitor === this.#monitor) this.register(context);
   }
 
   registered(registration: Registration, context: ConnectionContext): void {
     const connection = this.#connection;
     if (registration !== 'registered') {
-      return connection.violation(registration.code, CLOSE.goingAway, registration.detail, context);
+      const close = registration.code === 'device_removed' ? CLOSE.auth : CLOSE.goingAway;
+      return connection.violation(registration.code, close, registration.detail, context);
     }
     // The user's actor is a new one: what came between the two is lost.
     if (this.#welcomed) return connection.resync();

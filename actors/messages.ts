@@ -89,6 +89,8 @@ export type ConnectionMessage =
   | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[] }
   | ({ readonly type: 'refused'; readonly r: number } & Refusal)
   | { readonly type: 'replaced' }
+  /** The device was removed from its user's. */
+  | { readonly type: 'removed' }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }
   | { readonly type: 'goaway'; readonly after: number; readonly reason: string };
@@ -98,7 +100,16 @@ export type Registration = 'registered' | Refusal;
 
 export type UserMessage =
   | News
-  | { readonly type: 'register'; readonly device: string; readonly connection: ConnectionRef; readonly reply: Reply }
+  | {
+      readonly type: 'register';
+      readonly device: string;
+      /** When its token was issued, wall ms; 0: it does not say. */
+      readonly issued: number;
+      readonly connection: ConnectionRef;
+      readonly reply: Reply;
+    }
+  /** A client asks for, or changes, what its user owns. */
+  | { readonly type: 'request'; readonly asker: Asker; readonly frame: AccountFrame }
   /** A connection of `user` watches by way of a chat that both are in. */
   | {
       readonly type: 'watch';
@@ -111,6 +122,9 @@ export type UserMessage =
   | { readonly type: 'parted'; readonly user: string; readonly chat: string }
   /** For one connection alone, in one order with what all of them get. */
   | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews | TallyNews };
+
+/** Requests that the user's actor answers. */
+export type AccountFrame = Extract<ClientFrame, { type: 20 | 21 }>;
 
 /** Who asks, and how to answer. */
 export interface Asker {
@@ -146,6 +160,8 @@ export type ChatMessage =
       readonly delivered: number;
       readonly read: number;
     }
+  /** The device was removed: its position does not count any more. */
+  | { readonly type: 'forget'; readonly user: string; readonly device: string }
   | { readonly type: 'typing'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
   | { readonly type: 'watch'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
   | { readonly type: 'receipts'; readonly user: string; readonly connection: ConnectionRef }

@@ -175,6 +175,16 @@ export class Roster {
     return moved;
   }
 
+  /** The device's position counts no more; false: there was none. */
+  forget(user: string, device: string): boolean {
+    const member = this.members.get(user);
+    const at = member?.inbox.devices.findIndex((cursor) => cursor.device === device) ?? -1;
+    if (at < 0) return false;
+    member!.inbox.devices.splice(at, 1);
+    this.#lagging.set(user, member!);
+    return true;
+  }
+
   /** Lets the cursors that moved in a large group into the next commits; false: none did. */
   ripen(): boolean {
     if (this.#waiting.size === 0) return false;
@@ -227,13 +237,9 @@ export class Roster {
 
   /** All devices' cursors, for a roster that is read again: what a failed commit took with it goes on top. */
   cursors(): DevicePosition[] {
-    const all: DevicePosition[] = [];
-    for (const { user, inbox } of this.members.values()) {
-      for (const { device, delivered } of inbox.devices) {
-        all.push({ user, device, delivered, read: delivered >= inbox.read ? inbox.read : 0 });
-      }
-    }
-    return all;
+    return [...this.members.values()].flatMap(({ user, inbox: { devices, read } }) =>
+      devices.map(({ device, delivered }) => ({ user, device, delivered, read: delivered >= read ? read : 0 })),
+    );
   }
 
   /** Cursors that the commit just done made durable, for the members to be told. */

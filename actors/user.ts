@@ -1,24 +1,26 @@
 // Owns a user's live connections, and passes on to them what comes for the user.
 // Invariant: soft state; what is lost here is announced again by the connections and resynced from the log. A device has
 // one connection: a newer one takes over. What leaves for a connection leaves in the order it came.
-// Must not: hold messages back, count unread, or know chats. Who watches the user is in presence.ts.
+// Must not: hold messages back, count unread, or know chats. Who watches the user is in presence.ts, what is stored of the
+// user in desk.ts.
 
-import { deviceKey, NUMBER_BYTES, putNumber } from '../storage/keys.js';
-import type { CommitResult } from '../storage/store.js';
+import type { AppendResult } from '../storage/log.js';
+import type { Decided } from './account.js';
 import type { Behaviour, Context, Signal } from './behaviour.js';
-import { refuse } from './errors.js';
+import { Desk, type Home } from './desk.js';
+import type { Stage } from './errand.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { ConnectionRef, News, Registration, UserMessage } from './messages.js';
+import type { ConnectionMessage, ConnectionRef, News, UserMessage } from './messages.js';
 import { Presence } from './presence.js';
-import type { Reply } from './ref.js';
 
-type Tag =
-  | { readonly type: 'device'; readonly device: string; readonly connection: ConnectionRef; readonly reply: Reply }
+/** What a signal answers. */
+export type UserTag =
+  | { readonly type: 'decided' | 'written' | 'stage' | 'errand' }
   | { readonly type: 'seen' }
   | { readonly type: 'idle' };
 
-export type UserContext = Context<UserMessage, Tag>;
+export type UserContext = Context<UserMessage, UserTag>;
 
 interface Session {
   readonly device: string;
@@ -26,11 +28,13 @@ interface Session {
   readonly monitor: number;
 }
 
-class User {
+class User implements Home {
   readonly #fabric: Fabric;
   readonly #user: string;
-  #sessions: Session[] = [];
   readonly #presence: Presence;
+  /** While something of the user's own rows is asked or done. */
+  #desk: Desk | null = null;
+  #sessions: Session[] = [];
   /** News were dropped: the connections must be told to resync. */
   lost = false;
 
@@ -48,7 +52,9 @@ class User {
     }
     switch (message.type) {
       case 'register':
-        return this.#register(message.device, message.connection, message.reply, context);
+        return this.#atDesk().register(message, context);
+      case 'request':
+        return this.#atDesk().request(message.asker, message.frame, context);
       case 'watch':
         return this.#presence.watch(message, context);
       case 'parted':
@@ -61,18 +67,36 @@ class User {
     }
   }
 
-  signal(signal: Signal<Tag>, context: UserContext): void {
+  signal(signal: Signal<UserTag>, context: UserContext): void {
     if (signal.type === 'down') return this.#gone(signal.ref, context);
-    if (signal.type !== 'result' && signal.type !== 'timer') return;
-    const { tag } = signal;
-    if (tag.type === 'idle') {
-      if (this.#sessions.length === 0 && !this.#presence.watched) context.passivate();
-      context.after(this.#fabric.settings.passivateMs, tag);
-    } else if (tag.type === 'device' && signal.type === 'result') {
-      this.#recorded(tag.connection, tag.reply, signal.value as boolean, context);
-    } else if (signal.type === 'result') {
-      this.#presence.seen(signal.value as number);
+    if (signal.type === 'timer') return this.#timer(signal.tag, context);
+    if (signal.type !== 'result') return;
+    switch (signal.tag.type) {
+      case 'decided':
+        this.#desk?.account.decided(signal.value as Decided | null, context);
+        break;
+      case 'written':
+        this.#desk?.account.written(signal.value as AppendResult, context);
+        break;
+      case 'stage':
+        this.#desk?.errands.stage(signal.value as Stage | null, context);
+        break;
+      case 'seen':
+        return this.#presence.seen(signal.value as number);
     }
+    // A user who is only connected needs none.
+    if (this.#desk?.idle === true) this.#desk = null;
+  }
+
+  #timer(tag: UserTag, context: UserContext): void {
+    if (tag.type === 'errand') return this.#desk?.errands.step(context);
+    if (this.#sessions.length === 0 && !this.#presence.watched && this.#desk === null) context.passivate();
+    context.after(this.#fabric.settings.passivateMs, tag);
+  }
+
+  #atDesk(): Desk {
+    this.#desk ??= new Desk(this.#fabric, this.#user, this);
+    return this.#desk;
   }
 
   #pass(news: News): void {
@@ -81,57 +105,40 @@ class User {
 
   // ---- connections ----
 
-  #register(device: string, connection: ConnectionRef, reply: Reply, context: UserContext): void {
+  admit(device: string, connection: ConnectionRef, context: UserContext): void {
     const older = this.#sessions.find((session) => session.device === device);
-    if (older !== undefined && older.connection !== connection) {
+    if (older?.connection === connection) return;
+    if (older !== undefined) {
       older.connection.tell({ type: 'replaced' });
       // Quietly: the device does not go, so nobody hears of it and last seen stays.
       context.demonitor(older.monitor);
       this.#sessions = this.#sessions.filter((session) => session !== older);
     }
-    if (this.#sessions.length >= LIMITS.userConnections) {
-      return reply.answer(refuse('full', `a user has at most ${LIMITS.userConnections} connections`));
-    }
-    if (!this.#sessions.some((session) => session.connection === connection)) {
-      // Not pushed: an array that grows makes room for sixteen more, and most users have one.
-      this.#sessions = [...this.#sessions, { device, connection, monitor: context.monitor(connection) }];
-      if (this.#sessions.length === 1 && older === undefined) this.#presence.came();
-    }
-    // On record before the first answer: from then on, messages are kept for this device.
-    const done = context.completion({ type: 'device', device, connection, reply });
-    recordDevice(this.#fabric, this.#user, device).then(done, () => done(false));
+    // Not pushed: an array that grows makes room for sixteen more, and most users have one.
+    this.#sessions = [...this.#sessions, { device, connection, monitor: context.monitor(connection) }];
+    if (this.#sessions.length === 1 && older === undefined) this.#presence.came();
   }
 
-  #recorded(connection: ConnectionRef, reply: Reply, stored: boolean, context: UserContext): void {
-    if (!stored) this.#remove(connection, context);
-    const answer: Registration = stored ? 'registered' : refuse('unavailable', 'the store cannot take the device now');
-    reply.answer(answer);
+  online(device: string): boolean {
+    return this.#sessions.some((session) => session.device === device);
+  }
+
+  tell(message: ConnectionMessage, device: string | null, except: ConnectionRef | null): void {
+    for (const session of this.#sessions) {
+      if (device !== null && session.device !== device) continue;
+      if (session.connection !== except) session.connection.tell(message);
+    }
   }
 
   #gone(ref: unknown, context: UserContext): void {
+    this.#presence.ended(ref);
     // By identity, not by device: a late end of an old connection must not remove the newer one.
     const session = this.#sessions.find(({ connection }) => connection === ref);
-    if (session !== undefined) this.#remove(session.connection, context);
-    this.#presence.ended(ref);
-  }
-
-  #remove(connection: ConnectionRef, context: UserContext): void {
-    const session = this.#sessions.find((candidate) => candidate.connection === connection);
     if (session === undefined) return;
-    context.demonitor(session.monitor);
     this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
+    this.#atDesk().left(session.device, context);
     if (this.#sessions.length === 0) this.#presence.went();
   }
-}
-
-/** Resolves to true once the device's row is durable. */
-async function recordDevice(fabric: Fabric, user: string, device: string): Promise<boolean> {
-  const key = deviceKey(user, device);
-  if ((await fabric.store.get(key)) !== undefined) return true;
-  const value = new Uint8Array(NUMBER_BYTES);
-  putNumber(value, 0, fabric.world.wall());
-  const result: CommitResult = await fabric.store.commit({ checks: [], writes: [{ key, value }] });
-  return result.outcome === 'committed';
 }
 
 export interface UserArgs {
@@ -139,7 +146,7 @@ export interface UserArgs {
   readonly key: string;
 }
 
-export const user: Behaviour<User, UserMessage, UserArgs, Tag> = {
+export const user: Behaviour<User, UserMessage, UserArgs, UserTag> = {
   kind: 'user',
   level: 'interactive',
   capacity: LIMITS.userMailbox,
@@ -149,6 +156,7 @@ export const user: Behaviour<User, UserMessage, UserArgs, Tag> = {
   overflow: (message) => {
     switch (message.type) {
       case 'register':
+      case 'request':
       case 'watch':
       case 'parted':
         return 'refuse';

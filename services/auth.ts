@@ -30,8 +30,14 @@ export interface AuthOptions {
 }
 
 export type Verdict =
-  /** `expires` in ms since 1970. */
-  | { readonly ok: true; readonly user: string; readonly device: string; readonly expires: number }
+  /** `issued` and `expires` in ms since 1970; `issued` 0: the token does not say. */
+  | {
+      readonly ok: true;
+      readonly user: string;
+      readonly device: string;
+      readonly issued: number;
+      readonly expires: number;
+    }
   /** `unavailable`: the provider's key set cannot be had now; the same token may be good later. */
   | { readonly ok: false; readonly code: 'bad_token' | 'token_expired' | 'unavailable'; readonly detail: string };
 
@@ -94,13 +100,15 @@ async function verify(check: Check, remote: boolean, token: string): Promise<Ver
   } catch (error) {
     return refusal(error, remote);
   }
-  const { sub, dev, exp } = payload;
+  const { sub, dev, iat, exp } = payload;
   if (typeof sub !== 'string' || !isName(sub, LIMITS.userId)) return bad(`sub is no user id ${shape(LIMITS.userId)}`);
   if (typeof dev !== 'string' || !isName(dev, LIMITS.deviceId))
     return bad(`dev is no device id ${shape(LIMITS.deviceId)}`);
   const expires = Math.floor((exp ?? 0) * 1_000);
   if (!Number.isSafeInteger(expires)) return bad('exp is out of range');
-  return { ok: true, user: sub, device: dev, expires };
+  const issued = Math.floor((iat ?? 0) * 1_000);
+  // A time that is none is as good as not said: then a removed device does not come back with it.
+  return { ok: true, user: sub, device: dev, issued: Number.isSafeInteger(issued) ? issued : 0, expires };
 }
 
 function shape(limit: number): string {

@@ -8,14 +8,16 @@
 //   0x02  chat·16  id·16             seq·6, then the sender's user id                     with an append whose clock is far off
 //   0x03  chat·16                    chat row: kind, title, members and roles (rows.ts)   on creation and member changes
 //   0x04  user 00  chat·16           inbox row: a user's view of a chat (rows.ts)         when a chat gets lively or rests; receipts, changes
-//   0x05  user 00  device            device row: first seen                               on a device's first connection
+//   0x05  user 00  device            device row (account-rows.ts)                         when it comes, goes, is named or removed
 //   0x06  user                       last seen, wall ms·6                                 when the last device leaves
 //   0x07  shard·2                    grant: epoch·6, then the owner's node id             on a change of owner
 //   0x08  shard·2                    dirty set: chats of the newest commit (rows.ts)      with every group commit
 //   0x09  chat·16  time·6  seq·6     id page: ids of a run of messages (id-page.ts)       every 64 messages, with an append
-//   0x0a  user                       account row: profile, privacy, newest mark (rows.ts) when its user changes it
-//   0x0b  user 00  chat·16           marks row: a user's own state of a chat (rows.ts)    when its user changes it
+//   0x0a  user                       account row: counters, privacy (account-rows.ts)     with every change below
+//   0x0b  user 00  chat·16           marks row: a user's own state of a chat              when its user changes it
 //   0x0c  user 00  other             block: wall ms·6                                     while `user` blocks `other`
+//   0x0d  user 00  version·6         chat·16 whose marks have that version                with its marks row
+//   0x0e  user                       profile row (account-rows.ts)                        when its user changes it
 //   0xff  'weft-format'              format version of the store                          by the engine
 //
 // A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
@@ -38,6 +40,8 @@ const TAG = {
   account: 10,
   marks: 11,
   block: 12,
+  markOrder: 13,
+  profile: 14,
 } as const;
 
 /** Bytes of a stored number: 2⁴⁸ messages a chat, and ms until the year 10889. */
@@ -90,6 +94,11 @@ export function directChat(a: string, b: string): Uint8Array {
 /** The group that `creator` made with request `id`: a retry names the same group. */
 export function groupChat(creator: string, id: Uint8Array): Uint8Array {
   return derived(CHAT_KIND.group, creator, id);
+}
+
+/** What stands for a user's own rows in the log: they are appended like a chat's, in one shard and under its grant. */
+export function accountId(user: string): Uint8Array {
+  return derived(0, user);
 }
 
 /** Shard of a chat. The id is a hash, so two of its bytes spread evenly. */
@@ -193,8 +202,49 @@ export function deviceKey(user: string, device: string): Uint8Array {
   return withUser(TAG.device, user, Buffer.from(device, 'utf8'));
 }
 
+/** All devices of a user, the removed ones that are remembered included. */
+export function deviceRange(user: string): { start: Uint8Array; end: Uint8Array } {
+  return prefixRange(withUser(TAG.device, user, new Uint8Array(0)));
+}
+
+/** What follows the user in a key of `user 00 name`. */
+export function nameInKey(key: Uint8Array): string {
+  const row = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return row.toString('utf8', row.indexOf(0, 1) + 1);
+}
+
+export function accountKey(user: string): Uint8Array {
+  return withUser(TAG.account, user, null);
+}
+
+export function profileKey(user: string): Uint8Array {
+  return withUser(TAG.profile, user, null);
+}
+
+export function marksKey(user: string, chat: Uint8Array): Uint8Array {
+  return withUser(TAG.marks, user, chat);
+}
+
+/** `version`: of a mark. */
+export function markOrderKey(user: string, version: number): Uint8Array {
+  const tail = new Uint8Array(NUMBER_BYTES);
+  putNumber(tail, 0, version);
+  return withUser(TAG.markOrder, user, tail);
+}
+
+/** The order of a user's marks above `version`. */
+export function markOrderRange(user: string, version: number): { start: Uint8Array; end: Uint8Array } {
+  const { end } = prefixRange(withUser(TAG.markOrder, user, new Uint8Array(0)));
+  return { start: markOrderKey(user, version + 1), end };
+}
+
 export function blockKey(user: string, other: string): Uint8Array {
   return withUser(TAG.block, user, Buffer.from(other, 'utf8'));
+}
+
+/** All whom a user blocks. */
+export function blockRange(user: string): { start: Uint8Array; end: Uint8Array } {
+  return prefixRange(withUser(TAG.block, user, new Uint8Array(0)));
 }
 
 export function seenKey(user: string): Uint8Array {

@@ -54,7 +54,7 @@ export class ChatScene {
   /** By default a token is `user/device`. */
   verify = async (token: string): Promise<Verdict> => {
     const [user, device] = token.split('/') as [string, string];
-    return { ok: true, user, device, expires: this.world.wall() + 3_600_000 };
+    return { ok: true, user, device, issued: this.world.wall(), expires: this.world.wall() + 3_600_000 };
   };
   /** Reads wait until `release`. */
   holding = false;

@@ -26,7 +26,13 @@ async function home() {
   const answers: unknown[] = [];
   const register = async (device: string): Promise<Ear<ConnectionMessage>> => {
     const ear = scene.connection();
-    ref.tell({ type: 'register', device, connection: ear.ref, reply: { answer: (value) => void answers.push(value) } });
+    ref.tell({
+      type: 'register',
+      device,
+      issued: 0,
+      connection: ear.ref,
+      reply: { answer: (value) => void answers.push(value) },
+    });
     await scene.settle();
     return ear;
   };

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { encodeClient } from '../../transport/codec.js';
 import { CLOSE, type ClientFrame, T } from '../../transport/frames.js';
-import { newId, RawClient, testNode, text, token, utf8 } from './harness.js';
+import { ask, newId, RawClient, testNode, text, token, utf8 } from './harness.js';
 
 const hello = (value: string, credit = 100): ClientFrame => ({
   type: T.HELLO,
@@ -221,18 +221,19 @@ test('a newer connection of a device takes over, and the late end of the old one
   assert.equal(first.frames.filter((frame) => frame.type === T.MESSAGE).length, 0);
 });
 
-test('a user has a bounded number of connections', async (t) => {
+test('a user has a bounded number of devices, each with one connection', async (t) => {
   const { url } = await testNode(t);
   const open = await Promise.all(
-    Array.from({ length: LIMITS.userConnections }, (_, i) => RawClient.join(url, 'ada', `d${i}`)),
+    Array.from({ length: LIMITS.userDevices }, (_, i) => RawClient.join(url, 'ada', `d${i}`)),
   );
   const more = await RawClient.open(url);
   more.send(hello(await token('ada', 'one-more')));
   assert.deepEqual(await fate(more), ['full', CLOSE.goingAway]);
   const instead = await RawClient.join(url, 'ada', 'd0');
   assert.equal(await open[0]!.closing(), CLOSE.replaced);
-  open[1]!.close();
-  await open[1]!.closing();
+  const ok = await ask(instead, { type: T.DEVICE, r: instead.request(), device: 'd1', op: 2, name: '' });
+  assert.deepEqual(ok, []);
+  assert.equal(await open[1]!.closing(), CLOSE.removed);
   const next = await RawClient.join(url, 'ada', 'one-more');
   assert.deepEqual([instead.closed, next.closed], [null, null]);
 });

@@ -18,7 +18,7 @@ import { type Node, type NodeOptions, startNode } from '../../services/node.js';
 import { createRoutes } from '../../services/routes.js';
 import { openLmdb } from '../../storage/lmdb.js';
 import { decodeServer, encodeClient } from '../../transport/codec.js';
-import { type ClientFrame, type ServerFrame, SUBPROTOCOL, T } from '../../transport/frames.js';
+import { type ClientFrame, type Plain, type ServerFrame, SUBPROTOCOL, T } from '../../transport/frames.js';
 import { NO_QUOTAS } from '../quotas.js';
 
 export const world = createMachine();
@@ -76,8 +76,9 @@ export async function testNode(
   return { node, url: node.url, folder, events, stop };
 }
 
-export function token(user: string, device: string, seconds = 3_600): Promise<string> {
-  const issued = Math.floor(world.wall() / 1_000);
+/** `ahead`: s by which the issuer's clock is ahead, as for a token that is got later. */
+export function token(user: string, device: string, seconds = 3_600, ahead = 0): Promise<string> {
+  const issued = Math.floor(world.wall() / 1_000) + ahead;
   return issueToken(secret, {
     user,
     device,
@@ -91,6 +92,25 @@ export function token(user: string, device: string, seconds = 3_600): Promise<st
 export const newId = (): Uint8Array => makeMessageId(world);
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+type Asked = Extract<ClientFrame, { r: number }>;
+
+/** Results of a request that the server grants. */
+export async function ask(client: RawClient, frame: Asked): Promise<readonly Plain[]> {
+  const { r } = frame;
+  client.send(frame);
+  const answer = await client.next([T.OK, T.ERROR], (answer) => answer.r === r);
+  if (answer.type === T.ERROR) assert.fail(`${answer.code}: ${answer.detail}`);
+  return answer.results;
+}
+
+/** Code of the refusal of a request. */
+export async function refusal(client: RawClient, frame: Asked): Promise<string> {
+  const { r } = frame;
+  client.send(frame);
+  const answer = await client.next([T.OK, T.ERROR], (answer) => answer.r === r);
+  return answer.type === T.ERROR ? answer.code : 'granted';
+}
 
 type Typed<N extends number> = Extract<ServerFrame, { type: N }>;
 
@@ -153,13 +173,14 @@ export class RawClient {
 
   /** The first frame of this type (that passes), removed from `frames`; waits for it. */
   async next<N extends number>(
-    type: N,
+    type: N | readonly N[],
     passes: (frame: Typed<N>) => boolean = () => true,
     ms = 5_000,
   ): Promise<Typed<N>> {
     const deadline = performance.now() + ms;
+    const types: readonly number[] = typeof type === 'number' ? [type] : type;
     for (;;) {
-      const at = this.frames.findIndex((frame) => frame.type === type && passes(frame as Typed<N>));
+      const at = this.frames.findIndex((frame) => types.includes(frame.type) && passes(frame as Typed<N>));
       if (at >= 0) return this.frames.splice(at, 1)[0] as Typed<N>;
       const left = deadline - performance.now();
       assert(

@@ -193,7 +193,7 @@ test('refused tokens count by address; then no token is looked at, until the tim
   let looked = 0;
   const verify = async (text: string) => {
     looked += 1;
-    if (text === 'good') return { ok: true as const, user: 'ada', device: 'a1', expires: 9e15 };
+    if (text === 'good') return { ok: true as const, user: 'ada', device: 'a1', issued: 0, expires: 9e15 };
     return { ok: false as const, code: 'bad_token' as const, detail: 'bad' };
   };
   const { url } = await testNode(t, {

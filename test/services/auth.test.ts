@@ -44,9 +44,13 @@ function code(verdict: Verdict): string {
 const shared = open({ keys: { type: 'secret', secret: SECRET } });
 
 test('a good token names its user, its device and its end in ms', async () => {
-  const claims = good();
+  const claims = { ...good(), iat: 1_700_000_000 };
   const verdict = await shared.verify(forge({ alg: 'HS256' }, claims, SECRET));
-  assert.deepEqual(verdict, { ok: true, user: 'ada', device: 'laptop', expires: (claims.exp ?? 0) * 1_000 });
+  const expires = (claims.exp ?? 0) * 1_000;
+  const known = { ok: true, user: 'ada', device: 'laptop', expires } as const;
+  assert.deepEqual(verdict, { ...known, issued: 1_700_000_000_000 });
+  const undated = await shared.verify(forge({ alg: 'HS256' }, { ...claims, iat: undefined }, SECRET));
+  assert.deepEqual(undated, { ...known, issued: 0 });
 });
 
 test('a token signed with another secret, or altered in any one place, is refused', async () => {

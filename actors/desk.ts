@@ -1,0 +1,173 @@
+// Owns what one user's actor does with what is asked of its user's own rows: devices that register, requests of clients.
+// Invariant: a request is answered once, when what it changed is durable; who asked and the user's other devices are told
+// after that.
+// Must not: hold connections (user.ts does), or know how rows are written (account.ts).
+
+import type { AccountRow, DeviceRow } from '../storage/account-rows.js';
+import { chatKey } from '../storage/keys.js';
+import { DEVICE_OP, type Plain, T } from '../transport/frames.js';
+import { Account, type Decision } from './account.js';
+import {
+  listDevices,
+  type Planned,
+  readDevices,
+  registerDevice,
+  removeDevice,
+  renameDevice,
+  seenDevice,
+  settleDevice,
+} from './devices.js';
+import { Errands } from './errand.js';
+import type { Refusal } from './errors.js';
+import type { Fabric } from './fabric.js';
+import { LIMITS } from './limits.js';
+import type { AccountFrame, Asker, ConnectionMessage, ConnectionRef, Registration, UserMessage } from './messages.js';
+import type { UserContext } from './user.js';
+
+/** The user's connections. */
+export interface Home {
+  /** The device is on record: from now on the connection is told of everything. */
+  admit(device: string, connection: ConnectionRef, context: UserContext): void;
+  online(device: string): boolean;
+  /** Tells all connections, or that of one device, but for `except`. */
+  tell(message: ConnectionMessage, device: string | null, except: ConnectionRef | null): void;
+}
+
+type Devices = ReadonlyMap<string, DeviceRow>;
+
+export class Desk {
+  readonly account: Account;
+  readonly errands: Errands;
+  readonly #fabric: Fabric;
+  readonly #user: string;
+  readonly #home: Home;
+  /** Removed devices that are still connected. */
+  readonly #leaving = new Set<string>();
+
+  constructor(fabric: Fabric, user: string, home: Home) {
+    this.#fabric = fabric;
+    this.#user = user;
+    this.#home = home;
+    this.account = new Account(fabric, user);
+    this.errands = new Errands(fabric, user);
+  }
+
+  get idle(): boolean {
+    return this.account.idle && this.errands.idle && this.#leaving.size === 0;
+  }
+
+  // ---- devices ----
+
+  register(message: Extract<UserMessage, { type: 'register' }>, context: UserContext): void {
+    const { device, issued, connection, reply } = message;
+    const refuse = (refusal: Refusal): void => reply.answer(refusal satisfies Registration);
+    this.#devices(
+      refuse,
+      (devices, account) => registerDevice(this.#user, device, issued, this.#now, devices, account),
+      (devices, later) => {
+        this.#home.admit(device, connection, later);
+        reply.answer('registered' satisfies Registration);
+        // Left so by a life that ended before it was done.
+        this.#leaving.delete(device);
+        for (const [name, { lingers }] of devices) {
+          if (lingers && !this.errands.has(dropping(name))) this.#drop(name, later);
+        }
+      },
+      context,
+    );
+  }
+
+  /** The connection of the device has ended. */
+  left(device: string, context: UserContext): void {
+    const nobody = (): void => undefined;
+    const seen = (devices: Devices): Planned => seenDevice(this.#user, device, LIMITS.seenSlackMs, this.#now, devices);
+    this.#devices(nobody, seen, nobody, context);
+    // Not before: what it still acknowledged would bring its positions back.
+    if (this.#leaving.delete(device)) this.#drop(device, context);
+  }
+
+  /** Has the chats forget how far the device is; where none knows it any more, that goes on record. */
+  #drop(device: string, context: UserContext): void {
+    const { chats } = this.#fabric;
+    const user = this.#user;
+    const nobody = (): void => undefined;
+    this.errands.add(
+      {
+        name: dropping(device),
+        visit(chat, { devices }) {
+          if (!devices.some((cursor) => cursor.device === device)) return null;
+          return Promise.resolve(() => chats.tell(chatKey(chat), { type: 'forget', user, device }) !== 'busy');
+        },
+        end: (later) => this.#devices(nobody, (devices) => settleDevice(user, device, devices), nobody, later),
+      },
+      context,
+    );
+  }
+
+  #devices(
+    refuse: (refusal: Refusal) => void,
+    plan: (devices: Devices, account: AccountRow) => Planned | Refusal,
+    done: (devices: Devices, context: UserContext) => void,
+    context: UserContext,
+  ): void {
+    const decide = async (account: AccountRow): Promise<Decision | Refusal> => {
+      const devices = await readDevices(this.#fabric.store, this.#user);
+      const planned = plan(devices, account);
+      return 'code' in planned ? planned : { ...planned, done: (later) => done(devices, later) };
+    };
+    this.account.add({ decide, refuse }, context);
+  }
+
+  // ---- requests ----
+
+  request(asker: Asker, frame: AccountFrame, context: UserContext): void {
+    switch (frame.type) {
+      case T.DEVICES:
+        return this.#devices(
+          refuses(asker),
+          () => ({ writes: [] }),
+          (devices) => answer(asker, [listDevices(devices, (device) => this.#home.online(device), this.#now)]),
+          context,
+        );
+      case T.DEVICE:
+        return frame.op === DEVICE_OP.rename
+          ? this.#rename(asker, frame, context)
+          : this.#remove(asker, frame, context);
+    }
+  }
+
+  #rename(asker: Asker, { device, name }: Extract<AccountFrame, { type: 21 }>, context: UserContext): void {
+    const plan = (devices: Devices): Planned | Refusal => renameDevice(this.#user, device, name, devices);
+    this.#devices(refuses(asker), plan, () => answer(asker, []), context);
+  }
+
+  #remove(asker: Asker, { device }: Extract<AccountFrame, { type: 21 }>, context: UserContext): void {
+    this.#devices(
+      refuses(asker),
+      (devices, account) => removeDevice(this.#user, device, this.#now, devices, account),
+      (_, later) => {
+        answer(asker, []);
+        if (!this.#home.online(device)) return this.#drop(device, later);
+        this.#leaving.add(device);
+        this.#home.tell({ type: 'removed' }, device, null);
+      },
+      context,
+    );
+  }
+
+  get #now(): number {
+    return this.#fabric.world.wall();
+  }
+}
+
+function dropping(device: string): string {
+  return `drop ${device}`;
+}
+
+function answer({ connection, r }: Asker, results: readonly Plain[]): void {
+  connection.tell({ type: 'answer', r, results });
+}
+
+function refuses({ connection, r }: Asker): (refusal: Refusal) => void {
+  return (refusal) => void connection.tell({ type: 'refused', r, ...refusal });
+}
