@@ -7,6 +7,7 @@ import { isLoopback, networkOf } from '../transport/address.js';
 import { decodeClient, encodeServer } from '../transport/codec.js';
 import { CLOSE, T } from '../transport/frames.js';
 import type { Socket, SocketHandler } from '../transport/socket.js';
+import type { ExitReason } from './behaviour.js';
 import { connection, type Inflow } from './connection.js';
 import { CODES } from './errors.js';
 import type { Fabric } from './fabric.js';
@@ -22,6 +23,17 @@ export class Acceptor {
   readonly #live = new Set<ConnectionRef>();
   /** Connections by network. */
   readonly #networks = new Map<string, number>();
+  /** Its end observed by its own hook: a watch would cost each connection a monitor and a closure. */
+  readonly #behaviour: typeof connection = {
+    ...connection,
+    terminated: (state, reason, context) => {
+      try {
+        connection.terminated?.(state, reason, context);
+      } finally {
+        this.#ended(context.self, state.network, reason);
+      }
+    },
+  };
   #number = 0;
   #crashes = 0;
 
@@ -47,16 +59,17 @@ export class Acceptor {
     this.#number += 1;
     const inflow: Inflow = { frames: 0, bytes: 0, most: LIMITS.inflowGreeting };
     const args = { fabric: this.#fabric, socket, outbox: this.#outbox, inflow, network };
-    const ref: ConnectionRef = this.#runtime.spawn(connection, `c${this.#number}`, args);
+    const ref = this.#runtime.spawn(this.#behaviour, `c${this.#number}`, args);
     this.#live.add(ref);
-    this.#runtime.watch(ref, (reason) => {
-      this.#live.delete(ref);
-      this.#leave(network);
-      if (reason.type !== 'crash') return;
-      this.#crashes += 1;
-      this.#fabric.report('connection_crashed', { key: ref.key, error: describe(reason.error) });
-    });
     return new Handler(this.#runtime, socket, ref, inflow);
+  }
+
+  #ended(ref: ConnectionRef, network: string, reason: ExitReason): void {
+    this.#live.delete(ref);
+    this.#leave(network);
+    if (reason.type !== 'crash') return;
+    this.#crashes += 1;
+    this.#fabric.report('connection_crashed', { key: ref.key, error: describe(reason.error) });
   }
 
   /** What the socket's address counts as, with this connection counted. Null: it has as many as it may; this one is refused. */

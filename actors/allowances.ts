@@ -46,10 +46,6 @@ function rate(each: number, ms: number, burst: number): Rate {
   return each === 0 ? { every: 0, burst } : { every: ms / each, burst: Math.max(burst, ms === SECOND ? each : 1) };
 }
 
-export function framesOf({ frameRate }: Quotas): Rate {
-  return rate(frameRate, SECOND, LIMITS.frameBurst);
-}
-
 function rates({ deviceSends, userSends, newDirects, newGroups, badLogins }: Quotas) {
   return {
     deviceSends: rate(deviceSends, SECOND, LIMITS.sendBurst),
@@ -100,6 +96,8 @@ class Table {
 export class Allowances {
   readonly #world: World;
   readonly #tables: Readonly<Record<Counted, Table>>;
+  /** Of each connection, which counts for itself (meter.ts). */
+  readonly frames: Rate;
   readonly refused: Record<Counted | 'frameRate' | 'addressConnections', number> = {
     deviceSends: 0,
     userSends: 0,
@@ -112,6 +110,7 @@ export class Allowances {
 
   constructor(world: World, quotas: Quotas) {
     this.#world = world;
+    this.frames = rate(quotas.frameRate, SECOND, LIMITS.frameBurst);
     const of = rates(quotas);
     this.#tables = {
       deviceSends: new Table(of.deviceSends),

@@ -4,8 +4,7 @@
 // Must not: answer.
 
 import { type ClientFrame, T } from '../transport/frames.js';
-import { framesOf } from './allowances.js';
-import { FULL, type Rate, take, wait } from './bucket.js';
+import { FULL, take, wait } from './bucket.js';
 import type { Fabric } from './fabric.js';
 import type { Login } from './login.js';
 
@@ -24,14 +23,12 @@ const ROWS = 20;
 export class Meter {
   readonly #fabric: Fabric;
   readonly #login: Login;
-  readonly #rate: Rate;
   #full = FULL;
   #told = 0;
 
   constructor(fabric: Fabric, login: Login) {
     this.#fabric = fabric;
     this.#login = login;
-    this.#rate = framesOf(fabric.settings.quotas);
   }
 
   /**
@@ -39,18 +36,19 @@ export class Meter {
    * connection was sent so far.
    */
   count(frame: ClientFrame, delivered: number): number {
-    if (this.#rate.every === 0) return 0;
+    const { frames } = this.#fabric.allowances;
+    if (frames.every === 0) return 0;
     const { type } = frame;
     if ((type === T.ACK || type === T.READ || type === T.CREDIT) && this.#told < TELLS * delivered) {
       this.#told += 1;
       return 0;
     }
     const now = this.#fabric.world.now();
-    const ms = wait(this.#full, this.#rate, now);
+    const ms = wait(this.#full, frames, now);
     if (ms > 0) this.#fabric.allowances.refused.frameRate += 1;
     // What will be refused is cheap.
-    this.#full = take(this.#full, this.#rate, now, ms > 0 && 'r' in frame ? LIGHT : cost(frame));
-    return ms > this.#rate.burst * this.#rate.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
+    this.#full = take(this.#full, frames, now, ms > 0 && 'r' in frame ? LIGHT : cost(frame));
+    return ms > frames.burst * frames.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
   }
 
   /** ms until device and user may send once more; 0: now. Takes nothing: what is refused must not count. */
