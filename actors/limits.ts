@@ -119,6 +119,9 @@ export const LIMITS = {
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
   retryMs: 100,
+  /** ms between looks at the files of the TLS certificate, and ms that they must be at rest: two files are not replaced at once. */
+  certificatePollMs: 2_000,
+  certificateRestMs: 500,
   /** Free ports tried before a listener on any port gives up: each is lost only to a race. */
   portTries: 8,
   /** ms a stopping node gives what is in flight. With lingerMs and storeStopMs a stop stays within 5 s. */

@@ -11,6 +11,7 @@ import type { Quotas } from '../actors/allowances.js';
 import { LIMITS } from '../actors/limits.js';
 import { LOG_LEVELS } from '../services/log.js';
 import { SECRET_FILE } from '../services/secret.js';
+import type { ServerOptions } from '../transport/socket.js';
 import { parseAddress } from './address.js';
 
 const quota = (what: string, standard: number): string => `${what} (default ${standard}; 0: no limit)`;
@@ -48,6 +49,14 @@ export const SETTINGS = {
     'WEFT_ADDRESS_CONNECTIONS',
     quota('connections of one address', LIMITS.addressConnections),
   ],
+  origin: ['--origin <origin...>', 'WEFT_ORIGIN', 'pages that may connect besides the node’s own; * for all'],
+  trustProxy: [
+    '--trust-proxy',
+    'WEFT_TRUST_PROXY',
+    'clients’ addresses are in X-Forwarded-For of proxies on this machine',
+  ],
+  tlsCert: ['--tls-cert <file>', 'WEFT_TLS_CERT', 'TLS: certificate with its chain, PEM; read again when it changes'],
+  tlsKey: ['--tls-key <file>', 'WEFT_TLS_KEY', 'TLS: its private key, PEM'],
   limitLoopback: ['--limit-loopback', 'WEFT_LIMIT_LOOPBACK', 'limits of an address hold for loopback, too'],
   transport: ['--transport <name>', 'WEFT_TRANSPORT', 'uws or ws (default uws, and ws where it does not load)'],
 } as const;
@@ -70,6 +79,20 @@ const number = (standard: number) =>
     .regex(/^\d{1,7}$/, 'write a whole number; 0 for no limit')
     .transform(Number)
     .prefault(String(standard));
+
+const origins = z.string().transform((text, context) => {
+  const listed = text.split(',').map((origin) => plainOrigin(origin.trim()));
+  if (!listed.includes('')) return listed;
+  context.addIssue({ code: 'custom', message: 'write origins as browsers send them, as in https://chat.example' });
+  return z.NEVER;
+});
+
+/** As browsers write it; '' for what is none. */
+function plainOrigin(text: string): string {
+  if (text === '*' || text === 'null') return text;
+  const match = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+(?=\/?$)/i.exec(text)?.[0] ?? '';
+  return /^https?:/i.test(match) && URL.canParse(match) ? new URL(match).origin : match.toLowerCase();
+}
 
 const ON = ['1', 'true', 'yes', 'on'];
 
@@ -122,6 +145,10 @@ const schema = z.object({
   frameRate: number(LIMITS.frameRate),
   badLogins: number(LIMITS.badLogins),
   addressConnections: number(LIMITS.addressConnections),
+  origin: origins.optional(),
+  trustProxy: toggle,
+  tlsCert: path.optional(),
+  tlsKey: path.optional(),
   limitLoopback: toggle,
   transport: z.enum(['uws', 'ws'], 'write uws or ws').optional(),
 });
@@ -136,13 +163,15 @@ export type KeyConfig =
   | { readonly type: 'jwks'; readonly url: URL };
 
 type Replaced = 'store' | 'nodeId' | 'jwtSecretFile' | 'jwtPublicKey' | 'jwksUrl';
-type Counts = 'sendRate' | 'userSendRate' | 'newChats' | 'newGroups' | 'userGroups' | 'frameRate' | 'badLogins';
+type Rates = 'sendRate' | 'userSendRate' | 'newChats' | 'newGroups' | 'userGroups' | 'frameRate' | 'badLogins';
+type Door = 'addressConnections' | 'limitLoopback' | 'origin' | 'trustProxy' | 'tlsCert' | 'tlsKey';
 
-export interface NodeConfig extends Omit<Parsed, Replaced | Counts | 'addressConnections' | 'limitLoopback'> {
+export interface NodeConfig extends Omit<Parsed, Replaced | Rates | Door> {
   readonly store: { readonly engine: 'lmdb'; readonly path: string };
   readonly nodeId: string;
   readonly keys: KeyConfig;
   readonly quotas: Quotas;
+  readonly door: Pick<ServerOptions, 'origins' | 'trustProxy' | 'tls'>;
 }
 
 export interface Problem {
@@ -175,7 +204,7 @@ export function gather(options: Readonly<Record<string, unknown>>, env: NodeJS.P
   for (const setting of Object.keys(SETTINGS) as Setting[]) {
     const [flag, variable] = SETTINGS[setting];
     const option = options[optionName(flag)];
-    const given = option === true ? 'yes' : option;
+    const given = option === true ? 'yes' : Array.isArray(option) ? option.join(',') : option;
     const value = typeof given === 'string' ? given : env[variable];
     if (value !== undefined && (value !== '' || typeof given === 'string')) flags[setting] = value;
   }
@@ -190,7 +219,7 @@ export function parseConfig(flags: Flags): ConfigResult {
   }
   const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...others } = result.data;
   const { sendRate, userSendRate, newChats, newGroups, userGroups, frameRate, badLogins, ...more } = others;
-  const { addressConnections, limitLoopback, ...rest } = more;
+  const { addressConnections, limitLoopback, origin = [], trustProxy, tlsCert, tlsKey, ...rest } = more;
   const keys: KeyConfig[] = [];
   if (jwtSecretFile !== undefined) keys.push({ type: 'secret', path: jwtSecretFile });
   if (jwtPublicKey !== undefined) keys.push({ type: 'public', path: jwtPublicKey });
@@ -207,6 +236,11 @@ export function parseConfig(flags: Flags): ConfigResult {
       `${named('jwtSecretFile')}, ${named('jwtPublicKey')} or ${named('jwksUrl')}; or listen on 127.0.0.1`;
     problems.push({ code: 'insecure_listen', message });
   }
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const message = `TLS takes both: ${named('tlsCert')} and ${named('tlsKey')}`;
+    problems.push({ code: 'bad_config', message });
+  }
+  const tls = tlsCert === undefined || tlsKey === undefined ? {} : { tls: { cert: tlsCert, key: tlsKey } };
   if (problems.length > 0) return { ok: false, problems };
   const config: NodeConfig = {
     ...rest,
@@ -224,6 +258,7 @@ export function parseConfig(flags: Flags): ConfigResult {
       addressConnections,
       loopback: limitLoopback,
     },
+    door: { origins: origin, trustProxy, ...tls },
   };
   return { ok: true, config };
 }

@@ -22,6 +22,9 @@ import { onStop } from './stop.js';
 import { version } from './version.js';
 import { welcome } from './welcome.js';
 
+const UNPROTECTED =
+  'no TLS: whoever is on the way can read tokens and who writes to whom; set --tls-cert and --tls-key, or have a proxy do TLS';
+
 export function register(program: Command): void {
   const command = program
     .command('start')
@@ -32,9 +35,9 @@ export function register(program: Command): void {
 Examples:
   $ weft start                                     on 127.0.0.1:7400, data in ./data
   $ weft start --listen 127.0.0.1:0 --data /tmp/w     a free port, data elsewhere
-  $ weft start --listen 0.0.0.0:7400 --jwt-secret-file /etc/weft/secret
+  $ weft start --listen 0.0.0.0:7400 --jwt-secret-file /etc/weft/secret --tls-cert fullchain.pem --tls-key privkey.pem
 
-SIGTERM and Ctrl-C finish what is in flight, tell clients to reconnect, and exit 0.`,
+With TLS, SIGHUP reads the certificate again. SIGTERM and Ctrl-C finish what is in flight, tell clients to reconnect, and exit 0.`,
     )
     .action((options: Record<string, unknown>) => start(options));
   addSettings(command);
@@ -61,6 +64,7 @@ async function start(options: Record<string, unknown>): Promise<void> {
     const served = serve(node, log);
     process.stdout.write(`weft ready ${node.url} node=${config.nodeId} pid=${process.pid}\n`);
     if (process.stdout.isTTY) process.stdout.write(welcome(config, node.url));
+    if (!config.listen.loopback && config.door.tls === undefined) log.warn(UNPROTECTED);
     log.info({ url: node.url, engine: node.server.engine, store: node.store.engine }, 'ready');
     await served;
   } catch (error) {
@@ -90,13 +94,14 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
     host: config.listen.host,
     port: config.listen.port,
     transport: config.transport ?? 'auto',
+    door: config.door,
     settings: { fanOutThreshold: config.fanOutThreshold, passivateMs: LIMITS.passivateMs, quotas: config.quotas },
     verifier: verifierOf(config, log),
     openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp('store_broken', reason, log) }),
     fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
     http: createRoutes(facts),
     event: (event) => record(event, log, running),
-    report: (event, fields) => log.warn(fields, event),
+    report: (event, fields) => (event === 'certificate_renewed' ? log.info(fields, event) : log.warn(fields, event)),
   });
   running = true;
   return node;
@@ -104,12 +109,19 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
 
 /** Until the node has ended: by a signal, or because its supervisors gave up. */
 async function serve(node: Node, log: Logger): Promise<void> {
-  const off = onStop((signal) => {
-    log.info({ signal }, 'stopping');
-    void node.stop();
-  });
+  const renew = (): void => node.renew();
+  const renews = node.server.secure;
+  const off = onStop(
+    (signal) => {
+      log.info({ signal }, 'stopping');
+      void node.stop();
+    },
+    renews ? ['SIGTERM', 'SIGINT'] : undefined,
+  );
+  if (renews) process.on('SIGHUP', renew);
   await node.tree.ended;
   off();
+  process.off('SIGHUP', renew);
   if (node.stopping) {
     log.info('stopped');
     return;

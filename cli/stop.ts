@@ -13,8 +13,10 @@ const SAME = 1_000;
 /** Exit code of a process that was interrupted (128 + SIGINT), by the shells' convention. */
 const INTERRUPTED = 130;
 
-/** Calls `stop` at the first SIGTERM, SIGINT or SIGHUP. The returned function takes the handlers away again. */
-export function onStop(stop: (signal: NodeJS.Signals) => void): () => void {
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+
+/** Calls `stop` at the first of these signals. The returned function takes the handlers away again. */
+export function onStop(stop: (signal: NodeJS.Signals) => void, signals = SIGNALS): () => void {
   let first: number | undefined;
   const heard = (signal: NodeJS.Signals): void => {
     const now = performance.now();
@@ -25,7 +27,6 @@ export function onStop(stop: (signal: NodeJS.Signals) => void): () => void {
       process.exit(INTERRUPTED);
     }
   };
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, heard);
   return () => {
     for (const signal of signals) process.off(signal, heard);

@@ -19,7 +19,8 @@ export function welcome(config: NodeConfig, url: string): string {
           ...(jwtAudience === undefined ? [] : ['--jwt-audience', jwtAudience]),
         ]
       : ['--token-file', 'FILE'];
-  const place = local.port === '7400' && local.hostname === '127.0.0.1' ? [] : ['--url', local.href];
+  const place =
+    local.protocol === 'ws:' && local.port === '7400' && local.hostname === '127.0.0.1' ? [] : ['--url', local.href];
   const http = place.length === 0 ? [] : ['--url', local.origin.replace('ws', 'http')];
   const commands = [
     [['chat', '--user', 'ada', '--to', 'bob', ...account, ...place], 'write as ada'],

@@ -22,8 +22,9 @@ import { nodeTree } from '../supervisors/tree.js';
 import type { Service } from '../supervisors/worker.js';
 import { CHAT_KIND, SUBPROTOCOL } from '../transport/frames.js';
 import { type EngineChoice, listen } from '../transport/server.js';
-import type { HttpRequest, HttpResponse, Server } from '../transport/socket.js';
+import type { HttpRequest, HttpResponse, Server, ServerOptions } from '../transport/socket.js';
 import type { Verifier } from './auth.js';
+import { watchTls } from './renewal.js';
 
 export interface NodeOptions {
   readonly node: string;
@@ -34,6 +35,8 @@ export interface NodeOptions {
   /** ms without a byte from a client before it is cut off; LIMITS.idleMs where absent. */
   readonly idleMs?: number;
   readonly settings: Settings;
+  /** What the listener asks of clients: their pages' origins, proxies, TLS. */
+  readonly door?: Pick<ServerOptions, 'origins' | 'trustProxy' | 'tls'>;
   readonly verifier: Verifier;
   /** Opens the store; called again when its supervisor restarts it. */
   openStore(): Promise<Store>;
@@ -56,9 +59,11 @@ export interface Node {
   readonly allowances: Allowances;
   readonly users: Pool<UserMessage>;
   readonly chats: readonly Pool<ChatMessage>[];
-  /** `ws://host:port/v1` */
+  /** `ws://host:port/v1`, or `wss:` */
   readonly url: string;
   readonly stopping: boolean;
+  /** New connections get the certificate that the files hold now, if it can be used; reports which. */
+  renew(): void;
   /** Ordered stop; resolves when all has ended. */
   stop(): Promise<void>;
 }
@@ -110,12 +115,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     users,
     chats: [conversations, groups],
     get url() {
-      const { host, port } = node.server;
-      return `ws://${host.includes(':') ? `[${host}]` : host}:${port}/v1`;
+      const { host, port, secure } = node.server;
+      return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/v1`;
     },
     get stopping() {
       return parts.stopping;
     },
+    renew: () => renew(options, parts),
     async stop() {
       parts.stopping = true;
       await tree.stop();
@@ -212,6 +218,8 @@ function connectionService(runtime: Runtime, fabric: Fabric, parts: Parts): Serv
 
 function listenerService(options: NodeOptions, parts: Parts, node: () => Node): Service {
   let server: Server | null = null;
+  let unwatch: (() => void) | null = null;
+  const { tls } = options.door ?? {};
   return {
     async start() {
       const acceptor = present(parts.acceptor, 'acceptor');
@@ -226,12 +234,15 @@ function listenerService(options: NodeOptions, parts: Parts, node: () => Node): 
           idleMs: options.idleMs ?? LIMITS.idleMs,
           accept: (socket) => acceptor.accept(socket),
           http: (request) => options.http(node(), request),
+          ...options.door,
         },
         options.transport,
       );
       parts.server = server;
+      if (tls !== undefined) unwatch = watchTls(tls, options.world, () => renew(options, parts));
     },
     async stop() {
+      unwatch?.();
       server?.pause();
       parts.acceptor?.goaway('the server stops');
       await settled(options.world, parts);
@@ -239,6 +250,15 @@ function listenerService(options: NodeOptions, parts: Parts, node: () => Node): 
     },
     inspect: () => ({ engine: server?.engine ?? 'none', port: server?.port ?? 0 }),
   };
+}
+
+function renew({ report, door }: NodeOptions, { server, stopping }: Parts): void {
+  if (server === null || stopping || door?.tls === undefined) return;
+  try {
+    report('certificate_renewed', { ends: new Date(server.renew()).toISOString() });
+  } catch (error) {
+    report('certificate_unusable', { reason: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 /** Resolves when what clients were owed is out: appends durable, answers sent; at the latest after LIMITS.drainMs. */

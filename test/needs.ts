@@ -13,6 +13,7 @@ const TOOLS = {
   strace: { names: ['strace'], debian: 'strace' },
   erlang: { names: ['erl'], debian: 'erlang-base' },
   tmux: { names: ['tmux'], debian: 'tmux' },
+  openssl: { names: ['openssl'], debian: 'openssl' },
   git: { names: ['git'], debian: 'git' },
 } as const;
 

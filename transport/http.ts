@@ -66,15 +66,6 @@ export function answer(handler: RouteHandler, request: HttpRequest): Answer {
   }
 }
 
-/**
- * The subprotocol to answer a handshake with: ours if it is offered, none ('') if none is, undefined (refuse with 400)
- * if only others are. `offered` is Sec-WebSocket-Protocol (RFC 6455 §4.2.1).
- */
-export function subprotocol(offered: string, ours: string): string | undefined {
-  if (offered === '') return '';
-  return offered.split(',').some((name) => name.trim() === ours) ? ours : undefined;
-}
-
 /** A close reason cut to what a close frame can carry (RFC 6455 §5.5), on a character's border. */
 export function closeReason(reason: string): string {
   const bytes = Buffer.from(reason);

@@ -2,6 +2,8 @@
 // Invariant: bytes handed over in either direction belong to the callee only during the call; whoever keeps them copies.
 // Must not: know frames or actors.
 
+import type { TlsFiles } from './tls.js';
+
 /** `sent`: with the kernel. `queued`: buffered by us, `drained` follows. `dropped`: over the buffer's limit, not sent. */
 export type SendOutcome = 'sent' | 'queued' | 'dropped';
 
@@ -62,6 +64,12 @@ export interface ServerOptions {
   readonly maxBuffered: number;
   /** ms without a byte from the client before it is cut off (closed with 1006). The uws engine counts in steps of 4 s. */
   readonly idleMs?: number;
+  /** Origins whose pages may connect besides the server's own; `*`: all (handshake.ts). None are listed if absent. */
+  readonly origins?: readonly string[];
+  /** Peers on this machine are proxies: the client's address is in their X-Forwarded-For. */
+  readonly trustProxy?: boolean;
+  /** Serve TLS with these. */
+  readonly tls?: TlsFiles;
   accept(socket: Socket): SocketHandler;
   http(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }
@@ -70,6 +78,13 @@ export interface Server {
   readonly engine: 'uws' | 'ws';
   readonly host: string;
   readonly port: number;
+  /** Serves TLS. */
+  readonly secure: boolean;
+  /**
+   * New connections get the certificate that the files hold now; open ones live on. Answers its end, wall ms. Throws TlsError,
+   * with the old one in use, where it cannot be used.
+   */
+  renew(): number;
   /** Stops accepting; open connections stay. */
   pause(): void;
   /** Closes the listener and what is still open (code 1001). */

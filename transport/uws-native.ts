@@ -61,6 +61,8 @@ export interface NativeApp {
 
 export interface Uws {
   App(): NativeApp;
+  /** Throws where the files are no certificate with its key. */
+  SSLApp(files: { cert_file_name: string; key_file_name: string }): NativeApp;
   us_listen_socket_close(listener: unknown): void;
   us_socket_local_port(listener: unknown): number;
   readonly DISABLED: number;

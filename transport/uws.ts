@@ -5,9 +5,11 @@
 // Absent on purpose: compression (bodies are ciphertext) and automatic pings (the client keeps the connection alive).
 
 import { STATUS_CODES } from 'node:http';
+import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { addressOf } from './address.js';
-import { answer, closeReason, subprotocol } from './http.js';
+import { clientAddress, Origins, subprotocol } from './handshake.js';
+import { answer, closeReason } from './http.js';
 import { freePort } from './port.js';
 import {
   type HttpRequest,
@@ -19,7 +21,8 @@ import {
   type Socket,
   type SocketHandler,
 } from './socket.js';
-import type { NativeRequest, NativeResponse, NativeSocket, Uws } from './uws-native.js';
+import { readTls, type TlsFiles } from './tls.js';
+import type { NativeApp, NativeRequest, NativeResponse, NativeSocket, Uws } from './uws-native.js';
 
 /**
  * uWebSockets.js cuts a connection off without a close frame when a message is over its limit. It is given twice ours, so
@@ -28,6 +31,7 @@ import type { NativeRequest, NativeResponse, NativeSocket, Uws } from './uws-nat
 const SPARE = 2;
 /** What it tells the close handler when it has cut off such a connection. */
 const TOO_BIG = 'Received too big message';
+const TEXT = 'text/plain; charset=utf-8';
 const OUTCOMES: readonly SendOutcome[] = ['queued', 'sent', 'dropped'];
 
 class UwsSocket implements Socket {
@@ -36,9 +40,9 @@ class UwsSocket implements Socket {
   #handler: SocketHandler | undefined;
   #code = 0;
 
-  constructor(native: NativeSocket) {
+  constructor(native: NativeSocket, address: string) {
     this.#native = native;
-    this.address = addressOf(new Uint8Array(native.getRemoteAddress()));
+    this.address = address === '' ? addressOf(new Uint8Array(native.getRemoteAddress())) : address;
   }
 
   open(options: ServerOptions): void {
@@ -82,11 +86,54 @@ class UwsSocket implements Socket {
 
 interface UserData {
   socket: UwsSocket | undefined;
+  /** The client's behind a proxy; '' where it is the peer's. */
+  readonly address: string;
 }
 
 export async function listenUws(uws: Uws, options: ServerOptions): Promise<Server> {
   const open = new Set<UwsSocket>();
-  const app = uws.App();
+  // All of them: the connections that an app took are its own, and must not lose it to the garbage collector.
+  const apps = [createApp(uws, options, open)];
+  let listener = await listenOn(uws, apps[0]!, options);
+  let listening = true;
+  const port = uws.us_socket_local_port(listener);
+  const pause = (): void => {
+    if (listening) uws.us_listen_socket_close(listener);
+    listening = false;
+  };
+  return {
+    engine: 'uws',
+    host: options.host,
+    port,
+    secure: options.tls !== undefined,
+    renew: () => {
+      assert(options.tls !== undefined, 'only TLS has a certificate');
+      const { ends } = readTls(options.tls);
+      if (!listening) return ends;
+      // A context's certificate cannot be replaced, so another app takes over the port, in the same turn. Handshakes that the
+      // kernel has not handed over by then are reset; those clients dial again.
+      const app = createApp(uws, options, open);
+      uws.us_listen_socket_close(listener);
+      app.listen(options.host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (next) => {
+        listening = Boolean(next);
+        listener = next;
+      });
+      apps.push(app);
+      if (!listening) throw new ListenError(options.host, port, 'the port was lost while the certificate was renewed');
+      return ends;
+    },
+    pause,
+    close: async () => {
+      pause();
+      for (const socket of [...open]) socket.close(1001, 'server stops');
+    },
+  };
+}
+
+function createApp(uws: Uws, options: ServerOptions, open: Set<UwsSocket>): NativeApp {
+  const { tls } = options;
+  const origins = new Origins(options.origins ?? [], options.host);
+  const app = tls === undefined ? uws.App() : secureApp(uws, tls);
   app.ws<UserData>(options.path, {
     compression: uws.DISABLED,
     maxPayloadLength: options.maxMessage * SPARE,
@@ -102,12 +149,20 @@ export async function listenUws(uws: Uws, options: ServerOptions): Promise<Serve
         response.writeStatus('400 Bad Request').writeHeader('sec-websocket-version', '13').end('', true);
         return;
       }
+      const denied = origins.judge(request.getHeader('origin'), request.getHeader('host'));
+      if (denied !== null) {
+        const status = `${denied.status} ${STATUS_CODES[denied.status] ?? ''}`;
+        response.writeStatus(status).writeHeader('content-type', TEXT).end(denied.body, true);
+        return;
+      }
       const key = request.getHeader('sec-websocket-key');
-      response.upgrade<UserData>({ socket: undefined }, key, protocol, '', context);
+      const address = options.trustProxy === true ? forwarded(request, response) : '';
+      response.upgrade<UserData>({ socket: undefined, address }, key, protocol, '', context);
     },
     open: (native) => {
-      const socket = new UwsSocket(native);
-      native.getUserData().socket = socket;
+      const data = native.getUserData();
+      const socket = new UwsSocket(native, data.address);
+      data.socket = socket;
       open.add(socket);
       socket.open(options);
     },
@@ -121,26 +176,26 @@ export async function listenUws(uws: Uws, options: ServerOptions): Promise<Serve
     },
   });
   app.any('/*', (response, request) => serve(options, response, request));
-
-  const listener = await listenOn(uws, app, options);
-  let listening = true;
-  const pause = (): void => {
-    if (listening) uws.us_listen_socket_close(listener);
-    listening = false;
-  };
-  return {
-    engine: 'uws',
-    host: options.host,
-    port: uws.us_socket_local_port(listener),
-    pause,
-    close: async () => {
-      pause();
-      for (const socket of [...open]) socket.close(1001, 'server stops');
-    },
-  };
+  return app;
 }
 
-async function listenOn(uws: Uws, app: ReturnType<Uws['App']>, { host, port }: ServerOptions): Promise<unknown> {
+function secureApp(uws: Uws, tls: TlsFiles): NativeApp {
+  // First, for a reason that can be told: the engine's own error names none.
+  readTls(tls);
+  return uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+}
+
+/** The client's address where the peer is a proxy. */
+function forwarded(request: NativeRequest, response: NativeResponse): string {
+  const lines: string[] = [];
+  // Not getHeader: of several lines it has the first, which the client may have written.
+  request.forEach((name, value) => {
+    if (name === 'x-forwarded-for') lines.push(value);
+  });
+  return clientAddress(addressOf(new Uint8Array(response.getRemoteAddress())), lines.join(','));
+}
+
+async function listenOn(uws: Uws, app: NativeApp, { host, port }: ServerOptions): Promise<unknown> {
   const attempt = (at: number): Promise<unknown> =>
     // Exclusive: otherwise SO_REUSEPORT lets a second process share the port, and it would get half of the clients.
     new Promise((resolve) => app.listen(host, at, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve));

@@ -2,13 +2,16 @@
 // Invariant: behaves as uws.ts does; test/transport runs one contract suite over both.
 // Must not: pass on bytes that the caller may reuse: Node holds what the kernel did not take, so `send` copies.
 
-import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { plainAddress } from './address.js';
-import { answer, closeReason, subprotocol } from './http.js';
+import { clientAddress, type Denial, Origins, subprotocol } from './handshake.js';
+import { answer, closeReason } from './http.js';
 import {
   type HttpRequest,
   type HttpResponse,
@@ -19,6 +22,7 @@ import {
   type Socket,
   type SocketHandler,
 } from './socket.js';
+import { readTls, type Tls } from './tls.js';
 
 /** Looks at each socket within the idle time: more would cost more, fewer would let a silent client stay longer. */
 const SWEEPS = 4;
@@ -35,11 +39,11 @@ class WsSocket implements Socket {
   #heard = 0;
   #silent = 0;
 
-  constructor(ws: WebSocket, net: NetSocket, maxBuffered: number) {
+  constructor(ws: WebSocket, net: NetSocket, address: string, maxBuffered: number) {
     this.#ws = ws;
     this.#net = net;
     this.#maxBuffered = maxBuffered;
-    this.address = plainAddress(net.remoteAddress);
+    this.address = address;
     ws.on('message', (data, isBinary) => this.#message(data, isBinary));
     ws.on('close', (code) => this.#closed(code));
     ws.on('error', (error) => {
@@ -124,14 +128,19 @@ class WsSocket implements Socket {
 
 export function listenWs(options: ServerOptions): Promise<Server> {
   const open = new Set<WsSocket>();
-  const http = createServer(
-    {
-      headersTimeout: LIMITS.requestMs,
-      requestTimeout: LIMITS.requestMs,
-      connectionsCheckingInterval: LIMITS.requestMs / 2,
-    },
-    (request, response) => serve(options, request, response),
-  );
+  const origins = new Origins(options.origins ?? [], options.host);
+  const { tls } = options;
+  const timeouts = {
+    headersTimeout: LIMITS.requestMs,
+    requestTimeout: LIMITS.requestMs,
+    connectionsCheckingInterval: LIMITS.requestMs / 2,
+  };
+  const take = (request: IncomingMessage, response: ServerResponse): void => serve(options, request, response);
+  const secure: SecureServer | null =
+    tls === undefined
+      ? null
+      : createSecureServer({ ...timeouts, ...pair(readTls(tls)), handshakeTimeout: LIMITS.requestMs }, take);
+  const http = secure ?? createServer(timeouts, take);
   // Not a literal: the types lag behind the package, which has closeTimeout.
   const upgradeOptions = {
     noServer: true,
@@ -154,11 +163,17 @@ export function listenWs(options: ServerOptions): Promise<Server> {
       return;
     }
     if (subprotocol(request.headers['sec-websocket-protocol'] ?? '', options.protocol) === undefined) {
-      refuse(net);
+      refuse(net, { status: 400, body: '' });
+      return;
+    }
+    const denied = origins.judge(request.headers.origin ?? '', request.headers.host ?? '');
+    if (denied !== null) {
+      refuse(net, denied);
       return;
     }
     upgrades.handleUpgrade(request, net, head, (ws) => {
-      const socket = new WsSocket(ws, net, options.maxBuffered);
+      const address = addressOfClient(request, net, options);
+      const socket = new WsSocket(ws, net, address, options.maxBuffered);
       open.add(socket);
       net.once('close', () => open.delete(socket));
       socket.open(options);
@@ -184,6 +199,13 @@ export function listenWs(options: ServerOptions): Promise<Server> {
         engine: 'ws',
         host: options.host,
         port: typeof address === 'object' && address !== null ? address.port : options.port,
+        secure: secure !== null,
+        renew: () => {
+          assert(secure !== null && tls !== undefined, 'only TLS has a certificate');
+          const read = readTls(tls);
+          secure.setSecureContext(pair(read));
+          return read.ends;
+        },
         pause: () => http.close(),
         close: async () => {
           clearInterval(sweep);
@@ -201,8 +223,22 @@ export function listenWs(options: ServerOptions): Promise<Server> {
   });
 }
 
-function refuse(net: Duplex): void {
-  net.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n', () => net.destroy());
+function refuse(net: Duplex, { status, body }: Denial): void {
+  const type = 'content-type: text/plain; charset=utf-8\r\n';
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\n${type}`;
+  net.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => net.destroy());
+}
+
+/** What a secure context takes of it. */
+function pair({ cert, key }: Tls): { readonly cert: Buffer; readonly key: Buffer } {
+  return { cert, key };
+}
+
+function addressOfClient(request: IncomingMessage, net: NetSocket, { trustProxy }: ServerOptions): string {
+  const peer = plainAddress(net.remoteAddress);
+  // Node joins several lines of a header that is none of its own with commas.
+  const lines = request.headers['x-forwarded-for'] ?? '';
+  return trustProxy === true ? clientAddress(peer, String(lines)) : peer;
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -35,6 +35,7 @@ test('nothing set: loopback, ./data, the own secret', () => {
     logLevel: 'info',
     fanOutThreshold: LIMITS.fanOutThreshold,
     quotas: DEFAULT_QUOTAS,
+    door: { origins: [], trustProxy: false },
   });
 });
 
@@ -58,6 +59,10 @@ test('each setting reaches the configuration', () => {
     badLogins: '0',
     addressConnections: '7',
     limitLoopback: 'yes',
+    origin: 'https://Chat.example:443/, http://x:1,capacitor://App,*',
+    trustProxy: '1',
+    tlsCert: 'c.pem',
+    tlsKey: 'k.pem',
     transport: 'ws',
   });
   assert.deepEqual(config, {
@@ -80,6 +85,11 @@ test('each setting reaches the configuration', () => {
       badLogins: 0,
       addressConnections: 7,
       loopback: true,
+    },
+    door: {
+      origins: ['https://chat.example', 'http://x:1', 'capacitor://app', '*'],
+      trustProxy: true,
+      tls: { cert: resolve('c.pem'), key: resolve('k.pem') },
     },
     transport: 'ws',
   });
@@ -121,6 +131,29 @@ test('two kinds of keys at once are refused', () => {
     refused({ jwtSecretFile: 's', jwksUrl: 'https://a/b' })[0] ?? '',
     /^bad_config: tokens are checked in one way only/,
   );
+});
+
+test('TLS takes certificate and key', () => {
+  assert.match(refused({ tlsCert: 'c' })[0] ?? '', /^bad_config: TLS takes both: --tls-cert .*--tls-key/);
+  assert.match(refused({ tlsKey: 'k' })[0] ?? '', /^bad_config: TLS takes both/);
+});
+
+test('an origin is what browsers send', () => {
+  for (const origin of ['chat.example', 'https://', 'https://a/b', 'https://a,']) {
+    assert.match(
+      refused({ origin })[0] ?? '',
+      /^bad_config: --origin \(WEFT_ORIGIN\): .*https:\/\/chat\.example$/,
+      origin,
+    );
+  }
+});
+
+test('switches and lists', () => {
+  const command = addSettings(new Command('start'));
+  command.parse(['--origin', 'https://a', '--trust-proxy', '--origin', 'https://b'], { from: 'user' });
+  const flags = gather(command.opts(), { WEFT_LIMIT_LOOPBACK: 'on' });
+  assert.deepEqual(flags, { origin: 'https://a,https://b', trustProxy: 'yes', limitLoopback: 'on' });
+  assert.match(refused({ trustProxy: 'perhaps' })[0] ?? '', /write yes or no/);
 });
 
 test('a flag wins over its variable, and an empty variable is none', () => {
