@@ -35,6 +35,8 @@ class User implements Home {
   /** While something of the user's own rows is asked or done. */
   #desk: Desk | null = null;
   #sessions: Session[] = [];
+  /** The timer of its passivation is set. Not while somebody is connected: most users are for hours. */
+  #resting = false;
   /** News were dropped: the connections must be told to resync. */
   lost = false;
 
@@ -42,7 +44,7 @@ class User implements Home {
     this.#fabric = fabric;
     this.#user = user;
     this.#presence = new Presence(fabric, user);
-    context.after(fabric.settings.passivateMs, { type: 'idle' });
+    this.#rest(context);
   }
 
   receive(message: UserMessage, context: UserContext): void {
@@ -90,8 +92,16 @@ class User implements Home {
 
   #timer(tag: UserTag, context: UserContext): void {
     if (tag.type === 'errand') return this.#desk?.errands.step(context);
-    if (this.#sessions.length === 0 && !this.#presence.watched && this.#desk === null) context.passivate();
-    context.after(this.#fabric.settings.passivateMs, tag);
+    this.#resting = false;
+    if (this.#sessions.length > 0) return;
+    if (!this.#presence.watched && this.#desk === null) context.passivate();
+    this.#rest(context);
+  }
+
+  #rest(context: UserContext): void {
+    if (this.#resting) return;
+    this.#resting = true;
+    context.after(this.#fabric.settings.passivateMs, { type: 'idle' });
   }
 
   #atDesk(): Desk {
@@ -137,7 +147,9 @@ class User implements Home {
     if (session === undefined) return;
     this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
     this.#atDesk().left(session.device, context);
-    if (this.#sessions.length === 0) this.#presence.went();
+    if (this.#sessions.length > 0) return;
+    this.#presence.went();
+    this.#rest(context);
   }
 }
 

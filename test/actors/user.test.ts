@@ -92,3 +92,18 @@ test('a device that cannot be put on record is refused, and told of nothing', as
   await scene.settle();
   assert.deepEqual([answers[1], heard(again)], ['registered', [2]]);
 });
+
+test('a user leaves memory some time after the last connection; while one is there, no timer is set', async () => {
+  const { scene, ref, register, end } = await home();
+  const ear = await register('1');
+  scene.world.advance(LIMITS.passivateMs);
+  await scene.settle();
+  assert.equal(scene.runtime.inspect(ref)?.operations, 0);
+  await end(ear);
+  scene.world.advance(LIMITS.passivateMs - 100);
+  await scene.settle();
+  assert.equal(scene.runtime.inspect(ref)?.status, 'idle');
+  scene.world.advance(200);
+  await scene.settle();
+  assert.equal(scene.runtime.inspect(ref)?.status, 'ended');
+});
