@@ -15,9 +15,11 @@ import {
   NUMBER_BYTES,
   putNumber,
   seqOf,
+  sweepKey,
 } from '../storage/keys.js';
 import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
+import { decodeSweep, type SweepRow } from '../storage/sweep-row.js';
 import { decodeRow, rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
@@ -34,6 +36,7 @@ export interface ChatImage {
   readonly recent: RecentIds;
   /** Wall ms of the newest message's acceptance. */
   readonly clock: number;
+  readonly sweep: SweepRow;
   /** Views of the present members. */
   readonly inboxes: ReadonlyMap<string, Inbox>;
 }
@@ -75,15 +78,14 @@ export async function findStored(store: Store, chat: Uint8Array, id: Uint8Array)
   const seq = await findOnPages(store, chat, idText(id), idTime(id));
   if (seq === undefined) return undefined;
   const row = await store.get(messageKey(chat, seq));
-  assert(row !== undefined, 'an id on a page has its message');
-  return { seq, from: rowSender(row) };
+  return { seq, from: row === undefined ? '' : rowSender(row) };
 }
 
 /** Ids since the last page, and when the chat last accepted a message (wall ms; 0 never). */
 async function readRecent(store: Store, chat: Uint8Array): Promise<{ recent: RecentIds; clock: number }> {
   const last = (await store.range({ ...idPageRange(chat, 0), limit: 1, reverse: true })).rows[0];
   const page = last === undefined ? null : decodeIdPage(last.value);
-  const recent = new RecentIds(page?.highest ?? '');
+  const recent = new RecentIds(page?.highest ?? '', page === null ? 0 : lastOn(page));
   let clock = last === undefined ? 0 : idPageTime(last.key);
   let next = page === null ? 1 : lastOn(page) + 1;
   for (;;) {
@@ -101,8 +103,9 @@ async function readRecent(store: Store, chat: Uint8Array): Promise<{ recent: Rec
 
 /** Reads the chat. Rejects when the store cannot. */
 export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImage> {
-  const [stored, head, { recent, clock }] = await Promise.all([
+  const [stored, sweep, head, { recent, clock }] = await Promise.all([
     store.get(chatRowKey(chat)),
+    store.get(sweepKey(chat)),
     readHead(store, chat),
     readRecent(store, chat),
   ]);
@@ -110,5 +113,5 @@ export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImag
   const users = row === null ? [] : row.members.map((member) => member.user);
   const inboxes = await readViews(store, chat, users);
   assert(inboxes.size === users.length, 'a member has an inbox row');
-  return { row, head, recent, clock, inboxes };
+  return { row, head, recent, clock, sweep: decodeSweep(sweep), inboxes };
 }

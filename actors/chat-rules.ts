@@ -32,6 +32,7 @@ export interface ChatRules {
 export type Tag =
   | { readonly type: 'image'; readonly round: number }
   | { readonly type: 'append'; readonly round: number }
+  | { readonly type: 'survey'; readonly round: number }
   | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
   | { readonly type: 'newcomers'; readonly round: number; readonly message: RequestMessage }
   | { readonly type: 'target'; readonly round: number; readonly message: DeletionRequest }

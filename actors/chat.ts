@@ -1,6 +1,6 @@
 // Owns what every chat does, and the order in which it does it: wake from its durable state (reads.ts), take each send
-// once (repeats.ts), write in batches, answer and tell the members (gate.ts). conversation.ts and group.ts are chats with
-// rules of their own.
+// once (admission.ts), write in batches, answer and tell the members (gate.ts), let go what has ended (sweep.ts).
+// conversation.ts and group.ts are chats with rules of their own.
 // Invariant: no answer and no fan-out before the append is durable; sends of one sender keep their order; while state is
 // being read the user lane is held, so nothing is handled against half a state.
 // Must not: decide who may create, join or leave (ChatRules do), or know how connections speak to clients.
@@ -8,32 +8,28 @@
 import { chatFromKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
 import type { ChatRow } from '../storage/rows.js';
-import { OP } from '../transport/frames.js';
-import { encodeMessageRow } from '../transport/row.js';
+import { Admission } from './admission.js';
 import type { Signal } from './behaviour.js';
 import { type ChatImage, readChat } from './chat-image.js';
 import type { ChatContext, ChatRules, Tag } from './chat-rules.js';
 import type { DevicePosition } from './cursor.js';
 import { CursorPace } from './cursor-pace.js';
-import { Deletion } from './deletion.js';
-import { Entry } from './entry.js';
+import type { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import { FanOut } from './fan-out.js';
 import { Gate } from './gate.js';
 import { Inquiry } from './inquiry.js';
 import { LIMITS } from './limits.js';
-import { idText, idTime } from './message-id.js';
-import type { ChatInfo, ChatMessage, ConnectionRef, SendMessage } from './messages.js';
-import { type Newcomers, readNewcomers } from './newcomers.js';
+import type { ChatInfo, ChatMessage, ConnectionRef } from './messages.js';
 import { type Found, Positions } from './positions.js';
 import { type Read, Reads, UNREADABLE } from './reads.js';
-import type { Known } from './recent-ids.js';
-import { Repeats } from './repeats.js';
 import { Roster } from './roster.js';
 import { Sequencer } from './sequencer.js';
+import type { Survey } from './survey.js';
+import { Sweep } from './sweep.js';
 import { Tally } from './tally.js';
 import { Typists } from './typists.js';
-import { decline, type EntryMessage, type RequestMessage, type Waiter, waiterOf } from './waiter.js';
+import { decline, type RequestMessage } from './waiter.js';
 
 export class Chat {
   readonly fabric: Fabric;
@@ -45,6 +41,7 @@ export class Chat {
   sequencer: Sequencer | null = null;
   /** One life of the state in memory; a failed append ends it. */
   round = 0;
+  readonly sweep = new Sweep(this);
   readonly #rules: ChatRules;
   readonly #fanOut: FanOut;
   readonly #inquiry = new Inquiry();
@@ -53,9 +50,8 @@ export class Chat {
   readonly #tally: Tally;
   readonly #pace = new CursorPace();
   readonly #reads: Reads;
-  readonly #repeats: Repeats;
+  readonly #admission: Admission;
   readonly #gate: Gate;
-  readonly #deletion: Deletion;
   #clock = 0;
   #lastActive: number;
 
@@ -68,23 +64,24 @@ export class Chat {
     this.#typists = new Typists(this.#fanOut);
     this.#tally = new Tally(fabric);
     this.#reads = new Reads(fabric, key);
-    this.#repeats = new Repeats(this, this.#reads);
+    this.#admission = new Admission(this, rules, this.#reads, this.#typists);
     this.#gate = new Gate(this, this.#fanOut, this.#inquiry);
-    this.#deletion = new Deletion(this, this.#reads);
     this.#lastActive = context.now();
     this.#load(context);
     context.after(fabric.settings.passivateMs, { type: 'idle' });
   }
 
   receive(message: ChatMessage, context: ChatContext): void {
+    // Being swept is no sign of life.
+    if (message.type === 'sweep') return this.sweep.start(message.reply, context);
     this.#lastActive = context.now();
     switch (message.type) {
       case 'send':
-        return this.#send(message, context);
+        return this.#admission.send(message, context);
       case 'create':
       case 'change':
       case 'join':
-        return this.#request(message, context);
+        return this.#admission.request(message, context);
       case 'cursor':
         return this.#cursor(message, context);
       case 'info':
@@ -93,7 +90,7 @@ export class Chat {
       case 'positions':
         return this.#positions.ask(message, context);
       case 'forget':
-        return this.roster?.forget(message.user, message.device) === true ? this.#gate.append(context) : undefined;
+        return this.#forget(message.user, message.device, context);
       default:
         // By the audience: who joins with what is in flight is no member before that is durable.
         if (this.roster === null || !this.roster.audience.has(message.user)) return;
@@ -122,18 +119,12 @@ export class Chat {
     if (signal.type !== 'result') return;
     if (tag.type === 'positions') return this.#positions.found(tag.question, signal.value as Read<Found>);
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
-    this.#reads.release(context);
-    if (tag.round !== this.round) {
-      // An append failed while the store was asked for this one.
-      if (tag.type !== 'image')
-        decline(waiterOf(tag.message, this), 'unavailable', 'not stored: the chat is read again');
-      return;
+    if (tag.type === 'survey') {
+      return tag.round === this.round ? this.sweep.surveyed(signal.value as Read<Survey>, context) : undefined;
     }
-    if (tag.type === 'image') this.#loaded(signal.value as Read<ChatImage>, context);
-    else if (tag.type === 'target')
-      this.#deletion.read(tag.message, signal.value as Read<Uint8Array | undefined>, context);
-    else if (tag.type === 'known') this.#looked(tag.message, signal.value as Read<Known | undefined>, context);
-    else this.#newcomersRead(tag.message, signal.value as Read<Newcomers>, context);
+    this.#reads.release(context);
+    if (tag.type !== 'image') return this.#admission.read(tag, signal.value, context);
+    if (tag.round === this.round) this.#loaded(signal.value as Read<ChatImage>, context);
   }
 
   // ---- state ----
@@ -155,13 +146,14 @@ export class Chat {
       context.after(LIMITS.reloadMs, { type: 'reload' });
       return;
     }
-    this.sequencer = new Sequencer(this.id, image.head, image.recent);
+    this.sequencer = new Sequencer(this.id, image.head, image.recent, image.clock, image.sweep.swept);
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
     // A crash may have left members' rows behind the chat's own.
     this.#gate.append(context);
     if (this.roster === null) return;
+    this.sweep.loaded(image.sweep.forgot);
     this.#tally.begin(this.roster);
     this.#tally.moved(this.roster, context);
   }
@@ -183,7 +175,7 @@ export class Chat {
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.sequencer === null || (this.sequencer.idle && this.roster?.unwritten !== true);
     const told = this.#typists.none && this.#tally.settled && this.#positions.none;
-    if (rest <= 0 && still && told && this.#reads.none) {
+    if (rest <= 0 && still && told && this.#reads.none && this.sweep.idle) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
       if (this.roster?.cool() === true) this.#gate.append(context);
       else context.passivate();
@@ -193,62 +185,16 @@ export class Chat {
 
   // ---- what comes in ----
 
-  #send(message: SendMessage, context: ChatContext): void {
-    const waiter: Waiter = { type: 'send', connection: message.connection, n: message.n };
-    if (this.sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
-    if (message.after !== null && !this.sequencer.accepted(message.after)) {
-      return decline(waiter, 'busy', 'an earlier message of this connection was refused');
-    }
-    if (this.#repeats.isNew(message, message.user, message.idText, waiter, context))
-      this.#accept(message, waiter, context);
-  }
-
-  #accept(message: SendMessage, waiter: Waiter, context: ChatContext): void {
-    const refused = this.roster === null ? this.#rules.found(this, message) : null;
-    if (refused !== null) return decline(waiter, refused.code, refused.detail, refused.after);
-    const { user: from, id, idText } = message;
-    if (!this.#typists.none) this.#typists.over(from, this.roster!, context);
-    if (!this.roster!.rights.has(from)) return decline(waiter, 'not_member', 'not in this chat');
-    const barred = this.#rules.barred(this.roster!, from);
-    if (barred !== null) return decline(waiter, barred.code, barred.detail);
-    const at = this.tick();
-    const row = encodeMessageRow(from, id, at - idTime(id), message.body);
-    this.enter([new Entry(from, id, idText, at, row, null, waiter)], context);
-  }
-
-  #request(message: RequestMessage, context: ChatContext): void {
-    const { user } = message.asker;
-    const waiter = waiterOf(message, this);
-    if (this.sequencer === null) return decline(waiter, 'unavailable', 'the chat cannot be read now');
-    if (!this.#repeats.isNew(message, user, idText(message.id), waiter, context)) return;
-    this.#decide(message, context);
-  }
-
-  #decide(message: RequestMessage, context: ChatContext): void {
-    if (message.type === 'change' && message.op === OP.deleted) this.#deletion.request(message, context);
-    else this.#rules.request(this, message, null, context);
-  }
-
-  #looked(message: EntryMessage, known: Read<Known | undefined>, context: ChatContext): void {
-    const waiter = waiterOf(message, this);
-    if (known === UNREADABLE) return decline(waiter, 'unavailable', 'the store cannot be read now');
-    if (known === undefined) {
-      if (message.type === 'send') this.#accept(message, waiter, context);
-      else this.#decide(message, context);
-      return;
-    }
-    this.#repeats.stored(message, known);
-  }
-
   /** Reads what must be known of users before they come in, then gives the request to the rules again. */
   readNewcomers(users: readonly string[], message: RequestMessage, context: ChatContext): void {
-    const newcomers = readNewcomers(this.fabric, this.id, users, message.asker.user);
-    this.#reads.hold(newcomers, { type: 'newcomers', round: this.round, message }, context);
+    this.#admission.readNewcomers(users, message, context);
   }
 
-  #newcomersRead(message: RequestMessage, newcomers: Read<Newcomers>, context: ChatContext): void {
-    if (newcomers === UNREADABLE) decline(waiterOf(message, this), 'unavailable', 'the store cannot be read now');
-    else this.#rules.request(this, message, newcomers, context);
+  /** A removed device has no claim on anything any more. */
+  #forget(user: string, device: string, context: ChatContext): void {
+    if (this.roster?.forget(user, device) !== true) return;
+    this.sweep.moved();
+    this.#gate.append(context);
   }
 
   #cursor(position: DevicePosition, context: ChatContext): void {
@@ -274,6 +220,10 @@ export class Chat {
     this.#gate.append(context);
   }
 
+  append(context: ChatContext): void {
+    this.#gate.append(context);
+  }
+
   #appended(result: AppendResult, round: number, context: ChatContext): void {
     if (round !== this.round) return;
     if (result.outcome !== 'committed') return this.#abandon(result, context);
@@ -292,6 +242,7 @@ export class Chat {
     const reason = result.outcome === 'failed' ? result.reason : 'another node owns the chat';
     this.fabric.report('append_failed', { chat: this.key, reason });
     this.#gate.abandon(reason);
+    this.sweep.failed();
     this.#pace.hold(this.roster!.cursors());
     this.round += 1;
     this.sequencer = null;

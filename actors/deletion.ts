@@ -11,7 +11,7 @@ import type { ChatContext } from './chat-rules.js';
 import { Entry } from './entry.js';
 import { type Refusal, refuse } from './errors.js';
 import { idText, idTime } from './message-id.js';
-import { type Read, type Reads, UNREADABLE } from './reads.js';
+import type { Reads } from './reads.js';
 import { visibleFrom } from './visibility.js';
 import { decline, type RequestMessage, waiterOf } from './waiter.js';
 
@@ -36,10 +36,7 @@ export class Deletion {
   }
 
   /** The target was read. */
-  read(message: DeletionRequest, row: Read<Uint8Array | undefined>, context: ChatContext): void {
-    if (row === UNREADABLE) {
-      return this.#decline(message, refuse('unavailable', 'the store cannot be read now'));
-    }
+  read(message: DeletionRequest, row: Uint8Array | undefined, context: ChatContext): void {
     // Once more: an append may have ended meanwhile.
     const refused = this.#bad(message) ?? this.#barred(message, row);
     if (refused !== null) return this.#decline(message, refused);

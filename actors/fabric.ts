@@ -8,6 +8,7 @@ import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
 import type { ChatMessage, UserMessage } from './messages.js';
 import type { Ref } from './ref.js';
+import type { Retention, SweepPace } from './retention.js';
 import type { World } from './world.js';
 
 /** Actors by key, made on demand (supervisors/pool.ts). */
@@ -35,8 +36,17 @@ export interface Settings {
   readonly fanOutThreshold: number;
   /** ms of idleness before a conversation or user leaves memory. */
   readonly passivateMs: number;
+  /** How long entries are kept. */
+  readonly retention: Retention;
+  readonly sweep: SweepPace;
   /** What clients may do how often. */
   readonly quotas: Quotas;
+}
+
+/** Where chats say that there is something to sweep (sweeper.ts). */
+export interface SweepDesk {
+  /** In `ms`, or later. False: it takes no more; the scan will find the chat. */
+  due(chat: string, ms: number): boolean;
 }
 
 export interface Fabric {
@@ -48,6 +58,7 @@ export interface Fabric {
   readonly chats: Directory<ChatMessage>;
   /** Users by user id. Live while a device is connected or watched. */
   readonly users: Directory<UserMessage>;
+  readonly sweeper: SweepDesk;
   readonly settings: Settings;
   readonly allowances: Allowances;
   verify(token: string): Promise<Verdict>;

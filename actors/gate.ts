@@ -28,9 +28,15 @@ export class Gate {
   /** Appends what is in line, unless an append is in flight or nothing is due. */
   append(context: ChatContext): void {
     const { sequencer, roster, round } = this.#chat;
-    if (roster === null || sequencer === null || sequencer.inFlight || (sequencer.idle && !roster.dirty)) return;
+    if (
+      roster === null ||
+      sequencer === null ||
+      sequencer.inFlight ||
+      (sequencer.idle && !roster.dirty && !this.#chat.sweep.ready)
+    )
+      return;
     this.#signal = context.completion({ type: 'append', round });
-    const append = sequencer.compose(roster, this.#done);
+    const append = sequencer.compose(roster, this.#chat.sweep.take(), this.#done);
     if (this.#chat.fabric.log.append(append) === 'busy') this.#done({ outcome: 'failed', reason: 'log_full' });
   }
 
@@ -46,6 +52,7 @@ export class Gate {
     const { sequencer, roster } = this.#chat;
     this.#outcome = null;
     let moved = false;
+    const { swept } = sequencer!;
     for (const entry of sequencer!.commit()) {
       for (const waiter of entry.waiters) settle(waiter, entry.seq);
       this.#fanOut.entry(entry, roster!);
@@ -53,6 +60,9 @@ export class Gate {
     }
     if (this.#fanOut.receipts(roster!)) moved = true;
     this.#inquiry.answer(sequencer, roster);
+    this.#chat.sweep.committed(swept);
+    this.#chat.sweep.grown();
+    if (moved) this.#chat.sweep.moved();
     return moved;
   }
 

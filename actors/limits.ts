@@ -253,6 +253,40 @@ export const LIMITS = {
   /** ms without a message before a conversation or user leaves memory. */
   passivateMs: 60_000,
 
+  // ---- retention ----
+  /** ms that a message waits at most for devices that do not come, under `until-delivered`. */
+  undeliveredMs: 2_592_000_000,
+  /** ms that ids are remembered beyond the end of their messages, where not every device had them: a client may come back
+   * with an unanswered SEND after its message has ended. */
+  rememberMs: 2_592_000_000,
+  /** Rows taken out of a log in one append: a transaction holds the event loop for as long as it takes to remove them. */
+  sweepRows: 128,
+  /** Id pages looked at in one sweep, oldest first: more than a sweep's rows fill. */
+  sweepPages: 8,
+  /** Members whose devices are read before the event loop has its turn. */
+  sweepMembers: 32,
+  /** ms from a chat's first acknowledgement to its sweep: one sweep for what a burst frees, and all of it within a minute. */
+  sweepRestMs: 15_000,
+  /** ms between two starts of sweeps, and sweeps that may be under way at once. */
+  sweepTickMs: 10,
+  sweeps: 4,
+  /** ms a sweep may take before its chat is asked again. */
+  sweepPatienceMs: 30_000,
+  /** ms before a chat that could not be swept is asked again. */
+  sweepRetryMs: 1_000,
+  /** Chats that wait for their sweep; the scan finds those beyond. */
+  sweepQueue: 131_072,
+  /** Lifetimes up to this many ms are timed; the ends of longer ones are found by the scan. */
+  sweepSoonMs: 3_600_000,
+  /** ms that the end of an entry may wait, at most, to be swept with others: 30 days are told in steps of an hour. */
+  sweepSlackMs: 3_600_000,
+  /** Chats that the slow scan looks at in one step, and before the event loop has its turn. */
+  scanRows: 128,
+  scanChats: 8,
+  /** ms between two steps of the scan, and after a round of it. */
+  scanMs: 250,
+  scanRoundMs: 60_000,
+
   // ---- storage ----
   /** Shards of the log: one writer each. Fixed when a store is made. */
   shards: 32,

@@ -166,6 +166,8 @@ export type ChatMessage =
   | { readonly type: 'watch'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }
   | { readonly type: 'receipts'; readonly user: string; readonly connection: ConnectionRef }
   | { readonly type: 'info' | 'invite'; readonly asker: Asker }
+  /** The sweeper gives the chat its turn; answered with a Swept. */
+  | { readonly type: 'sweep'; readonly reply: Reply }
   | { readonly type: 'positions'; readonly asker: Asker; readonly seq: number }
   | {
       readonly type: 'create';

@@ -20,6 +20,7 @@ import { LIMITS } from './limits.js';
 /** What a retry must be told: the number, and whose message it was. */
 export interface Known {
   readonly seq: number;
+  /** '' where the message has ended, and only its number is remembered. */
   readonly from: string;
 }
 
@@ -36,13 +37,16 @@ export class RecentIds {
   #horizon: string;
   /** Highest id of the chat that is not in `#since`. */
   #highest: string;
-  /** Ids of the last page, if it was written in this life. */
+  /** Newest ids that are on pages, as far as those were written in this life. */
   #page: string[] = [];
   /** Ids since the last page, in order of their numbers. */
   #since: string[] = [];
+  /** Number of the last id on a page. */
+  #paged: number;
 
-  /** `highest`: the last page's; '' when there is none. */
-  constructor(highest: string) {
+  /** `highest`: the last page's; '' when there is none. `paged`: number of its last id. */
+  constructor(highest: string, paged = 0) {
+    this.#paged = paged;
     this.#horizon = highest;
     this.#highest = highest;
   }
@@ -74,27 +78,38 @@ export class RecentIds {
     this.#since.push(id);
   }
 
-  /** The page that an append of these entries must write too, or null. They have their numbers. */
-  page(chat: Uint8Array, entries: readonly Numbered[]): Write | null {
-    const last = entries[entries.length - 1];
+  /** Number up to which ids are on pages. */
+  get paged(): number {
+    return this.#paged;
+  }
+
+  /**
+   * The page that an append of these entries must write too, or null. They have their numbers. `early`: whatever is on no
+   * page goes on one now; `at` is the time of the chat's newest entry, wall ms.
+   */
+  page(chat: Uint8Array, entries: readonly Numbered[], early = false, at = 0): Write | null {
     const count = this.#since.length + entries.length;
-    if (last === undefined || count < LIMITS.idPage) return null;
+    if (count < (early ? 1 : LIMITS.idPage)) return null;
     const ids = [...this.#since, ...entries.map(({ idText }) => idText)];
     let highest = this.#highest;
     for (const id of ids) if (id > highest) highest = id;
-    const value = encodeIdPage({ highest, first: last.seq - count + 1, ids: ids.join('') });
-    return { key: idPageKey(chat, last.at, last.seq), value };
+    const value = encodeIdPage({ highest, first: this.#paged + 1, ids: ids.join('') });
+    const last = entries[entries.length - 1];
+    return { key: idPageKey(chat, last?.at ?? at, this.#paged + count), value };
   }
 
   /** The page was written: what it holds stays here until the next one. */
   turn(): void {
-    assert(this.#since.length >= LIMITS.idPage, 'a page is full');
-    for (const id of this.#page) {
+    assert(this.#since.length > 0, 'a page holds something');
+    const all = [...this.#page, ...this.#since];
+    const kept = Math.max(LIMITS.idPage, this.#since.length);
+    for (const id of all.splice(0, Math.max(0, all.length - kept))) {
       this.#known.delete(id);
       if (id > this.#horizon) this.#horizon = id;
     }
     for (const id of this.#since) if (id > this.#highest) this.#highest = id;
-    this.#page = this.#since;
+    this.#paged += this.#since.length;
+    this.#page = all;
     this.#since = [];
   }
 

@@ -36,7 +36,8 @@ export class Repeats {
   stored(message: EntryMessage, known: Known): void {
     const waiter = waiterOf(message, this.#chat);
     const user = message.type === 'send' ? message.user : message.asker.user;
-    if (known.from !== user) return decline(waiter, 'bad_id', "the id of somebody else's message");
+    // Of a message that has ended only the number is known: whoever has its id is taken for its sender.
+    if (known.from !== '' && known.from !== user) return decline(waiter, 'bad_id', "the id of somebody else's message");
     this.#chat.sequencer!.found(idText(message.id));
     settle(waiter, known.seq);
   }

@@ -11,6 +11,7 @@ import { idKey, messageKey, shardOf } from '../storage/keys.js';
 import type { Append } from '../storage/log.js';
 import type { Write } from '../storage/store.js';
 import { encodeKnown } from './chat-image.js';
+import type { Cut } from './cut.js';
 import type { Entry } from './entry.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
@@ -31,17 +32,31 @@ export class Sequencer {
   #open = 0;
   /** Old ids that were retried lately: what is piped behind a retry names it. */
   readonly #found = new Set<string>();
+  /** Wall ms at which the newest entry was accepted. */
+  #at: number;
+  /** What the flight takes out of the log. */
+  #cut: Cut | null = null;
+  /** Contents of entries up to here are gone. */
+  #swept: number;
 
-  constructor(chat: Uint8Array, head: number, recent: RecentIds) {
+  /** `at`: wall ms of the newest entry's acceptance. */
+  constructor(chat: Uint8Array, head: number, recent: RecentIds, at = 0, swept = 0) {
     this.#chat = chat;
     this.#shard = shardOf(chat);
     this.#head = head;
     this.#recent = recent;
+    this.#at = at;
+    this.#swept = swept;
   }
 
   /** Newest durable number. */
   get head(): number {
     return this.#head;
+  }
+
+  /** Newest number whose content, and that of all before it, is gone. */
+  get swept(): number {
+    return this.#swept;
   }
 
   get inFlight(): boolean {
@@ -92,9 +107,14 @@ export class Sequencer {
   }
 
   /** The next append. There is something to write, and nothing in flight. */
-  compose(roster: Roster, done: Append['done']): Append {
-    assert(this.#flight === null && (this.#pending.length > 0 || roster.dirty), 'an append is due');
+  compose(roster: Roster, cut: Cut | null, done: Append['done']): Append {
+    assert(this.#flight === null && (this.#pending.length > 0 || roster.dirty || cut !== null), 'an append is due');
     const entries = this.#take();
+    if (cut !== null && cut.notice !== null) {
+      this.#recent.open(cut.notice);
+      this.#open += 1;
+      entries.push(cut.notice);
+    }
     const writes: Write[] = [];
     let seq = this.#head;
     for (const entry of entries) {
@@ -104,18 +124,25 @@ export class Sequencer {
       if (Math.abs(entry.at - idTime(entry.id)) > LIMITS.idSkewMs) {
         writes.push({ key: idKey(this.#chat, entry.id), value: encodeKnown({ seq, from: entry.from }) });
       }
-      if (entry.erases !== null) {
+      // What was swept meanwhile must not come back.
+      if (entry.erases !== null && entry.erases.seq > this.#swept) {
         writes.push({ key: messageKey(this.#chat, entry.erases.seq), value: entry.erases.row });
       }
       if (entry.change !== null) roster.apply(entry.change, seq);
     }
-    const page = this.#recent.page(this.#chat, entries);
+    const last = entries[entries.length - 1];
+    if (last !== undefined) {
+      this.#at = last.at;
+      roster.advance(seq, last.at);
+    }
+    cut?.write(writes, seq);
+    this.#cut = cut;
+    // The ids of rows that go must be on a page.
+    const page = this.#recent.page(this.#chat, entries, cut !== null && cut.upTo > this.#recent.paged, this.#at);
     if (page !== null) writes.push(page);
     this.#turns = page !== null;
-    const last = entries[entries.length - 1];
-    if (last !== undefined) roster.advance(seq, last.at);
     let bytes = 0;
-    for (const { key, value } of writes) bytes += key.length + value!.length;
+    for (const { key, value } of writes) bytes += key.length + (value?.length ?? 0);
     bytes += roster.flush(writes, LIMITS.batchBytes - bytes);
     this.#flight = entries;
     return { chat: this.#chat, shard: this.#shard, head: seq, writes, bytes, witness: writes[0]!, done };
@@ -133,6 +160,8 @@ export class Sequencer {
       this.#recent.add(entry.idText, { seq: entry.seq, from: entry.from });
     }
     if (this.#turns) this.#recent.turn();
+    if (this.#cut !== null) this.#swept = this.#cut.upTo;
+    this.#cut = null;
     return entries;
   }
 
@@ -143,6 +172,7 @@ export class Sequencer {
     this.#open = 0;
     this.#pending = [];
     this.#flight = null;
+    this.#cut = null;
     return entries;
   }
 

@@ -9,6 +9,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Quotas } from '../actors/allowances.js';
 import { LIMITS } from '../actors/limits.js';
+import { FOREVER, type Retention } from '../actors/retention.js';
 import { LOG_LEVELS } from '../services/log.js';
 import { SECRET_FILE } from '../services/secret.js';
 import type { ServerOptions } from '../transport/socket.js';
@@ -37,6 +38,11 @@ export const SETTINGS = {
     'WEFT_FANOUT_THRESHOLD',
     `members up to which a chat writes a row for each (default ${LIMITS.fanOutThreshold})`,
   ],
+  retention: [
+    '--retention <how>',
+    'WEFT_RETENTION',
+    'how long messages are kept: history, history:30d (days) or until-delivered (default history)',
+  ],
   sendRate: ['--send-rate <n>', 'WEFT_SEND_RATE', quota('messages a second of one device', LIMITS.deviceSends)],
   userSendRate: ['--user-send-rate <n>', 'WEFT_USER_SEND_RATE', quota('and of one user', LIMITS.userSends)],
   newChats: ['--new-chats <n>', 'WEFT_NEW_CHATS', quota('direct chats one user begins in an hour', LIMITS.newDirects)],
@@ -60,6 +66,8 @@ export const SETTINGS = {
   limitLoopback: ['--limit-loopback', 'WEFT_LIMIT_LOOPBACK', 'limits of an address hold for loopback, too'],
   transport: ['--transport <name>', 'WEFT_TRANSPORT', 'uws or ws (default uws, and ws where it does not load)'],
 } as const;
+
+const DAY_MS = 86_400_000;
 
 export type Setting = keyof typeof SETTINGS;
 export type Flags = { readonly [K in Setting]?: string | undefined };
@@ -93,6 +101,19 @@ function plainOrigin(text: string): string {
   const match = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+(?=\/?$)/i.exec(text)?.[0] ?? '';
   return /^https?:/i.test(match) && URL.canParse(match) ? new URL(match).origin : match.toLowerCase();
 }
+
+/** `history`, `history:<days>d`, `until-delivered`. */
+const retention = z
+  .string()
+  .transform((text, context): Retention => {
+    if (text === 'history') return FOREVER;
+    if (text === 'until-delivered') return { type: 'until-delivered' };
+    const [, days] = /^history:([1-9]\d{0,4})d$/.exec(text) ?? [];
+    if (days !== undefined) return { type: 'history', ms: Number(days) * DAY_MS };
+    context.addIssue({ code: 'custom', message: 'write history, history:30d (any number of days) or until-delivered' });
+    return z.NEVER;
+  })
+  .prefault('history');
 
 const ON = ['1', 'true', 'yes', 'on'];
 
@@ -137,6 +158,7 @@ const schema = z.object({
       `write at most ${LIMITS.fanOutMost}: their rows must fit a commit`,
     )
     .prefault(String(LIMITS.fanOutThreshold)),
+  retention,
   sendRate: number(LIMITS.deviceSends),
   userSendRate: number(LIMITS.userSends),
   newChats: number(LIMITS.newDirects),

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { LIMITS } from '../actors/limits.js';
+import { SWEEP_PACE } from '../actors/retention.js';
 import { createVerifier, type KeySource, type Verifier } from '../services/auth.js';
 import { type Claim, claim } from '../services/lock.js';
 import { createLog } from '../services/log.js';
@@ -95,7 +96,13 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
     port: config.listen.port,
     transport: config.transport ?? 'auto',
     door: config.door,
-    settings: { fanOutThreshold: config.fanOutThreshold, passivateMs: LIMITS.passivateMs, quotas: config.quotas },
+    settings: {
+      fanOutThreshold: config.fanOutThreshold,
+      passivateMs: LIMITS.passivateMs,
+      retention: config.retention,
+      sweep: SWEEP_PACE,
+      quotas: config.quotas,
+    },
     verifier: verifierOf(config, log),
     openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp('store_broken', reason, log) }),
     fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),

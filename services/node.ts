@@ -9,7 +9,9 @@ import type { Directory, Fabric, Settings } from '../actors/fabric.js';
 import { group } from '../actors/group.js';
 import { LIMITS } from '../actors/limits.js';
 import type { ChatMessage, UserMessage } from '../actors/messages.js';
+import type { Ref } from '../actors/ref.js';
 import { createRuntime, type Runtime } from '../actors/runtime.js';
+import { noSweeps, type SweeperMessage, type SweepStats, sweeper } from '../actors/sweeper.js';
 import { user } from '../actors/user.js';
 import type { World } from '../actors/world.js';
 import { Log } from '../storage/log.js';
@@ -19,7 +21,7 @@ import { nactHost } from '../supervisors/nact-host.js';
 import { createPool, type Pool } from '../supervisors/pool.js';
 import { startTree, type Tree } from '../supervisors/root.js';
 import { nodeTree } from '../supervisors/tree.js';
-import type { Service } from '../supervisors/worker.js';
+import { type Service, worker } from '../supervisors/worker.js';
 import { CHAT_KIND, SUBPROTOCOL } from '../transport/frames.js';
 import { type EngineChoice, listen } from '../transport/server.js';
 import type { HttpRequest, HttpResponse, Server, ServerOptions } from '../transport/socket.js';
@@ -59,6 +61,7 @@ export interface Node {
   readonly allowances: Allowances;
   readonly users: Pool<UserMessage>;
   readonly chats: readonly Pool<ChatMessage>[];
+  readonly sweeps: Readonly<SweepStats>;
   /** `ws://host:port/v1`, or `wss:` */
   readonly url: string;
   readonly stopping: boolean;
@@ -74,6 +77,7 @@ interface Parts {
   log: Log | null;
   acceptor: Acceptor | null;
   server: Server | null;
+  sweeper: Ref<SweeperMessage> | null;
   stopping: boolean;
 }
 
@@ -86,7 +90,8 @@ function present<T>(part: T | null, name: string): T {
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { world } = options;
   const runtime = createRuntime(world);
-  const parts: Parts = { store: null, log: null, acceptor: null, server: null, stopping: false };
+  const parts: Parts = { store: null, log: null, acceptor: null, server: null, sweeper: null, stopping: false };
+  const sweeps = noSweeps();
   const args = (key: string) => ({ fabric, key });
   const users = createPool('users', { behaviour: user, args, describe: (message) => message.type });
   const conversations = createPool('conversations', { behaviour: conversation, args, describe });
@@ -114,6 +119,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     allowances: fabric.allowances,
     users,
     chats: [conversations, groups],
+    sweeps,
     get url() {
       const { host, port, secure } = node.server;
       return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/v1`;
@@ -136,6 +142,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       users,
       conversations,
       groups,
+      sweeper: worker('sweeper', sweeper, () => ({ fabric, stats: sweeps }), {
+        started: (ref) => {
+          parts.sweeper = ref;
+        },
+      }),
       connections: () => connectionService(runtime, fabric, parts),
       listener: () => listenerService(options, parts, () => node),
     }),
@@ -180,6 +191,7 @@ function fabricOf(
     },
     users,
     chats,
+    sweeper: { due: (chat, ms) => parts.sweeper?.tell({ type: 'due', chat, ms }) === 'ok' },
     verify: (token) => verifier.verify(token),
     report,
   };

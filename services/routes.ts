@@ -39,7 +39,7 @@ export function createRoutes(
 }
 
 function status(node: Node, { version, path, started }: NodeFacts): unknown {
-  const { options, runtime, store, log, server, acceptor, users, chats } = node;
+  const { options, runtime, store, log, server, acceptor, users, chats, sweeps } = node;
   const { cells, queued, deadLetters, faults } = runtime.stats();
   return {
     node: options.node,
@@ -55,6 +55,7 @@ function status(node: Node, { version, path, started }: NodeFacts): unknown {
     conversations: chats[0]!.size,
     groups: chats[1]!.size,
     log: log.stats(),
+    sweeps,
     actors: cells,
     queued,
     deadLetters,
@@ -84,6 +85,11 @@ function metrics(node: () => Node): Registry {
   gauge('weft_appends_total', 'Appends of chats to the log', ({ log }) => log.stats().appends);
   gauge('weft_transactions_total', 'Transactions of the log', ({ log }) => log.stats().transactions);
   gauge('weft_append_failures_total', 'Transactions that were not written', ({ log }) => log.stats().failed);
+  gauge('weft_swept_entries_total', 'Entries that retention emptied', ({ sweeps }) => sweeps.entries);
+  gauge('weft_sweeps_total', 'Sweeps of chats', ({ sweeps }) => sweeps.sweeps);
+  gauge('weft_sweep_failures_total', 'Sweeps that were not written', ({ sweeps }) => sweeps.failed);
+  gauge('weft_sweep_waiting', 'Chats that wait to be swept', ({ sweeps }) => sweeps.waiting);
+  gauge('weft_sweep_late_ms', 'ms by which the next sweep is late', ({ sweeps }) => sweeps.late);
   new Gauge({
     name: 'weft_limited_total',
     help: 'What was refused because it came too often',

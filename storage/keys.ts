@@ -18,6 +18,7 @@
 //   0x0c  user 00  other             block: wall ms·6                                     while `user` blocks `other`
 //   0x0d  user 00  version·6         chat·16 whose marks have that version                with its marks row
 //   0x0e  user                       profile row (account-rows.ts)                        when its user changes it
+//   0x0f  chat·16                    sweep row: how far the log is emptied (sweep-row.ts)  with every sweep
 //   0xff  'weft-format'              format version of the store                          by the engine
 //
 // A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
@@ -42,6 +43,7 @@ const TAG = {
   block: 12,
   markOrder: 13,
   profile: 14,
+  sweep: 15,
 } as const;
 
 /** Bytes of a stored number: 2⁴⁸ messages a chat, and ms until the year 10889. */
@@ -157,6 +159,11 @@ export function idKey(chat: Uint8Array, id: Uint8Array): Uint8Array {
   return key;
 }
 
+/** All ids of a chat that have rows of their own. */
+export function idRange(chat: Uint8Array): { start: Uint8Array; end: Uint8Array } {
+  return prefixRange(withChat(TAG.id, chat, 0));
+}
+
 /** `time`: wall ms at which the page's last message, number `seq`, was accepted. */
 export function idPageKey(chat: Uint8Array, time: number, seq: number): Uint8Array {
   const key = withChat(TAG.idPage, chat, 2 * NUMBER_BYTES);
@@ -176,6 +183,21 @@ export function idPageRange(chat: Uint8Array, time: number): { start: Uint8Array
 
 export function chatRowKey(chat: Uint8Array): Uint8Array {
   return withChat(TAG.chat, chat, 0);
+}
+
+/** Rows of all chats; `after` skips up to and with that chat. */
+export function chatRows(after: Uint8Array | null): { start: Uint8Array; end: Uint8Array } {
+  const range = prefixRange(Uint8Array.of(TAG.chat));
+  return after === null ? range : { start: successor(chatRowKey(after)), end: range.end };
+}
+
+/** Chat id of a chat row's key. */
+export function chatOfRow(key: Uint8Array): Uint8Array {
+  return key.slice(1);
+}
+
+export function sweepKey(chat: Uint8Array): Uint8Array {
+  return withChat(TAG.sweep, chat, 0);
 }
 
 export function inboxKey(user: string, chat: Uint8Array): Uint8Array {

@@ -8,7 +8,8 @@
 //   ├─ actors (one_for_one)
 //   │  ├─ users         pool by user id
 //   │  ├─ conversations pool by chat id
-//   │  └─ groups        pool by chat id
+//   │  ├─ groups        pool by chat id
+//   │  └─ sweeper       whose turn it is to be swept
 //   └─ door (rest_for_one)
 //      ├─ connections   one actor per socket; never restarted: the client reconnects
 //      └─ listener      WebSocket and HTTP
@@ -25,14 +26,23 @@ export interface NodeParts {
   readonly users: Pool<UserMessage>;
   readonly conversations: Pool<ChatMessage>;
   readonly groups: Pool<ChatMessage>;
+  readonly sweeper: ChildSpec;
   readonly connections: () => Service;
   readonly listener: () => Service;
 }
 
-export function nodeTree({ store, users, conversations, groups, connections, listener }: NodeParts): ChildSpec {
+export function nodeTree({
+  store,
+  users,
+  conversations,
+  groups,
+  sweeper,
+  connections,
+  listener,
+}: NodeParts): ChildSpec {
   return supervisor('node', { strategy: 'rest_for_one', intensity: { restarts: 3, within: 30_000 } }, [
     service('store', store, { shutdown: LIMITS.storeStopMs }),
-    supervisor('actors', { strategy: 'one_for_one' }, [users.child(), conversations.child(), groups.child()]),
+    supervisor('actors', { strategy: 'one_for_one' }, [users.child(), conversations.child(), groups.child(), sweeper]),
     supervisor('door', { strategy: 'rest_for_one' }, [
       service('connections', connections),
       service('listener', listener, { shutdown: LIMITS.drainMs + LIMITS.lingerMs }),

@@ -11,7 +11,9 @@ import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
 import type { ChatMessage, ConnectionMessage, ConnectionRef, News, UserMessage } from '../../actors/messages.js';
 import type { Ref } from '../../actors/ref.js';
+import { FOREVER, type Retention, SWEEP_PACE } from '../../actors/retention.js';
 import { createRuntime, type Runtime } from '../../actors/runtime.js';
+import { noSweeps, type SweeperMessage, sweeper } from '../../actors/sweeper.js';
 import { chatKey, directChat, groupChat, seqOf } from '../../storage/keys.js';
 import { Log } from '../../storage/log.js';
 import { type MemoryFault, type MemoryStore, openMemory } from '../../storage/memory.js';
@@ -47,6 +49,8 @@ export class ChatScene {
   readonly lost: number[] = [];
   readonly users = new Map<string, Ear<UserMessage>>();
   readonly chats = new Map<string, Ref<ChatMessage>>();
+  readonly swept = noSweeps();
+  sweeper!: Ref<SweeperMessage>;
   /** What becomes of the next commits, in order. */
   faults: (MemoryFault | undefined)[] = [];
   unreadable = false;
@@ -84,7 +88,12 @@ export class ChatScene {
   }
 
   static async open(
-    options: { readonly passivateMs?: number; readonly threshold?: number; readonly quotas?: Partial<Quotas> } = {},
+    options: {
+      readonly passivateMs?: number;
+      readonly threshold?: number;
+      readonly quotas?: Partial<Quotas>;
+      readonly retention?: Retention;
+    } = {},
   ): Promise<ChatScene> {
     const scene = new ChatScene(options.passivateMs ?? LIMITS.passivateMs);
     const opening = Log.open(scene.store, scene.world, 'n1', (shard) => scene.lost.push(shard));
@@ -100,6 +109,11 @@ export class ChatScene {
         fanOutThreshold: options.threshold ?? LIMITS.fanOutThreshold,
         passivateMs: scene.#passivateMs,
         quotas,
+        retention: options.retention ?? FOREVER,
+        sweep: SWEEP_PACE,
+      },
+      sweeper: {
+        due: (chat, ms) => scene.sweeper.tell({ type: 'due', chat, ms }) === 'ok',
       },
       allowances: new Allowances(scene.world, quotas),
       chats: scene.#chatDirectory(),
@@ -115,7 +129,12 @@ export class ChatScene {
       verify: (token) => scene.verify(token),
       report: (event) => scene.reports.push(event),
     };
+    scene.startSweeper();
     return scene;
+  }
+
+  startSweeper(): void {
+    this.sweeper = this.runtime.spawn(sweeper, 'sweeper', { fabric: this.fabric, stats: this.swept });
   }
 
   get log(): Log {

@@ -63,7 +63,14 @@ class Scene {
   reload(): void {
     const row = decodeChat([...this.rows].find(([key]) => key.startsWith('03'))![1]);
     const inboxes = new Map(row.members.map(({ user }) => [user, this.inbox(user)]));
-    const image: ChatImage = { row, head: this.head, recent: new RecentIds(''), clock: this.head, inboxes };
+    const image: ChatImage = {
+      row,
+      head: this.head,
+      recent: new RecentIds(''),
+      clock: this.head,
+      sweep: { swept: 0, forgot: 0 },
+      inboxes,
+    };
     this.roster = new Roster(info, row, image, this.threshold);
   }
 }

@@ -76,7 +76,7 @@ test('any course of offers, commits and failures: dense numbers, each entry once
           }
         } else if (action.type === 'compose') {
           if (sequencer.inFlight || (sequencer.idle && !members.dirty)) continue;
-          const append = sequencer.compose(members, unused);
+          const append = sequencer.compose(members, null, unused);
           flying = append.head - sequencer.head;
           assert.ok(append.bytes <= LIMITS.batchBytes);
           let bytes = 0;
@@ -110,7 +110,7 @@ test('an append takes entries up to its bytes, one of any size, and never parts 
   const sequencer = new Sequencer(CHAT, 0, new RecentIds(''));
   const members = roster();
   sequencer.offer(large);
-  sequencer.compose(members, unused);
+  sequencer.compose(members, null, unused);
   assert.equal(sequencer.commit().length, Math.floor(LIMITS.appendBytes / (LIMITS.body + LIMITS.entryBytes + 40)));
   const joined = Array.from({ length: 500 }, (_, i) => ({ user: `u${i}`, role: 1, former: null }));
   const other = new Sequencer(CHAT, 0, new RecentIds(''));
@@ -126,7 +126,7 @@ test('an append takes entries up to its bytes, one of any size, and never parts 
   other.offer([entry()]);
   const batches: number[] = [];
   while (!other.idle) {
-    other.compose(roster(), unused);
+    other.compose(roster(), null, unused);
     batches.push(other.commit().length);
   }
   assert.deepEqual(batches, [4, 2]);
@@ -136,7 +136,7 @@ test('an id accepted far from its own time has a row of its own', () => {
   const sequencer = new Sequencer(CHAT, 0, new RecentIds(''));
   const [near, far] = [entry({ late: LIMITS.idSkewMs }), entry({ late: LIMITS.idSkewMs + 1 })];
   sequencer.offer([near, far]);
-  const keys = sequencer.compose(roster(), unused).writes.map(({ key }) => Buffer.from(key).toString('hex'));
+  const keys = sequencer.compose(roster(), null, unused).writes.map(({ key }) => Buffer.from(key).toString('hex'));
   const has = (key: Uint8Array): boolean => keys.includes(Buffer.from(key).toString('hex'));
   assert.deepEqual(
     [has(messageKey(CHAT, 1)), has(messageKey(CHAT, 2)), has(idKey(CHAT, near.id)), has(idKey(CHAT, far.id))],
@@ -150,13 +150,13 @@ test('accepted: on its way or lately stored, and nothing else', () => {
   assert.equal(sequencer.accepted(one.idText), false);
   sequencer.offer([one]);
   assert.equal(sequencer.accepted(one.idText), true);
-  sequencer.compose(roster(), unused);
+  sequencer.compose(roster(), null, unused);
   assert.equal(sequencer.accepted(one.idText), true);
   sequencer.commit();
   assert.equal(sequencer.accepted(one.idText), true);
   assert.deepEqual(sequencer.find(one.idText), { seq: 1, from: 'ada' });
   sequencer.offer([entry()]);
-  sequencer.compose(roster(), unused);
+  sequencer.compose(roster(), null, unused);
   const lost = sequencer.abandon();
   assert.equal(sequencer.accepted(lost[0]!.idText), false);
 });
@@ -166,8 +166,8 @@ test('what would break the order is a bug, not a result', () => {
   const one = entry();
   sequencer.offer([one]);
   assert.throws(() => sequencer.offer([one]), /an id is offered once/);
-  sequencer.compose(roster(), unused);
-  assert.throws(() => sequencer.compose(roster(), unused), /an append is due/);
+  sequencer.compose(roster(), null, unused);
+  assert.throws(() => sequencer.compose(roster(), null, unused), /an append is due/);
   sequencer.commit();
   assert.throws(() => sequencer.commit(), /an append is in flight/);
 });

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { Command } from 'commander';
 import { DEFAULT_QUOTAS } from '../../actors/allowances.js';
 import { LIMITS } from '../../actors/limits.js';
+import { FOREVER } from '../../actors/retention.js';
 import { parseAddress } from '../../cli/address.js';
 import { addSettings, type Flags, gather, type NodeConfig, parseConfig, SETTINGS } from '../../cli/config.js';
 import { parseDuration } from '../../cli/duration.js';
@@ -34,6 +35,7 @@ test('nothing set: loopback, ./data, the own secret', () => {
     keys: { type: 'made' },
     logLevel: 'info',
     fanOutThreshold: LIMITS.fanOutThreshold,
+    retention: FOREVER,
     quotas: DEFAULT_QUOTAS,
     door: { origins: [], trustProxy: false },
   });
@@ -50,6 +52,7 @@ test('each setting reaches the configuration', () => {
     jwtAudience: 'you',
     logLevel: 'debug',
     fanOutThreshold: '0',
+    retention: 'history:30d',
     sendRate: '1',
     userSendRate: '2',
     newChats: '3',
@@ -75,6 +78,7 @@ test('each setting reaches the configuration', () => {
     jwtAudience: 'you',
     logLevel: 'debug',
     fanOutThreshold: 0,
+    retention: { type: 'history', ms: 30 * 86_400_000 },
     quotas: {
       deviceSends: 1,
       userSends: 2,
@@ -93,6 +97,10 @@ test('each setting reaches the configuration', () => {
     },
     transport: 'ws',
   });
+  assert.deepEqual(taken({ retention: 'until-delivered' }).retention, { type: 'until-delivered' });
+  for (const bad of ['', 'history:0d', 'history:30', 'delivered']) {
+    assert.match(refused({ retention: bad })[0]!, /--retention \(WEFT_RETENTION\)/, bad);
+  }
   assert.deepEqual(taken({ jwtSecretFile: 's' }).keys, { type: 'secret', path: resolve('s') });
   assert.deepEqual(taken({ jwtPublicKey: 'p' }).keys, { type: 'public', path: resolve('p') });
 });

@@ -11,6 +11,7 @@ import { WebSocket } from 'ws';
 import type { Settings } from '../../actors/fabric.js';
 import { LIMITS } from '../../actors/limits.js';
 import { makeMessageId } from '../../actors/message-id.js';
+import { FOREVER, SWEEP_PACE } from '../../actors/retention.js';
 import { issueToken } from '../../cli/token.js';
 import { createVerifier } from '../../services/auth.js';
 import { createMachine } from '../../services/machine.js';
@@ -61,6 +62,8 @@ export async function testNode(
       fanOutThreshold: LIMITS.fanOutThreshold,
       passivateMs: LIMITS.passivateMs,
       quotas: NO_QUOTAS,
+      retention: FOREVER,
+      sweep: SWEEP_PACE,
       ...options.settings,
     },
   });

@@ -14,7 +14,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...WIRE,
     'transport/socket.ts',
     'transport/address.ts',
-    ...['store', 'keys', 'rows', 'account-rows', 'id-page', 'log'].map((name) => `storage/${name}.ts`),
+    ...['store', 'keys', 'rows', 'account-rows', 'id-page', 'sweep-row', 'log'].map((name) => `storage/${name}.ts`),
   ],
   supervisors: ['actors/'],
   cluster: ['actors/', 'supervisors/', 'storage/store.ts', 'storage/keys.ts', ...WIRE],
