@@ -198,6 +198,9 @@ export const LIMITS = {
   /** Chats pinned by one user. */
   pinned: 100,
 
+  /** Unread messages of a chat that are counted; it stands for that many or more. */
+  unread: 1_000,
+
   // ---- chats ----
   /** Members of a group: what the fan-out bench covers, and its meta row stays under the store's value limit. */
   members: 1_024,
@@ -363,6 +366,11 @@ export const LIMITS = {
   clientTimerMs: 3_600_000,
   /** ms in which a repeated `typing(true)` is not sent again. */
   clientTypingMs: 3_000,
+  /** Profiles that a client keeps; the longest unused give way. Of the usual size they are 200 KB. */
+  clientProfiles: 1_000,
+  /** Chats in one line of a journal, and in one write of positions: a damaged line costs no more, and writing one holds
+   * the event loop for about a ms. */
+  clientJournalChats: 32,
   /** Bytes of a client's journal beyond twice its live content before it is rewritten. */
   clientJournalSlack: 1_048_576,
 

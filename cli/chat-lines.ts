@@ -37,8 +37,8 @@ export const jsonFormat: Format = {
     const { type, from, seq, id, at } = item;
     const stamp = { type, ...place(item.chat), seq, from, id, at };
     if (item.type === 'message') return json({ ...stamp, text: item.text });
-    const { change, users, title } = item;
-    return json({ ...stamp, change, users, title });
+    const { chat: _chat, own: _own, read: _read, ...event } = item;
+    return json({ ...stamp, ...event });
   },
   other(name, event) {
     const { chat, error, ...fields } = { chat: undefined, error: undefined, ...wrapped(event) };

@@ -4,8 +4,9 @@
 // Must not: draw, or know connections.
 
 import { LIMITS } from '../actors/limits.js';
-import type { GroupEvent, Message } from '../client/index.js';
+import type { GroupEvent, InviteMode, Message } from '../client/index.js';
 import { clean, cleanLine } from './chat-text.js';
+import { formatDuration } from './duration.js';
 
 export interface Entry {
   readonly kind: 'message' | 'event' | 'note';
@@ -107,6 +108,12 @@ export class Transcript {
   }
 }
 
+const INVITES: Readonly<Record<InviteMode, (from: string) => string>> = {
+  off: (from) => `${from} ended the invite link`,
+  open: (from) => `${from} made an invite link`,
+  approval: (from) => `${from} made an invite link; admins approve who comes`,
+};
+
 /** A group event as a sentence. */
 export function eventText(event: GroupEvent): string {
   const from = cleanLine(event.from);
@@ -115,7 +122,7 @@ export function eventText(event: GroupEvent): string {
     case 'created': {
       const others = users.filter((user) => user !== from);
       const guests = others.length === 0 ? '' : ` with ${listed(others)}`;
-      return `${from} created “${cleanLine(event.title ?? '')}”${guests}`;
+      return `${from} created “${cleanLine(event.title)}”${guests}`;
     }
     case 'added':
       return `${from} added ${listed(users)}`;
@@ -125,6 +132,36 @@ export function eventText(event: GroupEvent): string {
       return `${from} left`;
     case 'owner':
       return `${listed(users)} now owns the group`;
+    case 'role':
+      return event.role === 'admin'
+        ? `${from} made ${listed(users)} admin`
+        : `${from} took admin from ${listed(users)}`;
+    case 'title':
+      return `${from} called the group “${cleanLine(event.title)}”`;
+    case 'avatar':
+      return event.avatar === '' ? `${from} removed the picture` : `${from} set the picture ${cleanLine(event.avatar)}`;
+    case 'announce':
+      return event.on ? `${from}: only admins may write now` : `${from}: everybody may write again`;
+    case 'invite':
+      return INVITES[event.mode](from);
+    case 'asked':
+      return `${from} asks to join`;
+    case 'declined':
+      return `${from} declined ${listed(users)}`;
+    case 'joined':
+      return `${from} joined by the invite link`;
+    case 'expiry':
+      return event.seconds === 0
+        ? `${from} let messages stay for good`
+        : `${from} let messages end after ${formatDuration(event.seconds)}`;
+    case 'deleted':
+      return `${from} deleted a message`;
+    case 'erased':
+      return `message deleted`;
+    case 'expired':
+      return event.first === event.last
+        ? 'a message ended before everyone had it'
+        : `messages ${event.first} to ${event.last} ended, some before everyone had them`;
     case 'other':
       return `${from} changed the group`;
   }

@@ -7,7 +7,7 @@ import type { ChatLog, Release } from './chat-log.js';
 import type { Core } from './core.js';
 import { Emitter, type Listener } from './emitter.js';
 import { WeftError } from './errors.js';
-import type { SessionEvents } from './events.js';
+import { PRECISIONS, type SessionEvents } from './events.js';
 import { present } from './message.js';
 import type { ReceiverHooks } from './receiver.js';
 
@@ -54,9 +54,27 @@ export class Application {
     const chat = this.chat(log);
     if (release.type === 'truncated') return this.emit('truncated', { chat, from: release.from, to: release.seq });
     const shown = present(chat, release.item, this.#core.me);
-    if (shown.type === 'message') return this.emit('message', shown);
-    if (log.changed(shown)) this.emit('chat', { chat });
-    return this.emit('event', shown);
+    if (shown.type === 'message') {
+      if (!shown.own) log.told(shown.seq);
+      return this.emit('message', shown);
+    }
+    const { from, change } = shown;
+    if (log.changed(from, shown)) this.emit('chat', { chat });
+    const both: (Promise<unknown> | undefined)[] = [this.emit('event', shown)];
+    if (change === 'deleted') both.push(this.emit('deleted', { chat, seqs: [shown.target], by: from, everyone: true }));
+    if (change === 'expired') both.push(this.emit('expired', { chat, first: shown.first, last: shown.last }));
+    const waits = both.filter((wait) => wait !== undefined);
+    return waits.length === 0 ? undefined : Promise.all(waits);
+  }
+
+  /** The user's marks of a chat changed. */
+  marked(log: ChatLog): void {
+    this.emit('marks', { chat: this.chat(log) });
+  }
+
+  /** The user deleted these for himself. */
+  hidden(log: ChatLog, seqs: readonly number[]): void {
+    this.emit('deleted', { chat: this.chat(log), seqs, by: this.#core.me, everyone: false });
   }
 
   /** What is told at once, outside the order of chats. */
@@ -66,7 +84,17 @@ export class Application {
       receipt: (log, user, delivered, read) =>
         void this.emit('receipt', { chat: this.chat(log), user, delivered, read }),
       typing: (log, user, on) => void this.emit('typing', { chat: this.chat(log), user, on }),
-      presence: (user, online, lastSeen) => void this.emit('presence', { user, online, lastSeen }),
+      presence: (user, online, lastSeen, precision) =>
+        void this.emit('presence', { user, online, lastSeen, precision: PRECISIONS[precision] ?? 'coarse' }),
+      tally: (log, delivered, read) => void this.emit('tally', { chat: this.chat(log), delivered, read }),
+      count: (log, online) => void this.emit('count', { chat: this.chat(log), online }),
+      profiled: (user, version) => {
+        this.#core.account.profiled(user);
+        this.emit('profile', { user, version });
+      },
+      blocked: (user, on) => {
+        if (this.#core.account.blockedIs(user, on)) this.emit('blocked', { user, on });
+      },
       synced: (chats) => void this.emit('synced', { chats }),
       trouble: (error) => this.trouble(error),
       broken,

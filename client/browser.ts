@@ -2,22 +2,27 @@
 // Invariant: no Node built-ins, not even by way of an import (a test bundles it).
 // Must not: touch the page.
 
+import { openSession } from './open.js';
 import type { SessionOptions } from './options.js';
 import { platform } from './platform.js';
-import { openSession, type Session } from './session.js';
+import type { Session } from './session.js';
 import { MemoryStore } from './store-memory.js';
 import { dialWith } from './ws-link.js';
 
-export type { ChatDetails, HistoryPage, Member, Tick } from './chat.js';
-export { Chat } from './chat.js';
+export type { Audience, Device } from './account.js';
+export { Chat, type HistoryPage } from './chat.js';
+export type { ChatDetails, Member, MessageReceipts, Tick } from './chat-info.js';
+export { FOREVER, type Marks } from './chat-state.js';
 export type { State, StateChange } from './connection.js';
 export { type ErrorCode, WeftError } from './errors.js';
-export type { SessionEvents } from './events.js';
+export type { Precision, SessionEvents, UserPresence } from './events.js';
 export type { Dial, Link, LinkEvents } from './link.js';
-export type { GroupChange, GroupEvent, Message } from './message.js';
+export type { Change, GroupChange, GroupEvent, InviteMode, Message } from './message.js';
+export { openSession } from './open.js';
 export type { SessionOptions } from './options.js';
 export type { Receipt } from './outbox.js';
-export { type ChatSummary, openSession, type PendingMessage, Session } from './session.js';
+export type { Profile } from './profiles.js';
+export { type ChatSummary, type PendingMessage, Session } from './session.js';
 export type { ClientStore, StoreChange, StoredChat, StoredSend, StoredState } from './store.js';
 export { IdbStore } from './store-idb.js';
 export { MemoryStore } from './store-memory.js';

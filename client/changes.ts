@@ -1,21 +1,30 @@
-// Owns the requests that become entries of a chat's log: a new group, and changes of a chat.
+// Owns the requests that become entries of a chat's log, or ask for one: a new group, changes of a chat, joining a group.
 // Invariant: each carries an id of its own, by which the server knows a repetition and the client its own event.
 // Must not: judge who may change what; the server does.
 
-import { OP, T } from '../transport/frames.js';
+import { JOINED, type OP, type Plain, T } from '../transport/frames.js';
 import type { ChatLog } from './chat-log.js';
-import { WeftError } from './errors.js';
+import type { ChatTable } from './chat-table.js';
+import type { Flusher } from './flush.js';
 import { hex, type IdSource } from './ids.js';
+import { changeOf } from './message.js';
 import type { Receipt } from './outbox.js';
-import type { Queries } from './queries.js';
+import { bytesOf, countOf } from './plain.js';
 import type { Receiver } from './receiver.js';
 import type { Ask } from './requests.js';
 
 export interface ChangesParts {
   readonly ids: IdSource;
-  readonly queries: Queries;
+  readonly table: ChatTable;
+  readonly flusher: Flusher;
   readonly receiver: Receiver;
   ask: Ask;
+}
+
+export interface ChangeRequest {
+  readonly op: (typeof OP)[keyof typeof OP];
+  readonly users?: readonly string[];
+  readonly args?: readonly Plain[];
 }
 
 export class Changes {
@@ -27,31 +36,35 @@ export class Changes {
     this.#parts = parts;
   }
 
-  async create(title: string, users: readonly string[]): Promise<ChatLog> {
-    const { receiver } = this.#parts;
+  create(title: string, users: readonly string[]): Promise<ChatLog> {
     return this.#own(async (id) => {
-      const answer = await this.#parts.ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
-      const [chat, seq] = answer.type === 'ok' ? answer.results : [];
-      if (!(chat instanceof Uint8Array) || typeof seq !== 'number') {
-        throw new WeftError('bad_response', 'CREATE answered without a chat');
-      }
-      return receiver.created(chat, seq, title, users);
+      const [chat, seq] = await this.#parts.ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
+      const key = bytesOf(chat, 16, 'CREATE');
+      return this.#parts.receiver.created(key, countOf(seq, 'CREATE'), title, users);
     });
   }
 
-  async change(log: ChatLog, op: number, users: readonly string[]): Promise<Receipt> {
-    const { queries, receiver } = this.#parts;
-    const target = log.id === undefined ? await queries.locate(log) : log;
-    const chat = target.id;
-    if (chat === undefined) throw new WeftError('unknown_chat', 'the chat has no id');
+  /** `log` must have its id. */
+  change(log: ChatLog, chat: Uint8Array, { op, users = [], args = [] }: ChangeRequest): Promise<Receipt> {
+    const { receiver, flusher } = this.#parts;
     return this.#own(async (id) => {
-      const answer = await this.#parts.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args: [] }));
-      const seq = answer.type === 'ok' ? answer.results[0] : undefined;
-      if (typeof seq !== 'number') throw new WeftError('bad_response', 'CHANGE answered without a number');
-      receiver.own(target, seq);
-      target.change(op === OP.added ? 'added' : 'removed', op === OP.left ? [receiver.me] : users);
+      const [answer] = await this.#parts.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args }));
+      const seq = countOf(answer, 'CHANGE');
+      receiver.own(log, seq);
+      // As its event says it to the others; that of this device is passed over.
+      const first = users.length > 0 ? [[...users], ...args] : args;
+      log.changed(receiver.me, changeOf(op, first));
+      flusher.dirty(log);
       return { seq };
     });
+  }
+
+  /** Its event, which names this user, is handed out like any other: whoever joins gets the log from there on. */
+  async join(invite: Uint8Array): Promise<{ readonly log: ChatLog; readonly waiting: boolean }> {
+    const id = this.#parts.ids.next();
+    const [chat, , state] = await this.#parts.ask((r) => ({ type: T.JOIN, r, id, invite }));
+    const log = this.#parts.table.byId(bytesOf(chat, 16, 'JOIN'));
+    return { log, waiting: countOf(state, 'JOIN', JOINED.member) === JOINED.waiting };
   }
 
   async #own<R>(request: (id: Uint8Array) => Promise<R>): Promise<R> {

@@ -4,6 +4,9 @@
 
 import { LIMITS } from '../actors/limits.js';
 import type { Plain } from '../transport/frames.js';
+import type { Tick } from './chat-info.js';
+import { ChatState } from './chat-state.js';
+import type { Change } from './message.js';
 import type { StoredChat } from './store.js';
 
 /** A MESSAGE or EVENT with its refs resolved. */
@@ -59,6 +62,7 @@ export class ChatLog {
   highest = 0;
   read = 0;
   lastOwn = 0;
+  readonly state = new ChatState();
   /** This chat turned out to be that one, which took over everything. */
   mergedInto: ChatLog | undefined;
   readonly queue: Release[] = [];
@@ -83,6 +87,7 @@ export class ChatLog {
     this.placed = true;
     this.cursor = start;
     this.done = start;
+    this.state.unread.begin(start + 1);
     this.#saw(start);
     for (const own of this.own) if (own <= start) this.own.delete(own);
     this.#advance();
@@ -137,11 +142,47 @@ export class ChatLog {
     return next;
   }
 
+  /** The user has read up to here, on whichever device. Returns whether that is news. */
+  readTo(seq: number): boolean {
+    if (seq <= this.read) return false;
+    this.read = seq;
+    this.settle();
+    return true;
+  }
+
+  /** What was read, cleared or handled is no longer to be counted. */
+  settle(): void {
+    this.state.unread.settle(Math.max(this.read, this.state.marks.cleared), this.done);
+  }
+
+  /** Somebody else's message was handed out. */
+  told(seq: number): void {
+    if (seq > this.read && !this.state.hides(seq)) this.state.unread.add(seq);
+  }
+
   /** Some member has not read the user's newest message, as far as is known here. */
   wantsReceipts(me: string): boolean {
-    if (this.lastOwn === 0) return false;
+    if (this.lastOwn === 0 || (this.state.tally?.read ?? 0) >= this.lastOwn) return false;
     const others = this.others(me);
     return others === undefined || others.some((user) => (this.receipts.get(user)?.read ?? 0) < this.lastOwn);
+  }
+
+  /** How far the user's own message has come. */
+  tick(seq: number, me: string): Tick {
+    const others = this.others(me);
+    const of = others?.length;
+    const { tally } = this.state;
+    const users = others ?? [...this.receipts.keys()].filter((user) => user !== me);
+    const reached = (by: 'delivered' | 'read'): number => {
+      // Of a large group only all of them together are known.
+      if (tally !== undefined && tally[by] >= seq) return of ?? users.length;
+      return users.filter((user) => (this.receipts.get(user)?.[by] ?? 0) >= seq).length;
+    };
+    const [delivered, read] = [reached('delivered'), reached('read')];
+    const all = (by: 'delivered' | 'read', count: number): boolean =>
+      (tally !== undefined && tally[by] >= seq) || (of !== undefined && of > 0 && count >= of);
+    const state = all('read', read) ? 'read' : all('delivered', delivered) ? 'delivered' : 'sent';
+    return { state, delivered, read, of };
   }
 
   /** The other present members; undefined where they are not known. */
@@ -154,32 +195,42 @@ export class ChatLog {
     this.members = new Set(users);
   }
 
-  /** A change of members, as an event or the own request tells it. */
-  change(change: string, users: readonly string[]): void {
-    for (const user of users) {
-      if (change === 'added') this.members?.add(user);
-      else if (change === 'removed') this.members?.delete(user);
+  /** Takes in what an event says. Returns whether title or settings changed. */
+  changed(from: string, change: Change): boolean {
+    const settings = this.state.apply(change);
+    const read = Math.max(this.read, this.state.marks.cleared);
+    switch (change.change) {
+      case 'created':
+        this.setMembers([from, ...change.users]);
+        return this.#titled(change.title) || settings;
+      case 'title':
+        return this.#titled(change.title) || settings;
+      case 'added':
+      case 'joined':
+        for (const user of change.change === 'joined' ? [from] : change.users) this.members?.add(user);
+        return settings;
+      case 'removed':
+      case 'left':
+        for (const user of change.change === 'left' ? [from] : change.users) this.members?.delete(user);
+        return settings;
+      case 'deleted':
+        this.state.unread.remove(change.target, change.target, read);
+        return settings;
+      case 'expired':
+        this.state.unread.remove(change.first, change.last, read);
+        return settings;
+      default:
+        return settings;
     }
   }
 
-  /** Takes a group's event in. Returns whether its title changed. */
-  changed(event: { change: string; from: string; users: readonly string[]; title?: string }): boolean {
-    const { change, from, users, title } = event;
-    if (change === 'left') this.change('removed', [from]);
-    else this.change(change, users);
-    if (change !== 'created') return false;
-    this.setMembers([from, ...users]);
-    if (title === undefined || title === this.name) return false;
-    this.kind = 2;
-    this.name = title;
-    return true;
-  }
-
   stored(): StoredChat {
-    const { key, kind, name, placed, done, read, lastOwn } = this;
+    const { key, kind, name, placed, done, read, lastOwn, head } = this;
     // Own numbers between done and cursor sit in the queue; they are still above what is stored as cursor.
     const queued = this.queue.flatMap((release) => (release.type === 'own' ? [release.seq] : []));
-    return { id: key, kind, name, placed, cursor: done, read, lastOwn, own: [...queued, ...this.own] };
+    const own = [...queued, ...this.own];
+    const newest = head > done ? { head } : {};
+    return { id: key, kind, name, placed, cursor: done, read, lastOwn, own, ...newest, ...this.state.stored() };
   }
 
   restore(chat: StoredChat): void {
@@ -189,6 +240,15 @@ export class ChatLog {
     this.lastOwn = chat.lastOwn;
     if (chat.placed) this.place(chat.cursor);
     for (const seq of chat.own) this.sent(seq);
+    this.state.restore(chat);
+    this.head = Math.max(this.head, chat.head ?? 0);
+  }
+
+  #titled(title: string): boolean {
+    if (title === this.name && this.kind === 2) return false;
+    this.kind = 2;
+    this.name = title;
+    return true;
   }
 
   #saw(seq: number): void {

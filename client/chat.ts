@@ -3,39 +3,18 @@
 // Must not: keep messages; the server's log does.
 
 import { LIMITS } from '../actors/limits.js';
-import { OP, T } from '../transport/frames.js';
+import { INVITE_MODE, MARK_OP, OP, ROLE, T } from '../transport/frames.js';
+import type { ChangeRequest } from './changes.js';
+import { type ChatDetails, detailsOf, type Member, type MessageReceipts, receiptsOf, type Tick } from './chat-info.js';
 import type { ChatLog } from './chat-log.js';
+import { FOREVER, type Marks } from './chat-state.js';
 import type { Core } from './core.js';
 import { WeftError } from './errors.js';
-import { type GroupEvent, type Message, present } from './message.js';
+import { inviteText } from './invite.js';
+import { itemOf } from './item.js';
+import { type GroupEvent, INVITE_MODES, type InviteMode, type Message, present } from './message.js';
 import type { Receipt } from './outbox.js';
-import { itemOf } from './receiver.js';
-
-export interface Member {
-  readonly user: string;
-  readonly role: 'gone' | 'member' | 'admin' | 'owner';
-  /** This member has everything up to here. */
-  readonly delivered: number;
-  readonly read: number;
-}
-
-export interface ChatDetails {
-  readonly kind: 'direct' | 'group';
-  /** The other user, or the group's title. */
-  readonly name: string;
-  /** Newest sequence number. */
-  readonly head: number;
-  readonly members: readonly Member[];
-}
-
-/** How far an own message has come. `of` is undefined while a group's members are not known here (`info` tells). */
-export interface Tick {
-  readonly state: 'sent' | 'delivered' | 'read';
-  /** Other members that have it, and that have read it. */
-  readonly delivered: number;
-  readonly read: number;
-  readonly of: number | undefined;
-}
+import { bytesOf, countOf } from './plain.js';
 
 export interface HistoryPage {
   /** Oldest first. */
@@ -44,7 +23,6 @@ export interface HistoryPage {
   readonly more: boolean;
 }
 
-const ROLES = ['gone', 'member', 'admin', 'owner'] as const;
 const encoder = new TextEncoder();
 
 export class Chat {
@@ -72,6 +50,21 @@ export class Chat {
     return this.#current.name;
   }
 
+  /** A reference to the group's picture; empty for none. */
+  get avatar(): string {
+    return this.#current.state.avatar;
+  }
+
+  /** Only owner and admins may send. */
+  get announceOnly(): boolean {
+    return this.#current.state.announceOnly;
+  }
+
+  /** Entries end after so many seconds; 0: never. */
+  get expiry(): number {
+    return this.#current.state.expiry;
+  }
+
   /** Newest sequence number known here. */
   get head(): number {
     return this.#current.head;
@@ -82,10 +75,20 @@ export class Chat {
     return this.#current.read;
   }
 
+  /** Messages of others after that, without deleted ones. 1,000 stands for that many or more. */
+  get unread(): number {
+    return this.#current.state.unread.count;
+  }
+
+  /** The user's own state of the chat. */
+  get marks(): Marks {
+    return this.#current.state.marks;
+  }
+
   /**
    * Resolves when the server has it durably. While offline it waits in the store, also over restarts, and is sent in
-   * order under the same id. Rejects with a refusal for good (`not_member`, `too_large`, …), `outbox_full`,
-   * `store_failed`, or with `closed` when the session ends first: then the next session sends it.
+   * order under the same id. Rejects with a refusal for good (`not_member`, `not_allowed`, `blocked`, `too_large`, …),
+   * `outbox_full`, `store_failed`, or with `closed` when the session ends first: then the next session sends it.
    */
   send(body: Uint8Array | string): Promise<Receipt> {
     return this.#core.send(this.#current, typeof body === 'string' ? encoder.encode(body) : body);
@@ -98,45 +101,138 @@ export class Chat {
       throw new WeftError('bad_argument', `limit is 1 to ${LIMITS.historyRows}`);
     }
     const chat = await this.#id();
-    const answer = await this.#core.ask((r) => ({ type: T.HISTORY, r, chat, before, limit }));
-    if (answer.type !== 'page') throw new WeftError('bad_response', 'HISTORY answered without a page');
-    const items = answer.rows.map((row) => present(this, itemOf(row, row.from, false), this.#core.me));
-    return { items, more: answer.more };
+    const { rows, more } = await this.#core.page((r) => ({ type: T.HISTORY, r, chat, before, limit }));
+    return { items: rows.map((row) => present(this, itemOf(row, row.from, false), this.#core.me)), more };
   }
 
-  /** Each resolves with the change's sequence number. */
+  /**
+   * Adds to the group, as all changes for owner and admins; those who asked to be let in too. Each change resolves with
+   * its number in the chat's log, and rejects with `not_allowed`, `bad_request` (it changes nothing), `full`, …
+   */
   add(users: readonly string[]): Promise<Receipt> {
-    return this.#core.changes.change(this.#current, OP.added, users);
+    return this.#change({ op: OP.added, users });
   }
 
   remove(users: readonly string[]): Promise<Receipt> {
-    return this.#core.changes.change(this.#current, OP.removed, users);
+    return this.#change({ op: OP.removed, users });
   }
 
+  /** An owner's leaving passes the group on. */
   leave(): Promise<Receipt> {
-    return this.#core.changes.change(this.#current, OP.left, []);
+    return this.#change({ op: OP.left });
+  }
+
+  /** Makes admins of members. */
+  promote(users: readonly string[]): Promise<Receipt> {
+    return this.#change({ op: OP.role, users, args: [ROLE.admin] });
+  }
+
+  /** Makes members of admins. */
+  demote(users: readonly string[]): Promise<Receipt> {
+    return this.#change({ op: OP.role, users, args: [ROLE.member] });
+  }
+
+  /** The owner becomes an admin, the other one the owner. */
+  passOwnership(user: string): Promise<Receipt> {
+    return this.#change({ op: OP.owner, users: [user] });
+  }
+
+  /** 1 to 256 bytes. */
+  rename(title: string): Promise<Receipt> {
+    return this.#change({ op: OP.title, args: [title] });
+  }
+
+  /** A reference of up to 512 bytes, say a URL; empty for none. */
+  setAvatar(reference: string): Promise<Receipt> {
+    return this.#change({ op: OP.avatar, args: [reference] });
+  }
+
+  /** Only owner and admins may send from now on, or everybody again. */
+  setAnnounceOnly(on: boolean): Promise<Receipt> {
+    return this.#change({ op: OP.announce, args: [on ? 1 : 0] });
+  }
+
+  /** Makes a new invite link, and the one before invalid. With `off` there is none, and the text is empty. */
+  async invite(mode: InviteMode): Promise<string> {
+    const code = { off: INVITE_MODE.none, open: INVITE_MODE.open, approval: INVITE_MODE.approval }[mode];
+    await this.#change({ op: OP.invite, args: [code] });
+    return mode === 'off' ? '' : (await this.inviteLink()).link;
+  }
+
+  /** The present link, for `session.join`: `weft:join/…`. For owner and admins. */
+  async inviteLink(): Promise<{ readonly mode: InviteMode; readonly link: string }> {
+    const chat = await this.#id();
+    const [code, invite] = await this.#core.ask((r) => ({ type: T.INVITE, r, chat }));
+    const mode = INVITE_MODES[countOf(code, 'the mode of an invite link')] ?? 'open';
+    return { mode, link: mode === 'off' ? '' : inviteText(bytesOf(invite, 32, 'an invite link')) };
+  }
+
+  /** Lets in those who asked (`info().waiting`). */
+  approve(users: readonly string[]): Promise<Receipt> {
+    return this.add(users);
+  }
+
+  decline(users: readonly string[]): Promise<Receipt> {
+    return this.#change({ op: OP.declined, users });
+  }
+
+  /** Entries of the chat end after so many seconds; 0: never. In a direct chat either user may set it. */
+  setExpiry(seconds: number): Promise<Receipt> {
+    return this.#change({ op: OP.expiry, args: [seconds] });
+  }
+
+  /** The message's content goes for all; its number stays. For its sender, and in groups for owner and admins. */
+  deleteForEveryone(seq: number): Promise<Receipt> {
+    return this.#change({ op: OP.deleted, args: [seq] });
+  }
+
+  /** Deletes messages for this user, on all devices. */
+  async deleteForMe(seqs: readonly number[]): Promise<void> {
+    for (let i = 0; i < seqs.length; i += LIMITS.markSeqs) {
+      await this.#mark(MARK_OP.hidden, 0, seqs.slice(i, i + LIMITS.markSeqs));
+    }
+  }
+
+  /** Deletes everything up to `upTo` (all that is known here) for this user, on all devices. */
+  clear(upTo: number = this.head): Promise<void> {
+    return this.#mark(MARK_OP.cleared, upTo);
+  }
+
+  /** Until a time in ms since 1970 (absent: without end); 0 ends it. What it means is the application's. */
+  mute(until: number = FOREVER): Promise<void> {
+    return this.#mark(MARK_OP.muted, Math.min(FOREVER, Math.floor(until)));
+  }
+
+  /** The chat pinned last stands first, unless numbers above 0 say otherwise. */
+  pin(on: boolean | number = true): Promise<void> {
+    return this.#mark(MARK_OP.pinned, typeof on === 'number' ? on : on ? this.#core.world.wall() : 0);
+  }
+
+  archive(on = true): Promise<void> {
+    return this.#mark(MARK_OP.archived, on ? 1 : 0);
+  }
+
+  /** `read` ends it. */
+  markUnread(on = true): Promise<void> {
+    return this.#mark(MARK_OP.unread, on ? 1 : 0);
+  }
+
+  /** Who has, and who has read, the message with this number, also in large groups. */
+  async receipts(seq: number): Promise<MessageReceipts> {
+    const chat = await this.#id();
+    return receiptsOf(await this.#core.ask((r) => ({ type: T.RECEIPTS, r, chat, seq })));
   }
 
   async members(): Promise<readonly Member[]> {
     return (await this.info()).members.filter((member) => member.role !== 'gone');
   }
 
+  /** For members only: `unknown_chat` for others. */
   async info(): Promise<ChatDetails> {
     const chat = await this.#id();
-    const answer = await this.#core.ask((r) => ({ type: T.INFO, r, chat }));
-    if (answer.type !== 'ok') throw new WeftError('bad_response', 'INFO answered without a result');
-    const [kind, name, head, rows] = answer.results;
-    const members: Member[] = [];
-    for (const row of Array.isArray(rows) ? rows : []) {
-      const [user, role, delivered, read] = Array.isArray(row) ? row : [];
-      if (typeof user !== 'string' || typeof role !== 'number') throw new WeftError('bad_response', 'INFO: no member');
-      members.push({ user, role: ROLES[role] ?? 'member', delivered: Number(delivered ?? 0), read: Number(read ?? 0) });
-    }
-    const log = this.#current;
-    log.head = Math.max(log.head, Number(head ?? 0));
-    log.setMembers(members.filter((member) => member.role !== 'gone').map((member) => member.user));
-    for (const { user, delivered, read } of members) log.receipt(user, delivered, read);
-    return { kind: kind === 1 ? 'direct' : 'group', name: String(name ?? ''), head: Number(head ?? 0), members };
+    const details = detailsOf(await this.#core.ask((r) => ({ type: T.INFO, r, chat })));
+    this.#core.receiver.informed(this.#current, details);
+    return details;
   }
 
   /** Tells the others; not repeated within LIMITS.clientTypingMs, and dropped while offline. */
@@ -156,22 +252,14 @@ export class Chat {
   /** The user has read up to `seq`: cumulative, never goes back, told now or after the next connect. */
   read(seq: number): void {
     const log = this.#current;
-    if (seq <= log.read) return;
-    log.read = Math.min(seq, Math.max(log.highest, log.head));
-    this.#core.flusher.read(log);
+    // A hint like a receipt: what fails is done by the next reading.
+    if (log.state.marks.unread) this.markUnread(false).catch(() => {});
+    if (log.readTo(Math.min(seq, Math.max(log.highest, log.head)))) this.#core.flusher.read(log);
   }
 
   /** How far the own message with this number has come. */
   tick(seq: number): Tick {
-    const log = this.#current;
-    const others = log.others(this.#core.me);
-    const known = others ?? [...log.receipts.keys()].filter((user) => user !== this.#core.me);
-    const positions = known.map((user) => log.receipts.get(user));
-    const delivered = positions.filter((position) => (position?.delivered ?? 0) >= seq).length;
-    const read = positions.filter((position) => (position?.read ?? 0) >= seq).length;
-    const of = others?.length;
-    const state = of && read >= of ? 'read' : of && delivered >= of ? 'delivered' : 'sent';
-    return { state, delivered, read, of };
+    return this.#current.tick(seq, this.#core.me);
   }
 
   get #current(): ChatLog {
@@ -184,5 +272,15 @@ export class Chat {
     const id = log.id ?? (await this.#core.queries.locate(log)).id;
     if (id === undefined) throw new WeftError('unknown_chat', 'the chat has no id');
     return id;
+  }
+
+  async #change(request: ChangeRequest): Promise<Receipt> {
+    const chat = await this.#id();
+    return this.#core.changes.change(this.#current, chat, request);
+  }
+
+  async #mark(op: number, value: number, seqs: readonly number[] = []): Promise<void> {
+    await this.#id();
+    await this.#core.marks.set(this.#current, op, value, seqs);
   }
 }

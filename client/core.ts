@@ -4,9 +4,11 @@
 
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
-import { type ClientFrame, T } from '../transport/frames.js';
+import { type ClientFrame, type Plain, T } from '../transport/frames.js';
+import { Account } from './account.js';
 import { Application } from './application.js';
 import { Changes } from './changes.js';
+import { ChatList } from './chat-list.js';
 import type { ChatLog, Release } from './chat-log.js';
 import { ChatTable } from './chat-table.js';
 import type { Welcome } from './connection.js';
@@ -17,6 +19,7 @@ import { Flusher } from './flush.js';
 import { Gaps } from './gaps.js';
 import { hex, IdSource, unhex, uuidText } from './ids.js';
 import type { Pending } from './lane.js';
+import { MarkSync } from './marks.js';
 import type { CoreOptions } from './options.js';
 import { Outbox, type Receipt } from './outbox.js';
 import { Queries } from './queries.js';
@@ -39,10 +42,15 @@ export class Core {
   readonly gaps: Gaps;
   readonly queries: Queries;
   readonly changes: Changes;
+  readonly marks: MarkSync;
+  readonly list: ChatList;
+  readonly account: Account;
   readonly watches: Watches;
   readonly #store: ClientStore;
   #device = '';
   #maxBody: number = LIMITS.body;
+  /** ms that the server's clock is ahead of this one's. */
+  #ahead = 0;
   #closed: Promise<void> | undefined;
 
   constructor(options: CoreOptions) {
@@ -79,6 +87,9 @@ export class Core {
     this.receiver = new Receiver(this, hooks);
     this.queries = new Queries(this, options.backfill ?? 0);
     this.changes = new Changes(this);
+    this.marks = new MarkSync(this, this.application);
+    this.list = new ChatList(this, (log) => hooks.chat(log));
+    this.account = new Account(this);
     this.watches = new Watches((log, on) => this.say(log, (chat) => ({ type: T.WATCH, chat, on })));
     this.dialer = new Dialer({ ...options, agent: options.agent ?? 'weft-js' }, this.#dialerHooks());
   }
@@ -98,6 +109,8 @@ export class Core {
       this.receiver.me = state.owner?.user ?? '';
       this.#device = state.owner?.device ?? '';
       for (const chat of state.chats) this.table.restore(chat);
+      this.marks.restore(state.marks ?? 0);
+      this.account.restore(state.blocked ?? [], state.profiles ?? []);
       for (const send of state.outbox) {
         const chat = unhex(send.chat);
         const id = unhex(send.id);
@@ -126,8 +139,18 @@ export class Core {
     return this.outbox.add(log, this.ids.next(), new Uint8Array(body));
   }
 
-  ask(make: (r: number) => ClientFrame): Promise<Answer> {
-    return this.#closed !== undefined || this.#over ? Promise.reject(this.#ended()) : this.requests.ask(make);
+  /** What the server answers with OK. Rejects with its code, or with `offline`, `timeout`, `busy`, `closed`, … */
+  async ask(make: (r: number) => ClientFrame): Promise<readonly Plain[]> {
+    const answer = await this.#answer(make);
+    if (answer.type !== 'ok') throw new WeftError('bad_response', 'a page answered what none was asked of');
+    return answer.results;
+  }
+
+  /** The same for a page of history. */
+  async page(make: (r: number) => ClientFrame): Promise<Extract<Answer, { type: 'page' }>> {
+    const answer = await this.#answer(make);
+    if (answer.type !== 'page') throw new WeftError('bad_response', 'HISTORY answered without a page');
+    return answer;
   }
 
   /** Positions are written and told; unsent messages stay in the store, their promises reject with `closed`. */
@@ -147,6 +170,10 @@ export class Core {
     // What came while the positions were written and the connection was still up.
     await this.flusher.stop();
     await this.#store.close();
+  }
+
+  #answer(make: (r: number) => ClientFrame): Promise<Answer> {
+    return this.#closed !== undefined || this.#over ? Promise.reject(this.#ended()) : this.requests.ask(make);
   }
 
   get #over(): boolean {
@@ -173,6 +200,7 @@ export class Core {
       },
       sent: (log, { id }, seq) => {
         this.flusher.settled(hex(id));
+        log.state.at = Math.max(log.state.at, this.world.wall() + this.#ahead);
         this.receiver.own(log, seq);
         // The first message makes a direct chat; before that the server has nothing to watch by.
         if (seq === 1) this.watches.began(log);
@@ -198,12 +226,16 @@ export class Core {
         this.gaps.connected();
         this.outbox.online(welcome.window);
         this.requests.online();
+        this.list.up();
+        this.marks.up();
+        this.account.up();
         this.watches.up();
       },
       frame: (frame) => this.receiver.frame(frame),
       down: () => {
         this.outbox.offline();
         this.requests.offline();
+        this.account.down();
         this.flusher.offline();
         this.gaps.down();
         this.table.forgetAliases();
@@ -222,7 +254,7 @@ export class Core {
     };
   }
 
-  #admit({ user, device, maxBody }: Welcome): WeftError | undefined {
+  #admit({ user, device, maxBody, time }: Welcome): WeftError | undefined {
     if (this.me !== '' && (this.me !== user || this.#device !== device)) {
       return new WeftError(
         'store_mismatch',
@@ -230,6 +262,7 @@ export class Core {
       );
     }
     this.#maxBody = maxBody;
+    this.#ahead = time - this.world.wall();
     if (this.me === '') {
       this.receiver.me = user;
       this.#device = device;
@@ -254,6 +287,7 @@ export class Core {
   }
 
   #handled(log: ChatLog, release: Release): void {
+    log.settle();
     if (release.type === 'item') this.flusher.handled(log);
     else this.flusher.dirty(log);
   }

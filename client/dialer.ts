@@ -6,7 +6,7 @@
 //        ▼                                                                     │
 //   connecting ── WELCOME ──▶ online ── link lost, GOAWAY, no PONG ──────▶ waiting
 //        │                       │                                             ▲
-//        ├───────────────────────┼── token refused ──▶ failed                  │
+//        ├───────────────────────┼── token refused, close 4410 ──▶ failed      │
 //        ├───────────────────────┼── close 4409 ─────▶ replaced                │
 //        └── no link, no WELCOME in time ──────────────────────────────────────┘
 //   close() leads from everywhere to closed
@@ -36,6 +36,16 @@ interface Attempt {
 
 /** Refusals that another attempt with the same token meets again. */
 const TOKEN_CODES: readonly string[] = ['bad_token', 'token_expired'];
+
+/** Refusals that no token helps against: of a removed device the user wants to hear nothing more. */
+const FINAL_CODES: readonly string[] = ['bad_version', 'device_removed'];
+
+/** What a close says where no ERROR came before it. */
+function refusalOf(code: number): WeftError | undefined {
+  if (code === CLOSE.auth) return new WeftError('bad_token', 'refused');
+  if (code === CLOSE.removed) return new WeftError('device_removed', 'this device was removed');
+  return code === CLOSE.tooMany ? new WeftError('rate_limited', 'too many refused tokens from here') : undefined;
+}
 
 export class Dialer {
   readonly #world: World;
@@ -227,14 +237,14 @@ export class Dialer {
   }
 
   #lost(attempt: Attempt, code: number): void {
-    const refusal = attempt.refusal ?? (code === CLOSE.auth ? new WeftError('bad_token', 'refused') : undefined);
+    const refusal = attempt.refusal ?? refusalOf(code);
     this.#abandon();
     if (code === CLOSE.replaced) {
       this.#end('replaced', new WeftError('replaced', 'a newer connection of this device took over'));
       return;
     }
     const hopeless = TOKEN_CODES.includes(refusal?.code ?? '') && !this.#token.renewable;
-    if (refusal !== undefined && (hopeless || refusal.code === 'bad_version')) {
+    if (refusal !== undefined && (hopeless || FINAL_CODES.includes(refusal.code))) {
       this.#end('failed', refusal);
       return;
     }

@@ -1,4 +1,4 @@
-// Owns what is gathered for a few ms and then written and told at once: cursors, settled sends, ACK and READ.
+// Owns what is gathered for a few ms and then written and told at once: cursors, settled sends, marks, ACK and READ.
 // Invariant: a position is told to the server only after the store has it; ACK and READ are cumulative and rise.
 // Must not: ask for durability: a lost cursor costs a repetition, a lost settlement a resend under the same id.
 
@@ -22,6 +22,8 @@ export class Flusher {
   readonly #acks = new Set<ChatLog>();
   readonly #reads = new Set<ChatLog>();
   #settled: StoreChange[] = [];
+  /** What is not of a chat, by what it replaces. */
+  readonly #notes = new Map<string, StoreChange>();
   /** What the present connection was told as read. */
   readonly #told = new Map<ChatLog, number>();
   #handled = 0;
@@ -45,6 +47,12 @@ export class Flusher {
 
   settled(id: string): void {
     this.#settled.push({ type: 'settle', id });
+    this.#arm();
+  }
+
+  /** Something that is not of a chat, and comes after what chats have to write: it may rest on them. */
+  note(change: Extract<StoreChange, { type: 'marks' | 'blocked' | 'profile' }>): void {
+    this.#notes.set(change.type === 'profile' ? `profile ${change.user}` : change.type, change);
     this.#arm();
   }
 
@@ -97,21 +105,36 @@ export class Flusher {
   async #write(): Promise<void> {
     const logs = [...this.#dirty].filter((log) => log.key !== '');
     const settled = this.#settled;
+    const notes = [...this.#notes];
     const online = this.#online;
     const acks = !online ? [] : [...this.#acks].map((log) => ({ log, done: log.done }));
     const reads = !online ? [] : [...this.#reads].map((log) => ({ log, seq: Math.min(log.read, log.done) }));
     this.#dirty.clear();
     for (const { log } of acks) this.#acks.delete(log);
     this.#settled = [];
+    this.#notes.clear();
     this.#handled = 0;
     try {
-      const chats = logs.map((log) => ({ type: 'chat', chat: log.stored() }) as const);
-      if (settled.length + chats.length > 0) await this.#store.write([...settled, ...chats], false);
+      if (settled.length > 0) await this.#store.write(settled, false);
+      for (let i = 0; i < logs.length; i += LIMITS.clientJournalChats) {
+        const some = logs.slice(i, i + LIMITS.clientJournalChats);
+        await this.#store.write(
+          some.map((log) => ({ type: 'chat', chat: log.stored() })),
+          false,
+        );
+      }
+      if (notes.length > 0) {
+        await this.#store.write(
+          notes.map(([, change]) => change),
+          false,
+        );
+      }
       this.#tell(acks, reads);
     } catch (error) {
       for (const log of logs) this.#dirty.add(log);
       for (const { log } of acks) this.#acks.add(log);
       this.#settled.unshift(...settled);
+      for (const [key, change] of notes) if (!this.#notes.has(key)) this.#notes.set(key, change);
       const detail = error instanceof Error ? error.message : String(error);
       const failure = new WeftError('store_failed', detail, undefined, error);
       this.#hooks.trouble(failure);

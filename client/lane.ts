@@ -31,6 +31,7 @@ export class Lane {
   /** One was refused for now, and others that were sent after it are not answered yet. */
   #refused = false;
   #cancel: (() => void) | undefined;
+  #until = 0;
 
   constructor(log: ChatLog) {
     this.log = log;
@@ -60,7 +61,11 @@ export class Lane {
     if (index >= 0) this.entries.splice(index, 1);
   }
 
+  /** At least so long: a shorter pause, of a message behind the one that is refused, does not end a longer one. */
   holdFor(world: World, ms: number, over: () => void): void {
+    const until = world.now() + ms;
+    if (this.#cancel !== undefined && until <= this.#until) return;
+    this.#until = until;
     this.#cancel?.();
     this.#cancel = world.timer(ms, () => {
       this.#cancel = undefined;

@@ -3,16 +3,20 @@
 // cannot be resolved costs the connection, never a guess.
 // Must not: send anything but through its parts.
 
-import { OP, type PageRow, type Plain, type ServerFrame, T } from '../transport/frames.js';
+import { OP, type PageRow, type ServerFrame, T } from '../transport/frames.js';
 import type { Changes } from './changes.js';
+import type { ChatDetails } from './chat-info.js';
+import type { ChatList } from './chat-list.js';
 import type { ChatLog, Item } from './chat-log.js';
 import type { ChatTable } from './chat-table.js';
 import type { Delivery } from './delivery.js';
 import { WeftError } from './errors.js';
 import type { Flusher } from './flush.js';
 import type { Gaps } from './gaps.js';
-import { hex } from './ids.js';
-import { eventDetails } from './message.js';
+import { hex, idTime } from './ids.js';
+import { itemOf } from './item.js';
+import type { MarkSync } from './marks.js';
+import { changeOf } from './message.js';
 import type { Outbox } from './outbox.js';
 import type { Requests } from './requests.js';
 
@@ -21,7 +25,11 @@ export interface ReceiverHooks {
   chat(log: ChatLog): void;
   receipt(log: ChatLog, user: string, delivered: number, read: number): void;
   typing(log: ChatLog, user: string, on: boolean): void;
-  presence(user: string, online: boolean, lastSeen: number): void;
+  presence(user: string, online: boolean, lastSeen: number, precision: number): void;
+  tally(log: ChatLog, delivered: number, read: number): void;
+  count(log: ChatLog, online: number): void;
+  profiled(user: string, version: number): void;
+  blocked(user: string, on: boolean): void;
   synced(chats: number): void;
   trouble(error: WeftError): void;
   /** The connection makes no sense any more. */
@@ -36,6 +44,8 @@ export interface Parts {
   readonly flusher: Flusher;
   readonly gaps: Gaps;
   readonly changes: Changes;
+  readonly list: ChatList;
+  readonly marks: MarkSync;
 }
 
 export class Receiver {
@@ -75,14 +85,36 @@ export class Receiver {
       case T.PRESENCE: {
         const user = table.user(frame.user);
         if (user === undefined) this.#break('unknown user alias');
-        else this.#hooks.presence(user, frame.online, frame.lastSeen);
+        else this.#hooks.presence(user, frame.online, frame.lastSeen, frame.precision);
         return;
       }
+      case T.TALLY:
+        this.#of(frame.chat, (log) => {
+          log.state.tally = { delivered: frame.delivered, read: frame.read };
+          this.#hooks.tally(log, frame.delivered, frame.read);
+        });
+        return;
+      case T.COUNT:
+        this.#of(frame.chat, (log) => this.#hooks.count(log, frame.count));
+        return;
+      case T.PROFILED: {
+        const user = table.user(frame.user);
+        if (user === undefined) this.#break('unknown user alias');
+        else this.#hooks.profiled(user, frame.version);
+        return;
+      }
+      case T.MARKED:
+        this.#parts.marks.told(frame);
+        return;
+      case T.BLOCKED:
+        this.#hooks.blocked(frame.user, frame.on);
+        return;
       case T.CERT:
         for (const entry of frame.entries) this.#certified(entry);
         return;
       case T.SYNCED:
         this.#parts.gaps.synced();
+        this.#parts.list.synced();
         this.#hooks.synced(frame.chats);
         return;
       case T.CHAT: {
@@ -127,6 +159,7 @@ export class Receiver {
   accept(log: ChatLog, item: Item): void {
     const { outbox, changes, delivery, gaps, flusher } = this.#parts;
     delivery.arrived(item);
+    log.state.at = Math.max(log.state.at, idTime(item.id) + item.lag);
     if (log.kind === 0) this.#name(log);
     if (item.from === this.me && this.me !== '') {
       const id = hex(item.id);
@@ -158,6 +191,21 @@ export class Receiver {
     return log;
   }
 
+  /** What INFO told. */
+  informed(log: ChatLog, { head, members, avatar, announceOnly, expiry }: ChatDetails): void {
+    const { state } = log;
+    log.head = Math.max(log.head, head);
+    log.setMembers(members.filter(({ role }) => role !== 'gone').map(({ user }) => user));
+    for (const { user, delivered, read } of members) {
+      log.receipt(user, delivered, read);
+      if (user === this.me) log.readTo(read);
+    }
+    const changed = state.avatar !== avatar || state.announceOnly !== announceOnly || state.expiry !== expiry;
+    Object.assign(state, { avatar, announceOnly, expiry });
+    if (changed) this.#hooks.chat(log);
+    this.#parts.flusher.dirty(log);
+  }
+
   /** An own message or change has this number. */
   own(log: ChatLog, seq: number): void {
     const { delivery, flusher, gaps } = this.#parts;
@@ -175,23 +223,23 @@ export class Receiver {
   #receipt(log: ChatLog, user: string, delivered: number, read: number): void {
     const next = log.receipt(user, delivered, read);
     if (next === undefined) return;
-    if (user === this.me && next.read > log.read) {
-      log.read = next.read;
-      this.#parts.flusher.dirty(log);
-    }
+    if (user === this.me && log.readTo(next.read)) this.#parts.flusher.dirty(log);
     this.#hooks.receipt(log, user, next.delivered, next.read);
   }
 
   #certified(entry: Extract<ServerFrame, { type: typeof T.CERT }>['entries'][number]): void {
-    const { table, delivery, flusher } = this.#parts;
+    const { table, delivery, flusher, list } = this.#parts;
     const log = table.byId(entry.chat);
+    const before = [log.placed, log.cursor, log.head];
     if (entry.kind !== undefined) this.describe(log, entry.kind, entry.name ?? '');
     log.head = Math.max(log.head, entry.head);
+    if (entry.start <= entry.head) list.missed();
     if (!log.placed) log.place(Math.max(0, entry.start - 1));
     else if (entry.head < log.done) {
       this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.done}`));
     } else log.truncate(entry.start);
-    flusher.dirty(log);
+    // Most of ten thousand chats are as they were.
+    if (before[0] !== log.placed || before[1] !== log.cursor || before[2] !== log.head) flusher.dirty(log);
     delivery.run(log);
   }
 
@@ -215,7 +263,8 @@ export class Receiver {
   #joins(item: Item): boolean {
     if (item.content.type !== 'event') return false;
     const { op, args } = item.content;
-    return op === OP.added && eventDetails(op, args).users.includes(this.me);
+    if (op === OP.joined) return item.from === this.me;
+    return op === OP.added && changeOf(op, args).users.includes(this.me);
   }
 
   #with(chat: Uint8Array | number, user: string | number, then: (log: ChatLog, user: string) => void): void {
@@ -223,6 +272,12 @@ export class Receiver {
     const name = this.#parts.table.user(user);
     if (log === undefined || name === undefined) this.#break('an alias that was not given');
     else then(log, name);
+  }
+
+  #of(chat: Uint8Array | number, then: (log: ChatLog) => void): void {
+    const log = this.#parts.table.chat(chat);
+    if (log === undefined) this.#break('unknown chat alias');
+    else then(log);
   }
 
   #odd(detail: string): void {
@@ -234,30 +289,4 @@ export class Receiver {
     this.#hooks.trouble(error);
     this.#hooks.broken(error);
   }
-}
-
-type Row =
-  | {
-      readonly type: 34;
-      readonly seq: number;
-      readonly id: Uint8Array;
-      readonly lag: number;
-      readonly body: Uint8Array;
-    }
-  | {
-      readonly type: 35;
-      readonly seq: number;
-      readonly id: Uint8Array;
-      readonly lag: number;
-      readonly op: number;
-      readonly args: readonly Plain[];
-    };
-
-export function itemOf(row: Row, from: string, paid: boolean): Item {
-  const { seq, id, lag } = row;
-  const content =
-    row.type === T.MESSAGE
-      ? ({ type: 'message', body: row.body } as const)
-      : ({ type: 'event', op: row.op, args: row.args } as const);
-  return { from, seq, id, lag, content, paid };
 }

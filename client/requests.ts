@@ -11,8 +11,8 @@ export type Answer =
   | { readonly type: 'ok'; readonly results: readonly Plain[] }
   | { readonly type: 'page'; readonly rows: readonly PageRow[]; readonly more: boolean };
 
-/** Asks the server; rejects with a WeftError. */
-export type Ask = (make: (r: number) => ClientFrame) => Promise<Answer>;
+/** Asks the server for an OK and its results; rejects with a WeftError. */
+export type Ask = (make: (r: number) => ClientFrame) => Promise<readonly Plain[]>;
 
 interface Waiting {
   readonly make: (r: number) => ClientFrame;

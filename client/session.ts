@@ -1,31 +1,41 @@
-// Owns the session as the application holds it, and how it begins.
+// Owns the session as the application holds it.
 // Invariant: a session ends by `close`, by being replaced or by a refusal for good, and says so in `state`; nothing else ends it.
-// Must not: know the platform; index.ts and browser.ts bring world, WebSocket and store.
+// Must not: do the work; its parts do.
 
 import { LIMITS } from '../actors/limits.js';
-import { T } from '../transport/frames.js';
+import type { Audience, Device } from './account.js';
 import type { Chat } from './chat.js';
 import type { ChatLog } from './chat-log.js';
+import type { Marks } from './chat-state.js';
 import type { State } from './connection.js';
-import { Core } from './core.js';
+import type { Core } from './core.js';
 import type { Listener } from './emitter.js';
 import { WeftError } from './errors.js';
 import type { SessionEvents } from './events.js';
 import { unhex, uuidText } from './ids.js';
+import { inviteBytes } from './invite.js';
 import type { Message } from './message.js';
-import type { SessionOptions } from './options.js';
+import type { Profile } from './profiles.js';
 
 export interface ChatSummary {
   readonly chat: Chat;
   readonly id: string;
   readonly kind: 'direct' | 'group' | 'unknown';
+  /** The other user, or the group's title. */
   readonly name: string;
-  /** Newest sequence number. */
+  readonly avatar: string;
+  /** Newest sequence number, and when it came, ms since 1970 (0: not known here). */
   readonly head: number;
+  readonly at: number;
   /** The user has read up to here. */
   readonly read: number;
-  /** Messages after that. */
+  /** Messages of others after that; 1,000 stands for that many or more. */
   readonly unread: number;
+  /** ms since 1970 until which it is muted; 0: it is not. */
+  readonly muted: number;
+  readonly pinned: number;
+  readonly archived: boolean;
+  readonly markedUnread: boolean;
 }
 
 /** A message that the server has not acknowledged yet. */
@@ -86,10 +96,71 @@ export class Session {
     return this.#core.application.chat(await this.#core.changes.create(options.title, options.members));
   }
 
-  /** Every chat of the user. From the server while online, else as far as known here. */
+  /**
+   * Every chat of the user, those left included: pinned ones first, then by their newest entry. From what is known here,
+   * which while online is brought up to the server's word first where something may have been missed.
+   */
   async chats(): Promise<ChatSummary[]> {
-    if (this.state === 'online') await this.#list();
-    return [...this.#core.table.all()].filter((log) => log.kind !== 0).map((log) => this.#summary(log));
+    if (this.state === 'online') await this.#core.list.refresh();
+    return this.#core.list.sorted().map((log) => this.#summary(log));
+  }
+
+  /**
+   * Joins the group of an invite link (`weft:join/…`). `waiting`: an admin has to let the user in first; then the event
+   * `added` comes. Rejects with `bad_invite`, `full`, or `bad_argument` where the text is no link.
+   */
+  async join(link: string): Promise<{ readonly chat: Chat; readonly waiting: boolean }> {
+    const { log, waiting } = await this.#core.changes.join(inviteBytes(link.trim()));
+    return { chat: this.#core.application.chat(log), waiting };
+  }
+
+  /** The user's registered devices. */
+  devices(): Promise<Device[]> {
+    return this.#core.account.devices();
+  }
+
+  /** Up to 128 bytes. */
+  renameDevice(device: string, name: string): Promise<void> {
+    return this.#core.account.renameDevice(device, name);
+  }
+
+  /** Its connection ends as `device_removed`; it can come back only with a token issued later. */
+  removeDevice(device: string): Promise<void> {
+    return this.#core.account.removeDevice(device);
+  }
+
+  /** Somebody's profile, or one's own. Version 0: none that this user may see. Kept here, and asked for when it changed. */
+  profile(user: string = this.user): Promise<Profile> {
+    return this.#core.account.profile(user, this.state === 'online');
+  }
+
+  /** Changes what is given of one's own profile; the others are told. */
+  setProfile(change: Partial<Omit<Profile, 'user' | 'version'>>): Promise<Profile> {
+    return this.#core.account.setProfile(change);
+  }
+
+  /** Who may see whether this user is online, and when he last was. */
+  privacy(): Promise<Audience> {
+    return this.#core.account.privacy(null);
+  }
+
+  async setPrivacy(audience: Audience): Promise<void> {
+    await this.#core.account.privacy(audience);
+  }
+
+  /** From then on neither writes to the other, sees the other's presence or adds the other to a group. Nobody is told. */
+  block(user: string): Promise<void> {
+    return this.#core.account.block(user, true);
+  }
+
+  unblock(user: string): Promise<void> {
+    return this.#core.account.block(user, false);
+  }
+
+  /** Whom the user blocks: while online the server's list, else as far as known here. */
+  async blocked(): Promise<string[]> {
+    const { account } = this.#core;
+    return this.state === 'online' ? account.blocks() : [...account.blocked];
   }
 
   /** Messages that wait to be acknowledged, in order within each chat. */
@@ -150,79 +221,14 @@ export class Session {
     return this.#core.close();
   }
 
-  async #list(): Promise<void> {
-    const core = this.#core;
-    let after: Uint8Array | null = null;
-    for (let more = true; more; ) {
-      const from: Uint8Array | null = after;
-      const answer = await core.ask((r) => ({ type: T.LIST, r, after: from, limit: LIMITS.listRows }));
-      const [rows, flag] = answer.type === 'ok' ? answer.results : [];
-      if (!Array.isArray(rows)) throw new WeftError('bad_response', 'LIST answered without chats');
-      for (const row of rows) {
-        const [id, kind, name, head, , read] = Array.isArray(row) ? row : [];
-        if (!(id instanceof Uint8Array) || typeof kind !== 'number' || typeof name !== 'string') {
-          throw new WeftError('bad_response', 'LIST: no chat');
-        }
-        const log = core.table.byId(id);
-        core.receiver.describe(log, kind, name);
-        log.head = Math.max(log.head, Number(head ?? 0));
-        log.read = Math.max(log.read, Number(read ?? 0));
-        after = id;
-      }
-      more = (flag === true || flag === 1) && rows.length > 0;
-    }
-  }
-
   #summary(log: ChatLog): ChatSummary {
     const chat = this.#core.application.chat(log);
-    const { key: id, name, head, read } = log;
-    return { chat, id, kind: chat.kind, name, head, read, unread: Math.max(0, head - Math.max(read, log.lastOwn)) };
+    const { key: id, name, head, read, state } = log;
+    const { at, avatar, marks, unread } = state;
+    return { chat, id, kind: chat.kind, name, avatar, head, at, read, unread: unread.count, ...shown(marks) };
   }
 }
 
-/**
- * Opens the store and connects. Resolves when the server has told the state of all chats; with `offline` as soon as the
- * store is open. Rejects with `bad_token`, `token_expired`, `bad_version`, `store_locked`, `store_failed`,
- * `store_mismatch`, `replaced`, or after `timeout` ms with the newest reason; then nothing goes on in the background.
- */
-export async function openSession(options: SessionOptions): Promise<Session> {
-  const core = new Core(options);
-  const session = new Session(core);
-  const first = options.offline ? Promise.resolve() : firstSync(core, options.timeout ?? LIMITS.clientOpenMs);
-  // Whoever rejects first is the reason; the other must not go unhandled.
-  first.catch(() => {});
-  try {
-    await core.start();
-    await first;
-    return session;
-  } catch (error) {
-    await session.close().catch(() => {});
-    throw error;
-  }
-}
-
-function firstSync(core: Core, timeout: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let reason: WeftError | undefined;
-    const cancel = core.world.timer(timeout, () => {
-      finish();
-      reject(new WeftError('timeout', `no connection within ${timeout} ms (${reason?.message ?? 'no answer'})`));
-    });
-    const offs = [
-      core.application.on('synced', () => {
-        finish();
-        resolve();
-      }),
-      core.application.on('state', ({ state, error }) => {
-        reason = error ?? reason;
-        if (state !== 'failed' && state !== 'replaced' && state !== 'closed') return;
-        finish();
-        reject(error ?? new WeftError('closed', `session is ${state}`));
-      }),
-    ];
-    const finish = (): void => {
-      cancel();
-      for (const off of offs) off();
-    };
-  });
+function shown({ muted, pinned, archived, unread }: Marks) {
+  return { muted, pinned, archived, markedUnread: unread };
 }

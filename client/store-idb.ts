@@ -3,12 +3,15 @@
 // browser has them).
 // Must not: use anything but IndexedDB and Web Locks.
 //
-//   database weft:NAME    chats (key: id) │ outbox (key: running number, index: id) │ meta (key: 'owner')
+//   database weft:NAME    chats (key: id) │ outbox (key: running number, index: id)
+//                         meta (keys: 'owner', 'marks', 'blocked', 'profile ' and the user)
 
 import { WeftError } from './errors.js';
+import type { Profile } from './profiles.js';
 import type { ClientStore, StoreChange, StoredChat, StoredSend, StoredState } from './store.js';
 
 const STORES = ['chats', 'outbox', 'meta'] as const;
+const PROFILE = 'profile ';
 
 export class IdbStore implements ClientStore {
   readonly #name: string;
@@ -36,17 +39,23 @@ export class IdbStore implements ClientStore {
       const database = await done(request);
       this.#database = database;
       const transaction = database.transaction(STORES);
-      const [chats, keys, outbox, owner] = await Promise.all([
+      const meta = transaction.objectStore('meta');
+      // All that begin so; `!` is the character behind the space.
+      const range = IDBKeyRange.bound(PROFILE, 'profile!', false, true);
+      const [chats, keys, outbox, owner, marks, blocked, profiles] = await Promise.all([
         done<StoredChat[]>(transaction.objectStore('chats').getAll()),
         done(transaction.objectStore('outbox').getAllKeys()),
         done<StoredSend[]>(transaction.objectStore('outbox').getAll()),
-        done<StoredState['owner']>(transaction.objectStore('meta').get('owner')),
+        done<StoredState['owner']>(meta.get('owner')),
+        done<number | undefined>(meta.get('marks')),
+        done<string[] | undefined>(meta.get('blocked')),
+        done<Profile[]>(meta.getAll(range)),
       ]);
       outbox.forEach((send, i) => {
         const key = keys[i];
         if (key !== undefined) this.#places.set(send.id, key);
       });
-      return { owner, chats, outbox };
+      return { owner, chats, outbox, marks: marks ?? 0, blocked: blocked ?? [], profiles };
     } catch (error) {
       this.#unlock();
       throw error;
@@ -83,6 +92,16 @@ export class IdbStore implements ClientStore {
     switch (change.type) {
       case 'owner':
         transaction.objectStore('meta').put({ user: change.user, device: change.device }, 'owner');
+        return;
+      case 'marks':
+        transaction.objectStore('meta').put(change.version, 'marks');
+        return;
+      case 'blocked':
+        transaction.objectStore('meta').put(change.users, 'blocked');
+        return;
+      case 'profile':
+        if (change.profile === null) transaction.objectStore('meta').delete(PROFILE + change.user);
+        else transaction.objectStore('meta').put(change.profile, PROFILE + change.user);
         return;
       case 'chat':
         transaction.objectStore('chats').put(change.chat, change.chat.id);

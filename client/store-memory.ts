@@ -2,6 +2,7 @@
 // Invariant: applies changes in order; `load` after `close` finds what was written, as a restarted application would.
 // Must not: claim durability beyond the object's life.
 
+import type { Profile } from './profiles.js';
 import type { ClientStore, StoreChange, StoredChat, StoredSend, StoredState } from './store.js';
 
 /** The content of a store; also what store-file.ts replays its journal into. */
@@ -9,16 +10,47 @@ export class StoreImage {
   owner: StoredState['owner'];
   readonly chats = new Map<string, StoredChat>();
   readonly outbox = new Map<string, StoredSend>();
+  marks = 0;
+  blocked: readonly string[] = [];
+  readonly profiles = new Map<string, Profile>();
 
   apply(change: StoreChange): void {
-    if (change.type === 'owner') this.owner = { user: change.user, device: change.device };
-    else if (change.type === 'chat') this.chats.set(change.chat.id, change.chat);
-    else if (change.type === 'add') this.outbox.set(change.send.id, change.send);
-    else this.outbox.delete(change.id);
+    switch (change.type) {
+      case 'owner':
+        this.owner = { user: change.user, device: change.device };
+        return;
+      case 'chat':
+        this.chats.set(change.chat.id, change.chat);
+        return;
+      case 'add':
+        this.outbox.set(change.send.id, change.send);
+        return;
+      case 'settle':
+        this.outbox.delete(change.id);
+        return;
+      case 'marks':
+        this.marks = change.version;
+        return;
+      case 'blocked':
+        this.blocked = change.users;
+        return;
+      case 'profile':
+        this.profiles.delete(change.user);
+        if (change.profile !== null) this.profiles.set(change.user, change.profile);
+        return;
+    }
   }
 
   state(): StoredState {
-    return { owner: this.owner, chats: [...this.chats.values()], outbox: [...this.outbox.values()] };
+    const { owner, chats, outbox, marks, blocked, profiles } = this;
+    return {
+      owner,
+      chats: [...chats.values()],
+      outbox: [...outbox.values()],
+      marks,
+      blocked,
+      profiles: [...profiles.values()],
+    };
   }
 }
 

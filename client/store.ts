@@ -3,8 +3,11 @@
 // they survive a crash of the machine. A store serves one session of one user's device at a time.
 // Must not: interpret bodies; they are what the application gave.
 
+import type { StoredExtras } from './chat-state.js';
+import type { Profile } from './profiles.js';
+
 /** What a client keeps of a chat. */
-export interface StoredChat {
+export interface StoredChat extends StoredExtras {
   /** 32 hexadecimal digits. */
   readonly id: string;
   /** 0 unknown, 1 direct, 2 group. */
@@ -36,6 +39,12 @@ export interface StoredState {
   readonly chats: readonly StoredChat[];
   /** In the order they were added. */
   readonly outbox: readonly StoredSend[];
+  /** Up to this version the user's marks are in the chats. */
+  readonly marks?: number;
+  /** Whom the user blocks. */
+  readonly blocked?: readonly string[];
+  /** In the order they were written. */
+  readonly profiles?: readonly Profile[];
 }
 
 export type StoreChange =
@@ -43,7 +52,11 @@ export type StoreChange =
   | { readonly type: 'chat'; readonly chat: StoredChat }
   | { readonly type: 'add'; readonly send: StoredSend }
   /** The send with this id was acknowledged or given up. */
-  | { readonly type: 'settle'; readonly id: string };
+  | { readonly type: 'settle'; readonly id: string }
+  | { readonly type: 'marks'; readonly version: number }
+  | { readonly type: 'blocked'; readonly users: readonly string[] }
+  /** Null: forget it. */
+  | { readonly type: 'profile'; readonly user: string; readonly profile: Profile | null };
 
 export interface ClientStore {
   /** Opens the store. Called once, first. Rejects with `store_locked` while another session holds it. */

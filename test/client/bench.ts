@@ -2,8 +2,10 @@
 // Invariant: nothing here depends on the machine's speed.
 // Must not: assert; the tests do.
 
+import type { TestContext } from 'node:test';
+import { openSession } from '../../client/open.js';
 import type { SessionOptions } from '../../client/options.js';
-import { openSession, type Session } from '../../client/session.js';
+import type { Session } from '../../client/session.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import { ManualWorld } from '../actors/manual-world.js';
 import { FakeServer } from './fake-server.js';
@@ -15,6 +17,15 @@ export async function settle(world: ManualWorld): Promise<void> {
     quiet = world.deferred === 0 ? quiet + 1 : 0;
     world.settle();
   }
+}
+
+/** Runs deferred tasks by themselves until the test ends, so that it can await what the server answers. The clock stands. */
+export function live(t: TestContext, world: ManualWorld): void {
+  let next = setImmediate(function pump() {
+    world.settle();
+    next = setImmediate(pump);
+  });
+  t.after(() => clearImmediate(next));
 }
 
 /** Moves the clock in small steps, with promises running in between. */

@@ -7,12 +7,16 @@ import assert from 'node:assert/strict';
 import type { World } from '../../actors/world.js';
 import type { Dial, LinkEvents } from '../../client/link.js';
 import { decodeClient, encodeServer } from '../../transport/codec.js';
-import type { ClientFrame, ServerFrame } from '../../transport/frames.js';
+import { type ClientFrame, OP, type Plain, type ServerFrame } from '../../transport/frames.js';
+import { FakeAccount } from './fake-account.js';
 
 export interface Row {
   readonly from: string;
   readonly id: Uint8Array;
   readonly body: Uint8Array;
+  /** An event, which has no body. */
+  readonly op?: number;
+  readonly args?: readonly Plain[];
 }
 
 export interface FakeChat {
@@ -22,6 +26,8 @@ export interface FakeChat {
   readonly rows: Row[];
   /** Rows below are not visible or expired. */
   start: number;
+  /** The user has read up to here. */
+  read: number;
 }
 
 type Frame<N extends ClientFrame['type']> = Extract<ClientFrame, { type: N }>;
@@ -97,8 +103,11 @@ export class FakeServer {
   echo = true;
   intercept: ((frame: ClientFrame, connection: FakeConnection) => boolean) | undefined;
 
+  readonly account: FakeAccount;
+
   constructor(world: World) {
     this.world = world;
+    this.account = new FakeAccount(this);
   }
 
   readonly dial: Dial = (_url, protocol, events) => {
@@ -134,7 +143,7 @@ export class FakeServer {
     const known = this.chats.find((chat) => chat.name === name);
     if (known !== undefined) return known;
     const id = new Uint8Array(16).fill(this.chats.length + 1);
-    const chat = { id, kind, name, rows: [], start: 1 };
+    const chat = { id, kind, name, rows: [], start: 1, read: 0 };
     this.chats.push(chat);
     return chat;
   }
@@ -145,9 +154,16 @@ export class FakeServer {
       : this.chats.find((chat) => chat.id.every((byte, i) => byte === ref[i]));
   }
 
+  /** Of this moment. */
+  newId(): Uint8Array {
+    const id = Buffer.from(this.world.randomBytes(16));
+    id.writeUIntBE(this.world.wall(), 0, 6);
+    return id;
+  }
+
   /** Somebody writes; online devices get it. */
   post(chat: FakeChat, text: string, from = chat.name): number {
-    const id = this.world.randomBytes(16);
+    const id = this.newId();
     chat.rows.push({ from, id, body: new TextEncoder().encode(text) });
     this.push();
     return chat.rows.length;
@@ -171,9 +187,26 @@ export class FakeServer {
           connection.announced.add(chat);
           connection.send({ type: 39, alias, chat: chat.id, kind: chat.kind, name: chat.name });
         }
-        connection.send({ type: 34, chat: alias, from: row.from, seq, id: row.id, lag: 0, body: row.body });
+        connection.send(this.#frame(alias, seq, row));
       }
     }
+  }
+
+  /** An entry that is no message. */
+  event(chat: FakeChat, op: number, args: readonly Plain[], from = chat.name, id = this.newId()): number {
+    chat.rows.push({ from, id, body: new Uint8Array(0), op, args });
+    if (op === OP.deleted) {
+      const target = Number(args[0]) - 1;
+      const { from: author, id: old } = chat.rows[target]!;
+      chat.rows[target] = { from: author, id: old, body: new Uint8Array(0), op: OP.erased, args: [] };
+    }
+    this.push();
+    return chat.rows.length;
+  }
+
+  #frame(chat: number, seq: number, { from, id, body, op, args = [] }: Row): ServerFrame {
+    if (op === undefined) return { type: 34, chat, from, seq, id, lag: 0, body };
+    return { type: 35, chat, from, seq, id, lag: 0, op, args };
   }
 
   handle(connection: FakeConnection, frame: ClientFrame): void {
@@ -204,6 +237,8 @@ export class FakeServer {
       case 15:
         connection.send({ type: 48, n: frame.n });
         return;
+      default:
+        this.account.handle(connection, frame);
     }
   }
 
@@ -244,6 +279,7 @@ export class FakeServer {
       .map((chat) => {
         const known = frame.entries.find((entry) => this.find(entry.chat) === chat);
         const start = Math.max(chat.start, (known?.seq ?? 0) + 1);
+        chat.read = Math.max(chat.read, known?.read ?? 0);
         connection.next.set(chat, start);
         const cert = { chat: chat.id, head: chat.rows.length, start };
         return known === undefined ? { ...cert, kind: chat.kind, name: chat.name } : cert;
@@ -259,8 +295,9 @@ export class FakeServer {
     assert.ok(chat);
     const before = frame.before === 0 ? chat.rows.length + 1 : frame.before;
     const first = Math.max(chat.start, before - frame.limit);
-    const rows = chat.rows.slice(first - 1, before - 1).map(({ from, id, body }, i) => {
-      return { type: 34, from, seq: first + i, id, lag: 0, body } as const;
+    const rows = chat.rows.slice(first - 1, before - 1).map(({ from, id, body, op, args = [] }, i) => {
+      const stamp = { from, seq: first + i, id, lag: 0 };
+      return op === undefined ? ({ type: 34, ...stamp, body } as const) : ({ type: 35, ...stamp, op, args } as const);
     });
     connection.send({ type: 45, r: frame.r, rows, more: first > chat.start });
   }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { WeftError } from '../../client/errors.js';
-import { openSession } from '../../client/session.js';
+import { openSession } from '../../client/open.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import { ManualWorld } from '../actors/manual-world.js';
 import { advance, bench, settle } from './bench.js';

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { IDBFactory } from 'fake-indexeddb';
+import { IDBFactory, IDBKeyRange } from 'fake-indexeddb';
 import type { ClientStore, StoredChat, StoredSend } from '../../client/store.js';
 import { FileStore } from '../../client/store-file.js';
 import { IdbStore } from '../../client/store-idb.js';
@@ -23,6 +23,7 @@ let folder = '';
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'weft-client-'));
   globalThis.indexedDB = new IDBFactory();
+  globalThis.IDBKeyRange = IDBKeyRange;
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
@@ -32,6 +33,7 @@ const chat = (id: string, cursor: number): StoredChat => {
 const send = (id: string): StoredSend => ({ id, chat: '', user: 'bob', body: Uint8Array.from([0, 255, 10, 34]) });
 const [A, B, C] = ['a', 'b', 'c'].map((digit) => digit.repeat(32)) as [string, string, string];
 
+const EMPTY = { owner: undefined, chats: [], outbox: [], marks: 0, blocked: [], profiles: [] };
 const memory = new Map<string, MemoryStore>();
 const kinds: Record<string, (name: string) => ClientStore> = {
   memory: (name) => {
@@ -47,7 +49,7 @@ for (const [kind, open] of Object.entries(kinds)) {
   describe(`${kind} store`, () => {
     test('is empty at first, and gives back what was written, in order', async () => {
       const store = open('contract');
-      assert.deepEqual(await store.load(), { owner: undefined, chats: [], outbox: [] });
+      assert.deepEqual(await store.load(), EMPTY);
       await store.write([{ type: 'owner', user: 'alice', device: 'phone' }], false);
       const adds = [C, A, B].map((id) => store.write([{ type: 'add', send: send(id) }], true));
       await Promise.all(adds);

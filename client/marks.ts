@@ -1,0 +1,149 @@
+// Owns that the user's marks of chats are the same here as on the server: own changes, other devices' changes, catching up.
+// Invariant: up to version `since`, every mark is in its chat. Versions count up by one, so whatever leaves one out is
+// followed by asking, not by guessing.
+// Must not: decide what a mark means for the application.
+//
+//   MARK answered, MARKED ─▶ version = since + 1 ─▶ since moves on
+//                         └▶ beyond, or a new connection ─▶ MARKS since ─▶ since = the highest answered
+
+import { LIMITS } from '../actors/limits.js';
+import { MARK_OP, type Plain, type ServerFrame, T } from '../transport/frames.js';
+import type { ChatLog } from './chat-log.js';
+import type { Marks } from './chat-state.js';
+import type { ChatTable } from './chat-table.js';
+import type { Flusher } from './flush.js';
+import { bytesOf, countOf, countsOf, flagOf, listOf } from './plain.js';
+import type { Ask } from './requests.js';
+
+export interface MarksParts {
+  readonly table: ChatTable;
+  readonly flusher: Flusher;
+  ask: Ask;
+}
+
+export interface MarksHooks {
+  marked(log: ChatLog): void;
+  /** The user deleted these for himself. */
+  hidden(log: ChatLog, seqs: readonly number[]): void;
+}
+
+export class MarkSync {
+  readonly #parts: MarksParts;
+  readonly #hooks: MarksHooks;
+  #since = 0;
+  /** The newest version heard of. */
+  #heard = 0;
+  #asking = false;
+
+  constructor(parts: MarksParts, hooks: MarksHooks) {
+    this.#parts = parts;
+    this.#hooks = hooks;
+  }
+
+  restore(since: number): void {
+    this.#since = since;
+  }
+
+  /** Another device of the user may have changed some while there was no connection. */
+  up(): void {
+    void this.#catchUp();
+  }
+
+  /** Another device of the user changed one. */
+  told(frame: Extract<ServerFrame, { type: typeof T.MARKED }>): void {
+    const log = this.#parts.table.byId(frame.chat);
+    const { muted, pinned, archived, unread, cleared, hidden } = frame;
+    this.#take(log, frame.version, { muted, pinned, archived, unread, cleared, hidden });
+    this.#heardOf(frame.version);
+  }
+
+  /** Resolves when the server has it durably. */
+  async set(log: ChatLog, op: number, value: number, seqs: readonly number[] = []): Promise<void> {
+    const chat = log.id;
+    if (chat === undefined) return;
+    const [answer] = await this.#parts.ask((r) => ({ type: T.MARK, r, chat, op, value, seqs: [...seqs] }));
+    const version = countOf(answer, 'the version of a mark');
+    const current = this.#parts.table.byId(chat);
+    // A higher one is the state after this change, and came first.
+    if (version > current.state.version) this.#take(current, version, changed(current.state.marks, op, value, seqs));
+    this.#heardOf(version);
+  }
+
+  #take(log: ChatLog, version: number, marks: Marks): void {
+    const hidden = log.state.mark(version, marks);
+    if (hidden === undefined) return;
+    for (const seq of hidden) log.state.unread.remove(seq, seq, Math.max(log.read, marks.cleared));
+    log.settle();
+    this.#parts.flusher.dirty(log);
+    this.#hooks.marked(log);
+    if (hidden.length > 0) this.#hooks.hidden(log, hidden);
+  }
+
+  #heardOf(version: number): void {
+    this.#heard = Math.max(this.#heard, version);
+    if (this.#asking || this.#heard <= this.#since) return;
+    if (this.#heard === this.#since + 1) this.#reached(this.#heard);
+    else void this.#catchUp();
+  }
+
+  #reached(version: number): void {
+    if (version <= this.#since) return;
+    this.#since = version;
+    this.#parts.flusher.note({ type: 'marks', version });
+  }
+
+  async #catchUp(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      for (let more = true; more; ) {
+        const since = this.#since;
+        const heard = this.#heard;
+        const [rows, flag] = await this.#parts.ask((r) => ({ type: T.MARKS, r, since, limit: LIMITS.listRows }));
+        for (const row of listOf(rows, 'MARKS')) this.#row(listOf(row, 'a mark'));
+        more = flagOf(flag, 'MARKS') && this.#since > since;
+        // The last answer has all that was heard of before it was asked for.
+        if (!more) this.#reached(heard);
+      }
+    } catch {
+      // The next connection, or the next mark, asks again.
+      return;
+    } finally {
+      this.#asking = false;
+    }
+    this.#heardOf(this.#heard);
+  }
+
+  #row([chat, version, muted, pinned, archived, unread, cleared, hidden]: readonly Plain[]): void {
+    const log = this.#parts.table.byId(bytesOf(chat, 16, 'a chat'));
+    const newest = countOf(version, 'the version of a mark');
+    this.#take(log, newest, {
+      muted: countOf(muted, 'muted', 0),
+      pinned: countOf(pinned, 'pinned', 0),
+      archived: flagOf(archived, 'archived'),
+      unread: flagOf(unread, 'unread'),
+      cleared: countOf(cleared, 'cleared', 0),
+      hidden: countsOf(hidden, 'hidden'),
+    });
+    this.#reached(newest);
+  }
+}
+
+function changed(marks: Marks, op: number, value: number, seqs: readonly number[]): Marks {
+  switch (op) {
+    case MARK_OP.muted:
+      return { ...marks, muted: value };
+    case MARK_OP.pinned:
+      return { ...marks, pinned: value };
+    case MARK_OP.archived:
+      return { ...marks, archived: value !== 0 };
+    case MARK_OP.unread:
+      return { ...marks, unread: value !== 0 };
+    case MARK_OP.cleared: {
+      const cleared = Math.max(marks.cleared, value);
+      return { ...marks, cleared, hidden: marks.hidden.filter((seq) => seq > cleared) };
+    }
+    default:
+      return { ...marks, hidden: [...new Set([...marks.hidden, ...seqs])].filter((seq) => seq > marks.cleared) };
+  }
+}

@@ -1,0 +1,118 @@
+// Owns which messages of a chat are unread, as far as this device can tell, and the server's count for the rest.
+// Invariant: every number is counted once; `count` is what the server's LIST would say, once all that it counted has come.
+// Must not: know what was read or cleared but by being told.
+
+import { LIMITS } from '../actors/limits.js';
+
+/** `[floor, elsewhere, listed, first, length, first, length, …]`; the last as runs of numbers in a row. */
+export type StoredUnread = readonly number[];
+
+/*
+ *      read           floor                  done            listed
+ *       │               │                      │                │
+ *   ────┼───────────────┼──────────────────────┼────────────────┼──▶ seq
+ *       │   not here:   │   each of them is    │  still to come │
+ *       │  `elsewhere`  │      in `runs`       │  `elsewhere`   │
+ */
+export class Unread {
+  /** First and length of each run, ascending. */
+  #runs: number[] = [];
+  #known = 0;
+  /** From here up to what was handled, every unread message is in the runs. */
+  #floor = 1;
+  #elsewhere = 0;
+  /** The server's count, by which `elsewhere` came about, was taken with this number as the newest. */
+  #listed = 0;
+
+  /** Unread messages; LIMITS.unread stands for that many or more. */
+  get count(): number {
+    return Math.min(LIMITS.unread, this.#known + this.#elsewhere);
+  }
+
+  /** This device's log of the chat begins here. */
+  begin(seq: number): void {
+    if (this.#runs.length === 0) this.#floor = Math.max(this.#floor, seq);
+  }
+
+  /** Somebody else's message was handled, in order. Again: changes nothing. */
+  add(seq: number): void {
+    const end = this.#end;
+    if (seq < end) return;
+    if (seq === end && this.#runs.length > 0) this.#runs[this.#runs.length - 1]!++;
+    else this.#runs.push(seq, 1);
+    this.#known++;
+    if (seq <= this.#listed && this.#elsewhere > 0) this.#elsewhere--;
+    if (this.#known <= LIMITS.unread) return;
+    this.#floor = this.#runs[0]! + 1;
+    this.#cut(this.#runs[0]!, this.#runs[0]!);
+    this.#elsewhere++;
+  }
+
+  /** These are no longer to be read: deleted, hidden or expired. Those below the floor are known to have been unread. */
+  remove(from: number, to: number, read: number): void {
+    this.#cut(from, to);
+    const below = Math.min(to, this.#floor - 1) - Math.max(from, read + 1) + 1;
+    this.#elsewhere = Math.max(0, this.#elsewhere - Math.max(0, below));
+  }
+
+  /** Everything up to `read` was read or cleared, everything up to `done` handled. */
+  settle(read: number, done: number): void {
+    this.#cut(0, read);
+    const below = Math.max(0, this.#floor - 1 - read);
+    const above = Math.max(0, this.#listed - Math.max(done, read));
+    this.#elsewhere = Math.min(this.#elsewhere, below + above);
+  }
+
+  /** The server counted `count` when `head` was the newest. */
+  list(count: number, head: number, read: number, done: number): void {
+    let here = 0;
+    for (let i = 0; i < this.#runs.length; i += 2) {
+      const first = this.#runs[i]!;
+      here += Math.max(0, Math.min(first + this.#runs[i + 1]!, head + 1) - first);
+    }
+    this.#listed = head;
+    this.#elsewhere = Math.max(0, count - here);
+    this.settle(read, done);
+  }
+
+  /** Undefined where nothing is unread. */
+  stored(): StoredUnread | undefined {
+    if (this.#known === 0 && this.#elsewhere === 0) return undefined;
+    return [this.#floor, this.#elsewhere, this.#listed, ...this.#runs];
+  }
+
+  restore([floor = 1, elsewhere = 0, listed = 0, ...runs]: StoredUnread): void {
+    this.#floor = floor;
+    this.#elsewhere = elsewhere;
+    this.#listed = listed;
+    this.#runs = runs;
+    this.#known = runs.reduce((sum, length, i) => (i % 2 === 1 ? sum + length : sum), 0);
+  }
+
+  /** Behind the last one. */
+  get #end(): number {
+    const { length } = this.#runs;
+    return length === 0 ? 0 : this.#runs[length - 2]! + this.#runs[length - 1]!;
+  }
+
+  /** Takes `from` to `to` out of the runs. */
+  #cut(from: number, to: number): void {
+    if (this.#runs.length === 0 || to < this.#runs[0]! || from >= this.#end) return;
+    const kept: number[] = [];
+    this.#known = 0;
+    for (let i = 0; i < this.#runs.length; i += 2) {
+      const first = this.#runs[i]!;
+      const end = first + this.#runs[i + 1]!;
+      const parts = [
+        [first, Math.min(end, from)],
+        [Math.max(first, to + 1), end],
+      ] as const;
+      for (const [start, stop] of parts) {
+        if (start >= stop) continue;
+        kept.push(start, stop - start);
+        this.#known += stop - start;
+      }
+    }
+    this.#runs = kept;
+  }
+}

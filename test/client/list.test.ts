@@ -1,0 +1,246 @@
+// Owns the tests of the list of chats and of the user's marks: order, other devices, restarts, lost pushes.
+// Invariant: the clock moves by hand.
+// Must not: reach into the client.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Session } from '../../client/session.js';
+import { MemoryStore } from '../../client/store-memory.js';
+import { MARK_OP, OP } from '../../transport/frames.js';
+import { ManualWorld } from '../actors/manual-world.js';
+import { advance, bench, live, settle } from './bench.js';
+import { FakeServer } from './fake-server.js';
+
+const names = async (session: Session): Promise<string[]> => (await session.chats()).map(({ name }) => name);
+
+describe('chats', () => {
+  test('pinned ones stand first, then the newest; each with its position, count and marks', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    for (const [i, user] of ['ann', 'bob', 'cleo', 'dan'].entries()) {
+      await advance(world, 1_000);
+      for (let n = 0; n <= i; n++) server.post(server.chat(user), 'x');
+    }
+    await settle(world);
+    assert.deepEqual(await names(session), ['dan', 'cleo', 'bob', 'ann']);
+    await session.direct('ann').pin();
+    await session.direct('bob').archive();
+    await session.direct('cleo').mute();
+    await session.direct('dan').mute(world.wall() + 60_000);
+    await session.direct('dan').markUnread();
+    session.direct('cleo').read(2);
+    await advance(world, 1_000);
+    await session.direct('bob').send('me');
+    await settle(world);
+    const list = (await session.chats()).map(({ name, head, read, unread, muted, pinned, archived, markedUnread }) => {
+      const until = muted === Number.MAX_SAFE_INTEGER ? 'ever' : muted > 0;
+      return [name, head, read, unread, until, pinned > 0, archived, markedUnread];
+    });
+    assert.deepEqual(list, [
+      ['ann', 1, 0, 1, false, true, false, false],
+      ['bob', 3, 0, 2, false, false, true, false],
+      ['dan', 4, 0, 4, true, false, false, true],
+      ['cleo', 3, 2, 1, 'ever', false, false, false],
+    ]);
+    await session.direct('bob').pin(5);
+    await session.direct('ann').pin(4);
+    assert.deepEqual((await names(session)).slice(0, 2), ['bob', 'ann']);
+    await session.direct('ann').pin(false);
+    assert.deepEqual((await names(session)).slice(0, 2), ['bob', 'dan']);
+  });
+
+  test('a restart without a server finds all of it', async (t) => {
+    const store = new MemoryStore();
+    const first = await bench({ store });
+    const { world, server } = first;
+    live(t, world);
+    for (const user of ['ann', 'bob']) for (let n = 0; n < 3; n++) server.post(server.chat(user), 'x');
+    await settle(world);
+    await first.session.direct('ann').pin();
+    await first.session.direct('bob').deleteForMe([2]);
+    first.session.direct('ann').read(1);
+    server.event(server.chat('bob'), OP.expiry, [3_600]);
+    await advance(world, 500);
+    const before = (await first.session.chats()).map(({ chat: _, ...rest }) => rest);
+    await first.session.close();
+    server.up = false;
+    const { session } = await bench({ world, server, store, offline: true });
+    assert.deepEqual(
+      (await session.chats()).map(({ chat: _, ...rest }) => rest),
+      before,
+    );
+    assert.deepEqual(
+      before.map(({ name, unread, head }) => `${name} ${unread} of ${head}`),
+      ['ann 2 of 3', 'bob 2 of 4'],
+    );
+    assert.equal(session.direct('bob').expiry, 3_600);
+    assert.deepEqual(session.direct('bob').marks.hidden, [2]);
+  });
+
+  test('a device that begins later, with less than all, counts what it does not have', async (t) => {
+    const world = new ManualWorld();
+    live(t, world);
+    const server = new FakeServer(world);
+    const chat = server.chat('bob');
+    for (let n = 0; n < 30; n++) server.post(chat, 'x');
+    chat.read = 10;
+    chat.start = 26;
+    const { session, seen } = await bench({ world, server, backfill: 5 });
+    assert.equal(seen.length, 5);
+    assert.deepEqual(
+      (await session.chats()).map(({ unread, read }) => [unread, read]),
+      [[20, 10]],
+    );
+    server.account.read(chat, 20);
+    await settle(world);
+    assert.equal(session.direct('bob').unread, 10);
+    session.direct('bob').read(28);
+    assert.equal(session.direct('bob').unread, 2);
+  });
+
+  test('a server that does not count, and one that has no such list at all, do no harm', async (t) => {
+    const world = new ManualWorld();
+    live(t, world);
+    const server = new FakeServer(world);
+    server.account.counts = false;
+    server.post(server.chat('bob'), 'x');
+    const { session } = await bench({ world, server });
+    assert.deepEqual(
+      (await session.chats()).map(({ unread }) => unread),
+      [1],
+    );
+    server.intercept = (frame) => frame.type === 11 || frame.type === 28 || frame.type === 26;
+    server.last.cut();
+    await advance(world, 5_000);
+    assert.equal(session.state, 'online');
+    const listing = session.chats();
+    const failed = assert.rejects(listing, { code: 'timeout' });
+    await advance(world, 20_000);
+    await failed;
+    assert.equal(session.direct('bob').unread, 1);
+  });
+
+  test('LIST is asked once, where something was missed, and not where nothing was', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    server.post(server.chat('bob'), 'x');
+    await settle(world);
+    session.direct('bob').read(1);
+    await advance(world, 1_000);
+    await Promise.all([session.chats(), session.chats(), session.chats()]);
+    assert.equal(server.last.of(11).length, 1);
+    server.last.cut();
+    await advance(world, 5_000);
+    await session.chats();
+    assert.equal(server.last.of(11).length, 0, 'nothing was missed');
+    server.last.cut();
+    server.post(server.chat('bob'), 'y');
+    await advance(world, 5_000);
+    await session.chats();
+    assert.equal(server.last.of(11).length, 1);
+  });
+});
+
+describe('marks', () => {
+  test('other devices’ marks come live, and those missed after the next connect', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const chat = server.chat('bob');
+    for (let n = 0; n < 5; n++) server.post(chat, 'x');
+    await settle(world);
+    const news: string[] = [];
+    session.on('marks', ({ chat }) => void news.push(`${chat.name} ${chat.marks.archived} ${chat.unread}`));
+    session.on('deleted', ({ seqs, everyone, by }) => void news.push(`deleted ${seqs.join()} ${everyone} ${by}`));
+    server.account.mark(chat, MARK_OP.archived, 1);
+    server.account.mark(chat, MARK_OP.hidden, 0, [4]);
+    await settle(world);
+    assert.deepEqual(news.splice(0), ['bob true 5', 'bob true 4', 'deleted 4 false alice']);
+    server.last.cut();
+    server.account.mark(chat, MARK_OP.archived, 0);
+    server.account.mark(chat, MARK_OP.cleared, 2);
+    await advance(world, 5_000);
+    assert.deepEqual(news.splice(0), ['bob false 2']);
+    assert.deepEqual(
+      server.last.of(28).map(({ since }) => since),
+      [2],
+      'only what is new was asked for',
+    );
+  });
+
+  test('a lost push is noticed by the next one, also by an own change', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const [bob, cleo] = ['bob', 'cleo'].map((user) => server.chat(user)) as [ReturnType<FakeServer['chat']>, never];
+    for (const chat of [bob, cleo]) server.post(chat, 'x');
+    await settle(world);
+    server.account.mark(bob, MARK_OP.pinned, 7, [], true);
+    await session.direct('cleo').archive();
+    await settle(world);
+    assert.equal(session.direct('bob').marks.pinned, 7);
+    server.account.mark(bob, MARK_OP.pinned, 0, [], true);
+    server.account.mark(cleo, MARK_OP.muted, 9);
+    await settle(world);
+    assert.deepEqual([session.direct('bob').marks.pinned, session.direct('cleo').marks.muted], [0, 9]);
+    const { length } = server.last.of(28);
+    await session.direct('bob').archive();
+    await settle(world);
+    assert.equal(server.last.of(28).length, length, 'nothing was lost, nothing is asked');
+  });
+
+  test('an older state never replaces a newer one', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const chat = server.chat('bob');
+    server.post(chat, 'x');
+    await settle(world);
+    const mark = { type: 53, chat: chat.id, muted: 0, pinned: 0, archived: false, unread: false, cleared: 0 } as const;
+    server.last.send({ ...mark, version: 8, archived: true, hidden: [] });
+    server.last.send({ ...mark, version: 7, hidden: [] });
+    await settle(world);
+    assert.equal(session.direct('bob').marks.archived, true);
+  });
+
+  test('what is hidden before it was handed out is not counted; reading ends the mark `unread`', async (t) => {
+    const { server, world, session } = await bench({ listen: false });
+    live(t, world);
+    const chat = server.chat('bob');
+    let handled = (): void => {};
+    session.on(
+      'message',
+      () =>
+        new Promise<void>((resolve) => {
+          handled = resolve;
+        }),
+    );
+    for (let n = 0; n < 3; n++) server.post(chat, 'x');
+    await settle(world);
+    server.account.mark(chat, MARK_OP.hidden, 0, [2, 3]);
+    server.account.mark(chat, MARK_OP.unread, 1);
+    for (let n = 0; n < 3; n++) {
+      await settle(world);
+      handled();
+    }
+    await settle(world);
+    assert.equal(session.direct('bob').unread, 1);
+    session.direct('bob').read(3);
+    await settle(world);
+    assert.equal(session.direct('bob').marks.unread, false);
+    assert.equal(server.account.marks(chat).unread, false);
+  });
+
+  test('clear takes all that is known, and hundreds of single ones go in frames that the server takes', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const chat = server.chat('bob');
+    for (let n = 0; n < 4; n++) server.post(chat, 'x');
+    await settle(world);
+    await session.direct('bob').clear();
+    assert.equal(server.account.marks(chat).cleared, 4);
+    assert.equal(session.direct('bob').unread, 0);
+    await session.direct('bob').deleteForMe(Array.from({ length: 1_500 }, (_, i) => i + 5));
+    assert.deepEqual(
+      server.last.of(27).map(({ seqs }) => seqs.length),
+      [0, 1_000, 500],
+    );
+  });
+});
