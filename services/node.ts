@@ -266,11 +266,11 @@ function listenerService(options: NodeOptions, parts: Parts, node: () => Node): 
 
 function renew({ report, door }: NodeOptions, { server, stopping }: Parts): void {
   if (server === null || stopping || door?.tls === undefined) return;
-  try {
-    report('certificate_renewed', { ends: new Date(server.renew()).toISOString() });
-  } catch (error) {
-    report('certificate_unusable', { reason: error instanceof Error ? error.message : String(error) });
-  }
+  server.renew().then(
+    (ends) => report('certificate_renewed', { ends: new Date(ends).toISOString() }),
+    (error: unknown) =>
+      report('certificate_unusable', { reason: error instanceof Error ? error.message : String(error) }),
+  );
 }
 
 /** Resolves when what clients were owed is out: appends durable, answers sent; at the latest after LIMITS.drainMs. */

@@ -81,10 +81,10 @@ export interface Server {
   /** Serves TLS. */
   readonly secure: boolean;
   /**
-   * New connections get the certificate that the files hold now; open ones live on. Answers its end, wall ms. Throws TlsError,
-   * with the old one in use, where it cannot be used.
+   * New connections get the certificate that the files hold now; open ones live on. Resolves to its end, wall ms. Rejects with
+   * TlsError, the old one staying in use, where it cannot be used.
    */
-  renew(): number;
+  renew(): Promise<number>;
   /** Stops accepting; open connections stay. */
   pause(): void;
   /** Closes the listener and what is still open (code 1001). */

@@ -106,13 +106,14 @@ export async function listenUws(uws: Uws, options: ServerOptions): Promise<Serve
     host: options.host,
     port,
     secure: options.tls !== undefined,
-    renew: () => {
+    renew: async () => {
       assert(options.tls !== undefined, 'only TLS has a certificate');
       const { ends } = readTls(options.tls);
-      if (!listening) return ends;
-      // A context's certificate cannot be replaced, so another app takes over the port, in the same turn. Handshakes that the
-      // kernel has not handed over by then are reset; those clients dial again.
       const app = createApp(uws, options, open);
+      // A context's certificate cannot be replaced, so another app takes over the port, within one turn. What the kernel has
+      // accepted and not handed over by then is reset, so what gathered while the context was made is taken first.
+      await new Promise((resolve) => setImmediate(setImmediate, resolve));
+      if (!listening) return ends;
       uws.us_listen_socket_close(listener);
       app.listen(options.host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (next) => {
         listening = Boolean(next);

@@ -200,7 +200,7 @@ export function listenWs(options: ServerOptions): Promise<Server> {
         host: options.host,
         port: typeof address === 'object' && address !== null ? address.port : options.port,
         secure: secure !== null,
-        renew: () => {
+        renew: async () => {
           assert(secure !== null && tls !== undefined, 'only TLS has a certificate');
           const read = readTls(tls);
           secure.setSecureContext(pair(read));

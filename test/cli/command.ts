@@ -13,13 +13,19 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs `weft …args` to its end, with `env` for its settings. */
-export function weft(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+/** Runs `weft …args` to its end, with `env` for its settings and `input` on stdin. */
+export function weft(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  input?: string,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], {
       env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.stdin.on('error', () => {});
+    child.stdin.end(input ?? '');
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk) => {

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import type { Settings } from '../../actors/fabric.js';
 import { LIMITS } from '../../actors/limits.js';
 import { makeMessageId } from '../../actors/message-id.js';
@@ -141,9 +141,9 @@ export class RawClient {
     socket.on('error', () => undefined);
   }
 
-  /** Connects, from an address of this machine if need be, without saying anything. */
-  static async open(url: string, localAddress?: string): Promise<RawClient> {
-    const socket = new WebSocket(url, SUBPROTOCOL, { perMessageDeflate: false, localAddress });
+  /** Connects, by way of these options of a socket, without saying anything. */
+  static async open(url: string, options: ClientOptions = {}): Promise<RawClient> {
+    const socket = new WebSocket(url, SUBPROTOCOL, { perMessageDeflate: false, ...options });
     const client = new RawClient(socket);
     await new Promise<void>((resolve, reject) => socket.once('open', resolve).once('error', reject));
     return client;
@@ -156,8 +156,9 @@ export class RawClient {
     device: string,
     vector: [Uint8Array, number][] | null = [],
     credit = 1_000,
+    options: ClientOptions = {},
   ): Promise<RawClient> {
-    const client = await RawClient.open(url);
+    const client = await RawClient.open(url, options);
     client.send({ type: T.HELLO, version: 1, token: await token(user, device), credit, agent: 'test' });
     if (vector === null) return client;
     client.sync(vector);

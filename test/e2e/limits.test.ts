@@ -201,7 +201,7 @@ test('refused tokens count by address; then no token is looked at, until the tim
     settings: { quotas: { ...NO_QUOTAS, badLogins: DEFAULT_QUOTAS.badLogins } },
   });
   const attempt = async (text: string, from = '127.0.0.1'): Promise<[string, number, number]> => {
-    const client = await RawClient.open(url, from);
+    const client = await RawClient.open(url, { localAddress: from });
     client.send({ type: T.HELLO, version: 1, token: text, credit: 1, agent: '' });
     const frame = await client.next(T.ERROR);
     return [frame.code, frame.after, await client.closing()];
@@ -229,13 +229,29 @@ test('connections count by address, and one that closes makes room', async (t) =
   const refused = await more.next(T.ERROR);
   assert.deepEqual([refused.r, refused.code, await more.closing()], [0, 'full', CLOSE.goingAway]);
   assert.equal(node.acceptor.size, 3, 'no actor was made for it');
-  const elsewhere = await RawClient.open(url, '127.0.0.2');
+  const elsewhere = await RawClient.open(url, { localAddress: '127.0.0.2' });
   elsewhere.send({ type: T.HELLO, version: 1, token: await token('u4', 'd'), credit: 1, agent: '' });
   await elsewhere.next(T.WELCOME);
   open[0]!.close();
   await open[0]!.closing();
   while (node.acceptor.size > 3) await sleep(5);
   await RawClient.join(url, 'u5', 'd');
+});
+
+test('behind a proxy each client counts for itself', async (t) => {
+  const { url } = await testNode(t, {
+    settings: { quotas: { ...NO_QUOTAS, addressConnections: 1, loopback: false } },
+    door: { trustProxy: true },
+  });
+  const from = (address: string) => ({ headers: { 'x-forwarded-for': `6.6.6.6, ${address}` } });
+  const hold = await RawClient.join(url, 'ada', 'a1', [], 1, from('192.0.2.7'));
+  const more = await RawClient.open(url, from('192.0.2.7'));
+  assert.equal((await more.next(T.ERROR)).code, 'full');
+  await RawClient.join(url, 'bob', 'b1', [], 1, from('192.0.2.8'));
+  await RawClient.join(url, 'carol', 'c1', [], 1, from('2001:db8::1'));
+  const neighbour = await RawClient.open(url, from('2001:db8::2'));
+  assert.equal((await neighbour.next(T.ERROR)).code, 'full', 'of the same /64');
+  assert.equal(hold.closed, null);
 });
 
 test("this machine's own addresses are not counted unless asked for", async (t) => {
