@@ -4,7 +4,8 @@
 // Must not: wait for anything.
 
 import { isName } from '../storage/keys.js';
-import { type ClientFrame, DEVICE_OP, T } from '../transport/frames.js';
+import { AUDIENCE, type ClientFrame, DEVICE_OP, T } from '../transport/frames.js';
+import { readBlocks } from './blocks.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { type Refusal, refuse } from './errors.js';
 import type { Intake } from './intake.js';
@@ -31,9 +32,27 @@ export function accountRequest(
       const bad = badDevice(frame);
       return bad === null ? intake.askUser(frame, context) : refused(bad);
     }
+    case T.PRIVACY: {
+      const { audience } = frame;
+      if (audience === null || audience <= AUDIENCE.nobody) return intake.askUser(frame, context);
+      return refused(refuse('bad_request', 'no such audience'));
+    }
+    case T.BLOCK: {
+      const bad = badBlock(frame, connection.login.user);
+      return bad === null ? intake.askUser(frame, context) : refused(bad);
+    }
+    case T.BLOCKS:
+      return intake.read(frame.r, () => readBlocks(connection.fabric.store, connection.login.user), context);
     default:
       return refused(refuse('bad_request', 'this server does not know the request'));
   }
+}
+
+function badBlock({ user }: Of<25>, self: string): Refusal | null {
+  if (user === self) return refuse('bad_request', 'nobody blocks himself');
+  return isName(user, LIMITS.userId)
+    ? null
+    : refuse('unknown_user', `a user id has 1 to ${LIMITS.userId} bytes, no controls`);
 }
 
 function badDevice({ op, name }: Of<21>): Refusal | null {

@@ -5,6 +5,7 @@
 
 import { OP } from '../transport/frames.js';
 import { encodeMessageRow } from '../transport/row.js';
+import { readBlockers } from './blocks.js';
 import type { Chat } from './chat.js';
 import type { ChatContext, ChatRules, Tag } from './chat-rules.js';
 import { Deletion } from './deletion.js';
@@ -18,7 +19,7 @@ import { Repeats } from './repeats.js';
 import type { Typists } from './typists.js';
 import { decline, type EntryMessage, type RequestMessage, type Waiter, waiterOf } from './waiter.js';
 
-type Question = Extract<Tag, { type: 'known' | 'newcomers' | 'target' }>;
+type Question = Extract<Tag, { type: 'blockers' | 'known' | 'newcomers' | 'target' }>;
 
 export class Admission {
   readonly #chat: Chat;
@@ -49,9 +50,14 @@ export class Admission {
     }
   }
 
-  #accept(message: SendMessage, waiter: Waiter, context: ChatContext): void {
+  /** `blockers`: null until read, where the send would make the chat. */
+  #accept(message: SendMessage, waiter: Waiter, context: ChatContext, blockers: readonly string[] | null = null): void {
     const chat = this.#chat;
-    const refused = chat.roster === null ? this.#rules.found(chat, message) : null;
+    const refused = chat.roster === null ? this.#rules.found(chat, message, blockers) : null;
+    if (refused === 'ask') {
+      const read = readBlockers(chat.fabric.store, message.pair!);
+      return this.#reads.hold(read, { type: 'blockers', round: chat.round, message }, context);
+    }
     if (refused !== null) return decline(waiter, refused.code, refused.detail, refused.after);
     const { user: from, id, idText } = message;
     const roster = chat.roster!;
@@ -90,6 +96,7 @@ export class Admission {
     }
     if (value === UNREADABLE) return this.#unavailable(tag.message, 'the store cannot be read now');
     if (tag.type === 'known') this.#looked(tag.message, value as Known | undefined, context);
+    else if (tag.type === 'blockers') this.#founded(tag.message, value as readonly string[], context);
     else if (tag.type === 'target') this.#deletion.read(tag.message, value as Uint8Array | undefined, context);
     else this.#rules.request(this.#chat, tag.message, value as Newcomers, context);
   }
@@ -98,6 +105,24 @@ export class Admission {
     if (known !== undefined) this.#repeats.stored(message, known);
     else if (message.type === 'send') this.#accept(message, waiterOf(message, this.#chat), context);
     else this.#decide(message, context);
+  }
+
+  #founded(message: SendMessage, blockers: readonly string[], context: ChatContext): void {
+    this.#accept(message, waiterOf(message, this.#chat), context, blockers);
+    this.#chat.leaveIfNothing(context);
+  }
+
+  /**
+   * `user`, of a direct chat, blocks the other from now on, or does not any more. It is told before BLOCK is answered, so no
+   * message that is sent after the answer passes. Where the chat is being read, or is not yet, it is read with it.
+   */
+  blocked(user: string, on: boolean, context: ChatContext): void {
+    const { roster } = this.#chat;
+    if (roster === null) return;
+    // Before: afterwards nobody would be told that it is over.
+    if (on) for (const typist of roster.audience) this.#typists.over(typist, roster, context);
+    const others = roster.blockers.filter((blocker) => blocker !== user);
+    roster.blockers = on ? [...others, user] : others;
   }
 
   #unavailable(message: EntryMessage, detail: string): void {

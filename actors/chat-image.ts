@@ -20,7 +20,9 @@ import {
 import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
 import { decodeSweep, type SweepRow } from '../storage/sweep-row.js';
+import { CHAT_KIND } from '../transport/frames.js';
 import { decodeRow, rowSender } from '../transport/row.js';
+import { readBlockers } from './blocks.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
@@ -37,6 +39,8 @@ export interface ChatImage {
   /** Wall ms of the newest message's acceptance. */
   readonly clock: number;
   readonly sweep: SweepRow;
+  /** Those of a direct chat's users who block the other. */
+  readonly blockers: readonly string[];
   /** Views of the present members. */
   readonly inboxes: ReadonlyMap<string, Inbox>;
 }
@@ -111,7 +115,11 @@ export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImag
   ]);
   const row = stored === undefined ? null : decodeChat(stored);
   const users = row === null ? [] : row.members.map((member) => member.user);
-  const inboxes = await readViews(store, chat, users);
+  const pair: [string, string] | null = row?.kind === CHAT_KIND.direct ? [users[0]!, users[users.length - 1]!] : null;
+  const [inboxes, blockers] = await Promise.all([
+    readViews(store, chat, users),
+    pair === null ? [] : readBlockers(store, pair),
+  ]);
   assert(inboxes.size === users.length, 'a member has an inbox row');
-  return { row, head, recent, clock, sweep: decodeSweep(sweep), inboxes };
+  return { row, head, recent, clock, sweep: decodeSweep(sweep), inboxes, blockers };
 }

@@ -19,8 +19,11 @@ export type ChatContext = Context<ChatMessage, Tag>;
 
 /** What differs between the kinds of chat. */
 export interface ChatRules {
-  /** Makes the chat (null) if this send may do that; the send is appended next. */
-  found(chat: Chat, send: SendMessage): Refusal | null;
+  /**
+   * Makes the chat (null) if this send may do that; the send is appended next. `blockers`: those of its two users who block
+   * the other; `ask`: they must be known first.
+   */
+  found(chat: Chat, send: SendMessage, blockers: readonly string[] | null): Refusal | 'ask' | null;
   /** Why this member may not send now, or null. */
   barred(roster: Roster, user: string): Refusal | null;
   /** Handles a request whose id is new. `newcomers`: what `readNewcomers` read, null before. */
@@ -33,6 +36,7 @@ export type Tag =
   | { readonly type: 'image'; readonly round: number }
   | { readonly type: 'append'; readonly round: number }
   | { readonly type: 'survey'; readonly round: number }
+  | { readonly type: 'blockers'; readonly round: number; readonly message: SendMessage }
   | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
   | { readonly type: 'newcomers'; readonly round: number; readonly message: RequestMessage }
   | { readonly type: 'target'; readonly round: number; readonly message: DeletionRequest }

@@ -89,6 +89,8 @@ export class Chat {
         return this.#inquiry.ask(message, this.sequencer, this.roster);
       case 'positions':
         return this.#positions.ask(message, context);
+      case 'blocked':
+        return this.#admission.blocked(message.user, message.on, context);
       case 'forget':
         return this.#forget(message.user, message.device, context);
       default:

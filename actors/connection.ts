@@ -105,6 +105,8 @@ export class Connection {
         return this.peer.frame({ type: T.GOAWAY, after: message.after, reason: message.reason });
       case 'violation':
         return this.violation(message.code, message.close, message.detail, context);
+      case 'blocked':
+        return this.peer.frame({ type: T.BLOCKED, user: message.user, on: message.on });
       default:
         if (this.resume.live) this.#news(message);
     }
@@ -125,7 +127,7 @@ export class Connection {
       case 'page':
         return this.#page(value as Page | null, context);
       case 'read':
-        return this.#intake.read(tag.r, value);
+        return this.#intake.answeredRead(tag.r, value);
     }
   }
 

@@ -13,10 +13,14 @@ import { badInvite } from './group-invite.js';
 import type { ChatInfo } from './messages.js';
 import { decline, type RequestMessage, waiterOf } from './waiter.js';
 
+const blocked = refuse('blocked', 'one of the two blocks the other');
+
 const rules: ChatRules = {
-  found(chat, send) {
+  found(chat, send, blockers) {
     const { pair } = send;
     if (pair === null || !pair.includes(send.user)) return refuse('unknown_chat', 'no such chat');
+    if (blockers === null) return 'ask';
+    if (blockers.length > 0) return blocked;
     const ms = chat.fabric.allowances.claim('newDirects', send.user);
     if (ms > 0) return refuse('rate_limited', 'too many new chats', ms);
     const users = [...new Set(pair)];
@@ -31,7 +35,7 @@ const rules: ChatRules = {
     return null;
   },
 
-  barred: () => null,
+  barred: (roster) => (roster.blockers.length > 0 ? blocked : null),
 
   request(chat, message, _newcomers, context) {
     const waiter = waiterOf(message, chat);
@@ -54,7 +58,7 @@ function decide({ roster }: Chat, message: RequestMessage): ReturnType<typeof ex
     return refuse('bad_request', 'a direct chat has nothing to change but its expiry');
   }
   if (roster?.rights.has(message.asker.user) !== true) return refuse('unknown_chat', 'no such chat, or not yours');
-  return expiry(roster, message.args);
+  return roster.blockers.length > 0 ? blocked : expiry(roster, message.args);
 }
 
 export const conversation = chatBehaviour('conversation', rules);

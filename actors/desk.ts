@@ -4,9 +4,10 @@
 // Must not: hold connections (user.ts does), or know how rows are written (account.ts).
 
 import type { AccountRow, DeviceRow } from '../storage/account-rows.js';
-import { chatKey } from '../storage/keys.js';
+import { chatKey, directChat } from '../storage/keys.js';
 import { DEVICE_OP, type Plain, T } from '../transport/frames.js';
 import { Account, type Decision } from './account.js';
+import { setBlock } from './blocks.js';
 import {
   listDevices,
   type Planned,
@@ -29,6 +30,10 @@ export interface Home {
   /** The device is on record: from now on the connection is told of everything. */
   admit(device: string, connection: ConnectionRef, context: UserContext): void;
   online(device: string): boolean;
+  /** The user chose who may see whether it is online. */
+  privacy(audience: number): void;
+  /** The user and the other block each other from now on, or that may have ended. */
+  blocked(other: string, on: boolean, context: UserContext): void;
   /** Tells all connections, or that of one device, but for `except`. */
   tell(message: ConnectionMessage, device: string | null, except: ConnectionRef | null): void;
 }
@@ -133,7 +138,63 @@ export class Desk {
         return frame.op === DEVICE_OP.rename
           ? this.#rename(asker, frame, context)
           : this.#remove(asker, frame, context);
+      case T.BLOCK:
+        return this.#block(asker, frame, context);
+      case T.PRIVACY:
+        return this.#privacy(asker, frame.audience, context);
     }
+  }
+
+  /** Decides, and answers when it is durable. */
+  #ask(
+    asker: Asker,
+    plan: (account: AccountRow) => Promise<Planned | Refusal>,
+    results: readonly Plain[],
+    done: (planned: Planned, context: UserContext) => void,
+    context: UserContext,
+  ): void {
+    const decide = async (account: AccountRow): Promise<Decision | Refusal> => {
+      const planned = await plan(account);
+      if ('code' in planned) return planned;
+      const finish = (later: UserContext): void => {
+        // Before the answer: what the client does next finds it done.
+        done(planned, later);
+        answer(asker, results);
+      };
+      return { ...planned, done: finish };
+    };
+    this.account.add({ decide, refuse: refuses(asker) }, context);
+  }
+
+  #block(asker: Asker, { user: other, on }: Extract<AccountFrame, { type: 25 }>, context: UserContext): void {
+    const { store, chats, users } = this.#fabric;
+    const user = this.#user;
+    const plan = (account: AccountRow): Promise<Planned | Refusal> =>
+      setBlock(store, user, other, on, this.#now, account);
+    const done = ({ writes }: Planned, later: UserContext): void => {
+      if (writes.length === 0) return;
+      // Who is not awake reads it when it wakes.
+      const blocked = { type: 'blocked', user, on } as const;
+      chats.lookup(chatKey(directChat(user, other)))?.tell(blocked);
+      users.lookup(other)?.tell(blocked);
+      this.#home.blocked(other, on, later);
+      this.#home.tell({ type: 'blocked', user: other, on }, null, asker.connection);
+    };
+    this.#ask(asker, plan, [], done, context);
+  }
+
+  /** `audience`: null only asks. */
+  #privacy(asker: Asker, audience: number | null, context: UserContext): void {
+    if (audience === null) {
+      const decide = async (account: AccountRow): Promise<Decision> => ({
+        writes: [],
+        done: () => answer(asker, [account.audience]),
+      });
+      return this.account.add({ decide, refuse: refuses(asker) }, context);
+    }
+    const plan = async (account: AccountRow): Promise<Planned> =>
+      account.audience === audience ? { writes: [] } : { writes: [], account: { audience } };
+    this.#ask(asker, plan, [audience], () => this.#home.privacy(audience), context);
   }
 
   #rename(asker: Asker, { device, name }: Extract<AccountFrame, { type: 21 }>, context: UserContext): void {

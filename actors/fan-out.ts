@@ -64,9 +64,11 @@ export class FanOut {
     }
   }
 
-  /** Typing of a member. Large groups get none: it would cost a frame per member and tell nobody anything. */
+  /** Typing of a member. Large groups get none: it would cost a frame per member and tell nobody anything. Nor do two who
+   * block each other. */
   typing(user: string, on: boolean, roster: Roster): void {
-    if (!roster.large) this.#tell(roster, { type: 'typing', info: roster.info, user, on });
+    if (!roster.large && roster.blockers.length === 0)
+      this.#tell(roster, { type: 'typing', info: roster.info, user, on });
   }
 
   /** Starts or ends a connection's watch on the presence of the chat's other members. */

@@ -189,7 +189,7 @@ export class Intake {
         return this.#join(frame, context);
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
-        return this.#read(r, () => readList(fabric.store, user, frame.after, frame.limit), context);
+        return this.read(r, () => readList(fabric.store, user, frame.after, frame.limit), context);
       case T.INFO:
       case T.INVITE:
       case T.CHANGE:
@@ -212,7 +212,7 @@ export class Intake {
       return this.#ask(r, target.key, { type: 'change', asker, id, op, users, args }, context);
     }
     if (!within(frame.limit, LIMITS.historyRows)) return this.#badLimit(r, LIMITS.historyRows);
-    return this.#read(r, () => readHistory(fabric.store, user, target.chat, frame.before, frame.limit), context);
+    return this.read(r, () => readHistory(fabric.store, user, target.chat, frame.before, frame.limit), context);
   }
 
   #direct({ r, user: other }: Of<7>): void {
@@ -262,14 +262,14 @@ export class Intake {
   }
 
   /** Answers when the store did. */
-  #read(r: number, read: () => Promise<unknown>, context: ConnectionContext): void {
+  read(r: number, read: () => Promise<unknown>, context: ConnectionContext): void {
     if (this.#tooMany(r)) return;
     this.#reads += 1;
     const done = context.completion({ type: 'read', r });
     read().then(done, () => done({ code: 'unavailable', detail: 'the store cannot be read now' }));
   }
 
-  read(r: number, value: unknown): void {
+  answeredRead(r: number, value: unknown): void {
     this.#reads -= 1;
     const { peer } = this.#connection;
     const answer = value as HistoryPage | readonly Plain[] | Refusal;

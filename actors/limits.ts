@@ -192,6 +192,10 @@ export const LIMITS = {
   profileFieldValue: 512,
   /** Users that one user may block. */
   blocks: 1_024,
+  /** Others of whom a user's actor remembers whether they block each other, and who are being looked up: the typists of
+   * some lively groups. */
+  fences: 256,
+  fencesAsked: 64,
   /** Numbers in one MARK, and messages of a chat that a user may have deleted for himself; clearing takes care of more. */
   markSeqs: 1_000,
   hidden: 1_000,

@@ -91,6 +91,8 @@ export type ConnectionMessage =
   | { readonly type: 'replaced' }
   /** The device was removed from its user's. */
   | { readonly type: 'removed' }
+  /** Another device of the user changed the block list. */
+  | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }
   | { readonly type: 'goaway'; readonly after: number; readonly reason: string };
@@ -118,13 +120,15 @@ export type UserMessage =
       readonly chat: string;
       readonly on: boolean;
     }
+  /** `user` blocks this one from now on, or does not any more. */
+  | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   /** `user`, perhaps this one, left the chat: what was watched by way of it is not any more. */
   | { readonly type: 'parted'; readonly user: string; readonly chat: string }
   /** For one connection alone, in one order with what all of them get. */
   | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews | TallyNews };
 
 /** Requests that the user's actor answers. */
-export type AccountFrame = Extract<ClientFrame, { type: 20 | 21 }>;
+export type AccountFrame = Extract<ClientFrame, { type: 20 | 21 | 24 | 25 }>;
 
 /** Who asks, and how to answer. */
 export interface Asker {
@@ -160,6 +164,8 @@ export type ChatMessage =
       readonly delivered: number;
       readonly read: number;
     }
+  /** Of a direct chat: `user` blocks the other one from now on, or does not any more. */
+  | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   /** The device was removed: its position does not count any more. */
   | { readonly type: 'forget'; readonly user: string; readonly device: string }
   | { readonly type: 'typing'; readonly user: string; readonly connection: ConnectionRef; readonly on: boolean }

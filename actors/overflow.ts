@@ -11,6 +11,9 @@ function overflow(message: ChatMessage): Overflow {
     case 'typing':
     case 'cursor':
       return 'latest';
+    case 'blocked':
+      // As many as there are blocks to change, one after the other. It must not be lost: the next send would pass.
+      return 'admit';
     default:
       return 'refuse';
   }
@@ -29,6 +32,7 @@ export const connectionOverflow = {
   overflow(message: ConnectionMessage): Overflow {
     switch (message.type) {
       case 'delivery':
+      case 'blocked':
       case 'receipt':
       case 'tally':
         return 'drop';

@@ -32,6 +32,8 @@ export class Roster {
   readonly settings: ChatSettings;
   /** Who is told of what becomes durable. */
   readonly audience = new Set<string>();
+  /** Those of a direct chat's users who block the other. */
+  blockers: readonly string[];
   readonly #row: ChatRow;
   readonly #threshold: number;
   /** Members whose rows the next commit must hold. */
@@ -56,6 +58,7 @@ export class Roster {
     this.settings = { ...row };
     this.#threshold = threshold;
     this.#rowTouched = image === null;
+    this.blockers = image?.blockers ?? [];
     for (const { user, role } of image === null ? [] : row.members) {
       const inbox = image!.inboxes.get(user);
       assert(inbox !== undefined, 'a member has an inbox row');

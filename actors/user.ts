@@ -7,16 +7,17 @@
 import type { AppendResult } from '../storage/log.js';
 import type { Decided } from './account.js';
 import type { Behaviour, Context, Signal } from './behaviour.js';
+import { Fence, type Seen } from './blocks.js';
 import { Desk, type Home } from './desk.js';
 import type { Stage } from './errand.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { ConnectionMessage, ConnectionRef, News, UserMessage } from './messages.js';
+import type { ConnectionMessage, ConnectionRef, News, TypingNews, UserMessage } from './messages.js';
 import { Presence } from './presence.js';
 
 /** What a signal answers. */
 export type UserTag =
-  | { readonly type: 'decided' | 'written' | 'stage' | 'errand' }
+  | { readonly type: 'decided' | 'written' | 'stage' | 'errand' | 'fence' }
   | { readonly type: 'seen' }
   | { readonly type: 'idle' };
 
@@ -37,6 +38,8 @@ class User implements Home {
   #sessions: Session[] = [];
   /** The timer of its passivation is set. Not while somebody is connected: most users are for hours. */
   #resting = false;
+  /** Made with the first news that it holds back. */
+  #fence: Fence | null = null;
   /** News were dropped: the connections must be told to resync. */
   lost = false;
 
@@ -64,6 +67,10 @@ class User implements Home {
       case 'pass':
         message.connection.tell(message.news);
         return;
+      case 'blocked':
+        return this.blocked(message.user, message.on, context);
+      case 'typing':
+        return this.#typing(message, context);
       default:
         this.#pass(message);
     }
@@ -83,6 +90,10 @@ class User implements Home {
       case 'stage':
         this.#desk?.errands.stage(signal.value as Stage | null, context);
         break;
+      case 'fence': {
+        const news = this.#fence?.seen(signal.value as Seen, context) ?? null;
+        return news === null ? undefined : this.#pass(news);
+      }
       case 'seen':
         return this.#presence.seen(signal.value as number);
     }
@@ -107,6 +118,20 @@ class User implements Home {
   #atDesk(): Desk {
     this.#desk ??= new Desk(this.#fabric, this.#user, this);
     return this.#desk;
+  }
+
+  #typing(news: TypingNews, context: UserContext): void {
+    // In a direct chat the chat itself knows.
+    if (news.info.pair !== null || news.user === this.#user) return this.#pass(news);
+    if (this.#sessions.length === 0) return;
+    this.#fence ??= new Fence(this.#fabric, this.#user);
+    if (this.#fence.passes(news, context)) this.#pass(news);
+  }
+
+  privacy(_audience: number): void {}
+
+  blocked(other: string, _on: boolean, _context: UserContext): void {
+    this.#fence?.forget(other);
   }
 
   #pass(news: News): void {
@@ -172,6 +197,8 @@ export const user: Behaviour<User, UserMessage, UserArgs, UserTag> = {
       case 'watch':
       case 'parted':
         return 'refuse';
+      case 'blocked':
+        return 'admit';
       default:
         return message.type === 'typing' ? 'latest' : 'drop';
     }

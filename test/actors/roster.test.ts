@@ -69,6 +69,7 @@ class Scene {
       recent: new RecentIds(''),
       clock: this.head,
       sweep: { swept: 0, forgot: 0 },
+      blockers: [],
       inboxes,
     };
     this.roster = new Roster(info, row, image, this.threshold);

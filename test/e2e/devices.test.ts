@@ -101,7 +101,7 @@ test('a removed device is closed; its old token lets it in no more, a later one 
 
   await change(ada, 'stolen', DEVICE_OP.remove);
   assert.equal(await stolen.closing(), CLOSE.removed);
-  assert.deepEqual(await fate(await enter(at.url, 'ada', 'stolen', 0)), ['device_removed', CLOSE.auth]);
+  assert.deepEqual(await fate(await enter(at.url, 'ada', 'stolen', -60)), ['device_removed', CLOSE.auth]);
   assert.deepEqual(
     (await list(ada)).map(([device]) => device),
     ['phone'],
@@ -112,12 +112,12 @@ test('a removed device is closed; its old token lets it in no more, a later one 
 
   await at.stop();
   const next = await testNode(t, { folder: at.folder });
-  assert.deepEqual(await fate(await enter(next.url, 'ada', 'stolen', 0)), ['device_removed', CLOSE.auth]);
+  assert.deepEqual(await fate(await enter(next.url, 'ada', 'stolen', -60)), ['device_removed', CLOSE.auth]);
   const found = await enter(next.url, 'ada', 'stolen', 5);
   assert.equal((await found.next(T.MESSAGE)).seq, 1, 'it starts from nothing');
   assert.deepEqual((await list(found)).find(([device]) => device === 'stolen')![1], '', 'and without a name');
   // The token of before stays dead, and does not even disturb the device that took its name.
-  assert.deepEqual(await fate(await enter(next.url, 'ada', 'stolen', 0)), ['device_removed', CLOSE.auth]);
+  assert.deepEqual(await fate(await enter(next.url, 'ada', 'stolen', -60)), ['device_removed', CLOSE.auth]);
   assert.equal(found.closed, null);
 });
 
@@ -195,7 +195,7 @@ test('removed and back at once, with the user’s actor broken off in between: r
   // Closed by the actor that removed it, or refused by the next one.
   assert.ok(([CLOSE.removed, CLOSE.auth] as number[]).includes(await other.closing()));
   await ada.next(T.RESYNC);
-  assert.deepEqual(await fate(await enter(url, 'ada', 'other', 0)), ['device_removed', CLOSE.auth]);
+  assert.deepEqual(await fate(await enter(url, 'ada', 'other', -60)), ['device_removed', CLOSE.auth]);
   assert.deepEqual(
     (await list(ada)).map(([device]) => device),
     ['phone'],
