@@ -63,7 +63,10 @@ export function chatBehaviour(kind: string, rules: ChatRules): Behaviour<Chat, C
       chat.receive(message, context);
       if (chat.roster === null) chat.leaveIfNothing(context);
     },
-    signal: (chat, signal, context) => chat.signal(signal, context),
+    signal: (chat, signal, context) => {
+      chat.signal(signal, context);
+      if (chat.roster === null) chat.leaveIfNothing(context);
+    },
     terminated: (chat) => chat.end(),
     ...overflowOf,
   };

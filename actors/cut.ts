@@ -12,8 +12,8 @@ import { decodeRow } from '../transport/row.js';
 import { erased } from './deletion.js';
 import type { Entry } from './entry.js';
 import { LIMITS } from './limits.js';
+import type { Member } from './member.js';
 import { idTime } from './message-id.js';
-import type { Member } from './roster.js';
 import type { Survey } from './survey.js';
 import { visibleFrom } from './visibility.js';
 

@@ -11,9 +11,9 @@ import type { Chat } from './chat.js';
 import type { ChatContext } from './chat-rules.js';
 import type { Code } from './errors.js';
 import { LIMITS } from './limits.js';
+import type { Member } from './member.js';
 import type { Asker, ChatMessage } from './messages.js';
 import { type Read, UNREADABLE } from './reads.js';
-import type { Member } from './roster.js';
 import { visibleFrom } from './visibility.js';
 
 type Question = Extract<ChatMessage, { type: 'positions' }>;

@@ -12,15 +12,8 @@ import type { ChatImage } from './chat-image.js';
 import type { Cursor, DevicePosition } from './cursor.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
+import { type Member, memberOf } from './member.js';
 import { type ChatInfo, nameFor } from './messages.js';
-
-export interface Member {
-  readonly user: string;
-  role: number;
-  readonly inbox: Inbox;
-  /** The cursors as they are durable: others are told no more, or a crash would take back what they were told. */
-  told: Pick<Inbox, 'delivered' | 'read'>;
-}
 
 export class Roster {
   /** As it is durable: what deliveries say. */
@@ -42,6 +35,8 @@ export class Roster {
   readonly #lagging = new Map<string, Member>();
   /** Members of a large group whose cursors moved, until `ripen`: no commit takes them along. */
   readonly #waiting = new Map<string, Member>();
+  /** Members whose rows may wait and lack the group's title. */
+  readonly #unnamed = new Map<string, Member>();
   #rowTouched: boolean;
   #head = 0;
   #at = 0;
@@ -62,7 +57,7 @@ export class Roster {
     for (const { user, role } of image === null ? [] : row.members) {
       const inbox = image!.inboxes.get(user);
       assert(inbox !== undefined, 'a member has an inbox row');
-      this.members.set(user, { user, role, inbox, told: cursorsOf(inbox) });
+      this.members.set(user, memberOf(user, role, inbox));
       this.rights.set(user, role);
       this.audience.add(user);
     }
@@ -198,7 +193,7 @@ export class Roster {
 
   /** A commit is due. */
   get dirty(): boolean {
-    return this.#rowTouched || this.#touched.size > 0 || this.#lagging.size > 0;
+    return this.#rowTouched || this.#touched.size > 0 || this.#lagging.size > 0 || this.#unnamed.size > 0;
   }
 
   /** A commit is due now or later. */
@@ -217,10 +212,12 @@ export class Roster {
     this.#rowTouched = false;
     for (const member of this.#touched.values()) this.#write(member, add);
     this.#touched.clear();
-    for (const member of this.#lagging.values()) {
-      // Room for one more, with all its devices.
-      if (bytes + 4 * LIMITS.memberRowBytes > room) break;
-      this.#write(member, add);
+    for (const waiting of [this.#lagging, this.#unnamed]) {
+      for (const member of waiting.values()) {
+        // Room for one more, with all its devices.
+        if (bytes + 4 * LIMITS.memberRowBytes > room) return bytes;
+        this.#write(member, add);
+      }
     }
     return bytes;
   }
@@ -229,6 +226,8 @@ export class Roster {
     const { user, inbox } = member;
     add(inboxKey(user, this.info.chat), encodeInbox(inbox));
     // Not once more as it stands: a row that is there already would witness a commit that was lost (storage/log.ts).
+    member.named = inbox.name;
+    this.#unnamed.delete(user);
     this.#lagging.delete(user);
     this.#waiting.delete(user);
     const device = this.#moved.get(member);
@@ -256,13 +255,13 @@ export class Roster {
     return written;
   }
 
-  /** A group's members' rows get its title: as far as a commit has room, and where a crash came between when it wakes. */
+  /** A group's members' rows get its title: as far as a commit has room, and when it wakes where a crash came between. */
   #rename(): void {
     if (this.info.pair !== null) return;
     for (const [user, member] of this.members) {
-      if (member.inbox.name === this.#row.title) continue;
       member.inbox.name = this.#row.title;
-      this.#lagging.set(user, member);
+      if (member.named === member.inbox.name) this.#unnamed.delete(user);
+      else this.#unnamed.set(user, member);
     }
   }
 
@@ -285,7 +284,7 @@ export class Roster {
       devices: [],
       name: this.info.pair === null ? this.#row.title : nameFor(this.info, user),
     };
-    const member = { user, role, inbox, told: cursorsOf(inbox) };
+    const member = memberOf(user, role, inbox);
     this.members.set(user, member);
     this.#touched.set(user, member);
   }
@@ -300,6 +299,7 @@ export class Roster {
     // Nobody is told of them any more, and a removal of a thousand must fit one commit.
     member.inbox.devices.length = 0;
     this.#moved.delete(member);
+    this.#unnamed.delete(user);
     this.#lagging.delete(user);
     this.#waiting.delete(user);
     this.members.delete(user);
@@ -307,8 +307,4 @@ export class Roster {
     if (this.#departed.size > LIMITS.members) this.#departed.delete(this.#departed.keys().next().value!);
     this.#touched.set(user, member);
   }
-}
-
-function cursorsOf({ delivered, read }: Inbox): Member['told'] {
-  return { delivered, read };
 }

@@ -9,8 +9,9 @@
 import type { ChatContext } from './chat-rules.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
+import type { Member } from './member.js';
 import type { ConnectionRef, TallyNews } from './messages.js';
-import type { Member, Roster } from './roster.js';
+import type { Roster } from './roster.js';
 
 interface Low {
   least: number;

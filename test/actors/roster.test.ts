@@ -38,6 +38,12 @@ class Scene {
     this.roster.advance(this.head, this.head);
   }
 
+  rename(title: string): void {
+    this.head += 1;
+    this.roster.apply({ joined: [], gone: [], roles: [], settings: { title } }, this.head);
+    this.roster.advance(this.head, this.head);
+  }
+
   message(): void {
     this.head += 1;
     this.roster.advance(this.head, this.head);
@@ -300,4 +306,36 @@ test('in a large group a moved cursor waits until it is ripe, or goes with a row
   assert.deepEqual([scene.roster.ripen(), scene.roster.dirty, scene.roster.ripen()], [true, true, false]);
   scene.all();
   assert.equal(scene.inbox(users[0]!).delivered, 3);
+});
+
+test('a title goes into the rows as far as there is room, no row is written as it stands, and a next life goes on', () => {
+  const users = Array.from({ length: LIMITS.members }, (_, at) => `${at}`.padStart(64, 'u'));
+  const scene = new Scene(users);
+  scene.all();
+  for (const user of users) {
+    for (let device = 0; device < LIMITS.devices; device += 1) {
+      scene.roster.cursor(user, `${device}`.padStart(64, 'd'), 1, 1, scene.head);
+    }
+  }
+  scene.roster.ripen();
+  scene.all();
+  const named = (title: string): number => users.filter((user) => scene.inbox(user).name === title).length;
+  scene.rename('second');
+  scene.commit();
+  const first = named('second');
+  assert.ok(first > 0 && first < users.length, `${first} rows fit`);
+  // Back again: the rest need not be written at all.
+  scene.rename(info.title);
+  const before = new Map(scene.rows);
+  scene.all();
+  const written = [...scene.rows].filter(([key, row]) => key.startsWith('04') && before.get(key) !== row);
+  assert.equal(written.length, first);
+  for (const [key, row] of written) assert.notDeepEqual(row, before.get(key));
+  assert.equal(named(info.title), users.length);
+  scene.rename('third');
+  scene.commit();
+  scene.reload();
+  assert.ok(scene.roster.dirty);
+  scene.all();
+  assert.equal(named('third'), users.length);
 });
