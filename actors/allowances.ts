@@ -18,6 +18,8 @@ export interface Quotas {
   readonly userGroups: number;
   /** Frames a second of one connection. */
   readonly frameRate: number;
+  /** New connections a second of one user. */
+  readonly logins: number;
   /** Refused tokens a second of one address. */
   readonly badLogins: number;
   /** Connections of one address. */
@@ -33,6 +35,7 @@ export const DEFAULT_QUOTAS: Quotas = {
   newGroups: LIMITS.newGroups,
   userGroups: LIMITS.userGroups,
   frameRate: LIMITS.frameRate,
+  logins: LIMITS.logins,
   badLogins: LIMITS.badLogins,
   addressConnections: LIMITS.addressConnections,
   loopback: false,
@@ -46,12 +49,14 @@ function rate(each: number, ms: number, burst: number): Rate {
   return each === 0 ? { every: 0, burst } : { every: ms / each, burst: Math.max(burst, ms === SECOND ? each : 1) };
 }
 
-function rates({ deviceSends, userSends, newDirects, newGroups, badLogins }: Quotas) {
+function rates({ deviceSends, userSends, newDirects, newGroups, frameRate, logins, badLogins }: Quotas) {
   return {
     deviceSends: rate(deviceSends, SECOND, LIMITS.sendBurst),
     userSends: rate(userSends, SECOND, LIMITS.sendBurst),
     newDirects: rate(newDirects, HOUR, newDirects),
     newGroups: rate(newGroups, HOUR, newGroups),
+    frameRate: rate(frameRate, SECOND, LIMITS.frameBurst),
+    logins: rate(logins, SECOND, LIMITS.loginBurst),
     badLogins: rate(badLogins, SECOND, LIMITS.badLoginBurst),
   } as const;
 }
@@ -71,14 +76,21 @@ class Table {
     return this.#full.size;
   }
 
+  get(key: string): number {
+    return this.#full.get(key) ?? FULL;
+  }
+
+  set(key: string, full: number, now: number): void {
+    if (!this.#full.has(key)) this.#makeRoom(now);
+    this.#full.set(key, full);
+  }
+
   wait(key: string, now: number): number {
-    return wait(this.#full.get(key) ?? FULL, this.rate, now);
+    return wait(this.get(key), this.rate, now);
   }
 
   take(key: string, now: number): void {
-    const known = this.#full.get(key);
-    if (known === undefined) this.#makeRoom(now);
-    this.#full.set(key, take(known ?? FULL, this.rate, now));
+    this.set(key, take(this.get(key), this.rate, now), now);
   }
 
   /** Looks at two old ones for each new one, so that those that are full again go without a search. */
@@ -96,29 +108,45 @@ class Table {
 export class Allowances {
   readonly #world: World;
   readonly #tables: Readonly<Record<Counted, Table>>;
-  /** Of each connection, which counts for itself (meter.ts). */
-  readonly frames: Rate;
-  readonly refused: Record<Counted | 'frameRate' | 'addressConnections', number> = {
+  readonly refused: Record<Counted | 'addressConnections', number> = {
     deviceSends: 0,
     userSends: 0,
     newDirects: 0,
     newGroups: 0,
-    badLogins: 0,
     frameRate: 0,
+    logins: 0,
+    badLogins: 0,
     addressConnections: 0,
   };
 
   constructor(world: World, quotas: Quotas) {
     this.#world = world;
-    this.frames = rate(quotas.frameRate, SECOND, LIMITS.frameBurst);
     const of = rates(quotas);
     this.#tables = {
       deviceSends: new Table(of.deviceSends),
       userSends: new Table(of.userSends),
       newDirects: new Table(of.newDirects),
       newGroups: new Table(of.newGroups),
+      frameRate: new Table(of.frameRate),
+      logins: new Table(of.logins),
       badLogins: new Table(of.badLogins),
     };
+  }
+
+  /** What a connection's frames count by: it keeps the bucket itself, as no other uses it (meter.ts). */
+  get frames(): Rate {
+    return this.#tables.frameRate.rate;
+  }
+
+  /** The bucket that a device's earlier connection left. */
+  resume(device: string): number {
+    return this.#tables.frameRate.get(device);
+  }
+
+  /** A connection ends. */
+  leave(device: string, full: number): void {
+    const now = this.#world.now();
+    if (full > now) this.#tables.frameRate.set(device, full, now);
   }
 
   /** Buckets remembered. */

@@ -147,6 +147,7 @@ export class Connection {
   terminated(crashed: boolean): void {
     if (this.phase !== 'closed') this.peer.close(crashed ? CLOSE.failed : CLOSE.goingAway, 'connection ended');
     this.phase = 'closed';
+    this.meter.leave();
   }
 
   // ---- frames ----

@@ -144,6 +144,9 @@ export const LIMITS = {
   /** Frames of one connection a second, and at once: a greeting with its chats, watches and outbox. */
   frameRate: 500,
   frameBurst: 1_000,
+  /** New connections of one user a second, and at once: all devices on a bad network. A new one has a full burst of frames. */
+  logins: 1,
+  loginBurst: 60,
   /** Refused tokens of one address a second, and at once: an office behind one address after its keys changed. */
   badLogins: 1,
   badLoginBurst: 60,

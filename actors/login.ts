@@ -13,8 +13,7 @@ type Of<T extends number> = Extract<ClientFrame, { type: T }>;
 export class Login {
   user = '';
   device = '';
-  /** User and device in one, for what counts by device. */
-  sender = '';
+  #sender = '';
   readonly #connection: Connection;
   #expires = 0;
   /** The timer of the expiry; 0 none. */
@@ -28,6 +27,13 @@ export class Login {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+  }
+
+  /** User and device in one, for what counts by device. Made when it is needed first: most devices are quiet. */
+  get sender(): string {
+    // No control character is in either.
+    if (this.#sender === '') this.#sender = `${this.user}\n${this.device}`;
+    return this.#sender;
   }
 
   hello(hello: Of<1>, context: ConnectionContext): void {
@@ -79,11 +85,19 @@ export class Login {
     if (r === 0) {
       this.user = verdict.user;
       this.device = verdict.device;
-      // No control character is in either.
-      this.sender = `${verdict.user}\n${verdict.device}`;
       this.#issued = verdict.issued;
     } else if (verdict.user !== this.user || verdict.device !== this.device) {
       return connection.violation('bad_token', CLOSE.auth, 'the token is for another user or device', context);
+    }
+    const pause = r === 0 ? connection.fabric.allowances.claim('logins', this.user) : 0;
+    if (pause > 0) {
+      return connection.violation(
+        'rate_limited',
+        CLOSE.tooMany,
+        'too many connections in a short time',
+        context,
+        pause,
+      );
     }
     this.#expireAt(verdict.expires, context);
     if (r === 0) this.register(context);
@@ -122,6 +136,7 @@ export class Login {
     // The user's actor is a new one: what came between the two is lost.
     if (this.#welcomed) return connection.resync();
     this.#welcomed = true;
+    connection.meter.resume();
     connection.phase = 'ready';
     connection.inflow.most = LIMITS.inflowBytes;
     context.resume();

@@ -31,6 +31,17 @@ export class Meter {
     this.#login = login;
   }
 
+  /** The device is known: what its last connection did counts on, so that a new one is no way around. */
+  resume(): void {
+    const { allowances } = this.#fabric;
+    if (allowances.frames.every > 0) this.#full = Math.max(this.#full, allowances.resume(this.#login.sender));
+  }
+
+  /** The connection ends. */
+  leave(): void {
+    if (this.#full !== FULL && this.#login.user !== '') this.#fabric.allowances.leave(this.#login.sender, this.#full);
+  }
+
   /**
    * Counts a frame. Answers ms until it may come, 0 for now, Infinity for a flood. `delivered`: messages that the
    * connection was sent so far.

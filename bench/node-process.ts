@@ -13,6 +13,8 @@ const MAIN = join(import.meta.dirname, '../cli/main.js');
 
 /** The harnesses push what the limits are there to stop; a flag given later wins. */
 const UNLIMITED = [
+  '--logins',
+  '0',
   '--send-rate',
   '0',
   '--user-send-rate',

@@ -7,15 +7,12 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import type { Quotas } from '../actors/allowances.js';
 import { LIMITS } from '../actors/limits.js';
 import { FOREVER, type Retention } from '../actors/retention.js';
 import { LOG_LEVELS } from '../services/log.js';
 import { SECRET_FILE } from '../services/secret.js';
-import type { ServerOptions } from '../transport/socket.js';
 import { parseAddress } from './address.js';
-
-const quota = (what: string, standard: number): string => `${what} (default ${standard}; 0: no limit)`;
+import { DOOR_SETTINGS, type DoorConfig, doorOf, doorSchema } from './door-settings.js';
 
 /** Each setting by its key in the schema: flag, variable, help. A flag without a value is a switch. */
 export const SETTINGS = {
@@ -43,27 +40,7 @@ export const SETTINGS = {
     'WEFT_RETENTION',
     'how long messages are kept: history, history:30d (days) or until-delivered (default history)',
   ],
-  sendRate: ['--send-rate <n>', 'WEFT_SEND_RATE', quota('messages a second of one device', LIMITS.deviceSends)],
-  userSendRate: ['--user-send-rate <n>', 'WEFT_USER_SEND_RATE', quota('and of one user', LIMITS.userSends)],
-  newChats: ['--new-chats <n>', 'WEFT_NEW_CHATS', quota('direct chats one user begins in an hour', LIMITS.newDirects)],
-  newGroups: ['--new-groups <n>', 'WEFT_NEW_GROUPS', quota('groups one user makes in an hour', LIMITS.newGroups)],
-  userGroups: ['--user-groups <n>', 'WEFT_USER_GROUPS', quota('groups one user is in', LIMITS.userGroups)],
-  frameRate: ['--frame-rate <n>', 'WEFT_FRAME_RATE', quota('frames a second of one connection', LIMITS.frameRate)],
-  badLogins: ['--bad-logins <n>', 'WEFT_BAD_LOGINS', quota('refused tokens a second of one address', LIMITS.badLogins)],
-  addressConnections: [
-    '--address-connections <n>',
-    'WEFT_ADDRESS_CONNECTIONS',
-    quota('connections of one address', LIMITS.addressConnections),
-  ],
-  origin: ['--origin <origin...>', 'WEFT_ORIGIN', 'pages that may connect besides the node’s own; * for all'],
-  trustProxy: [
-    '--trust-proxy',
-    'WEFT_TRUST_PROXY',
-    'clients’ addresses are in X-Forwarded-For of proxies on this machine',
-  ],
-  tlsCert: ['--tls-cert <file>', 'WEFT_TLS_CERT', 'TLS: certificate with its chain, PEM; read again when it changes'],
-  tlsKey: ['--tls-key <file>', 'WEFT_TLS_KEY', 'TLS: its private key, PEM'],
-  limitLoopback: ['--limit-loopback', 'WEFT_LIMIT_LOOPBACK', 'limits of an address hold for loopback, too'],
+  ...DOOR_SETTINGS,
   transport: ['--transport <name>', 'WEFT_TRANSPORT', 'uws or ws (default uws, and ws where it does not load)'],
 } as const;
 
@@ -81,27 +58,6 @@ const address = z.string().transform((text, context) => {
 
 const path = z.string().transform((text) => resolve(text));
 
-const number = (standard: number) =>
-  z
-    .string()
-    .regex(/^\d{1,7}$/, 'write a whole number; 0 for no limit')
-    .transform(Number)
-    .prefault(String(standard));
-
-const origins = z.string().transform((text, context) => {
-  const listed = text.split(',').map((origin) => plainOrigin(origin.trim()));
-  if (!listed.includes('')) return listed;
-  context.addIssue({ code: 'custom', message: 'write origins as browsers send them, as in https://chat.example' });
-  return z.NEVER;
-});
-
-/** As browsers write it; '' for what is none. */
-function plainOrigin(text: string): string {
-  if (text === '*' || text === 'null') return text;
-  const match = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+(?=\/?$)/i.exec(text)?.[0] ?? '';
-  return /^https?:/i.test(match) && URL.canParse(match) ? new URL(match).origin : match.toLowerCase();
-}
-
 /** `history`, `history:<days>d`, `until-delivered`. */
 const retention = z
   .string()
@@ -114,14 +70,6 @@ const retention = z
     return z.NEVER;
   })
   .prefault('history');
-
-const ON = ['1', 'true', 'yes', 'on'];
-
-const toggle = z
-  .string()
-  .regex(/^(1|true|yes|on|0|false|no|off)$/i, 'write yes or no')
-  .transform((text) => ON.includes(text.toLowerCase()))
-  .prefault('no');
 
 const schema = z.object({
   listen: address.prefault('127.0.0.1:7400'),
@@ -159,19 +107,6 @@ const schema = z.object({
     )
     .prefault(String(LIMITS.fanOutThreshold)),
   retention,
-  sendRate: number(LIMITS.deviceSends),
-  userSendRate: number(LIMITS.userSends),
-  newChats: number(LIMITS.newDirects),
-  newGroups: number(LIMITS.newGroups),
-  userGroups: number(LIMITS.userGroups),
-  frameRate: number(LIMITS.frameRate),
-  badLogins: number(LIMITS.badLogins),
-  addressConnections: number(LIMITS.addressConnections),
-  origin: origins.optional(),
-  trustProxy: toggle,
-  tlsCert: path.optional(),
-  tlsKey: path.optional(),
-  limitLoopback: toggle,
   transport: z.enum(['uws', 'ws'], 'write uws or ws').optional(),
 });
 
@@ -185,15 +120,11 @@ export type KeyConfig =
   | { readonly type: 'jwks'; readonly url: URL };
 
 type Replaced = 'store' | 'nodeId' | 'jwtSecretFile' | 'jwtPublicKey' | 'jwksUrl';
-type Rates = 'sendRate' | 'userSendRate' | 'newChats' | 'newGroups' | 'userGroups' | 'frameRate' | 'badLogins';
-type Door = 'addressConnections' | 'limitLoopback' | 'origin' | 'trustProxy' | 'tlsCert' | 'tlsKey';
 
-export interface NodeConfig extends Omit<Parsed, Replaced | Rates | Door> {
+export interface NodeConfig extends Omit<Parsed, Replaced>, DoorConfig {
   readonly store: { readonly engine: 'lmdb'; readonly path: string };
   readonly nodeId: string;
   readonly keys: KeyConfig;
-  readonly quotas: Quotas;
-  readonly door: Pick<ServerOptions, 'origins' | 'trustProxy' | 'tls'>;
 }
 
 export interface Problem {
@@ -236,12 +167,12 @@ export function gather(options: Readonly<Record<string, unknown>>, env: NodeJS.P
 /** Checks the settings against each other and completes them. */
 export function parseConfig(flags: Flags): ConfigResult {
   const result = schema.safeParse(flags);
-  if (!result.success) {
-    return { ok: false, problems: result.error.issues.map((issue) => problem(flags, issue)) };
+  const parsed = doorSchema.safeParse(flags);
+  if (!result.success || !parsed.success) {
+    const issues = [...(result.error?.issues ?? []), ...(parsed.error?.issues ?? [])];
+    return { ok: false, problems: issues.map((issue) => problem(flags, issue)) };
   }
-  const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...others } = result.data;
-  const { sendRate, userSendRate, newChats, newGroups, userGroups, frameRate, badLogins, ...more } = others;
-  const { addressConnections, limitLoopback, origin = [], trustProxy, tlsCert, tlsKey, ...rest } = more;
+  const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...rest } = result.data;
   const keys: KeyConfig[] = [];
   if (jwtSecretFile !== undefined) keys.push({ type: 'secret', path: jwtSecretFile });
   if (jwtPublicKey !== undefined) keys.push({ type: 'public', path: jwtPublicKey });
@@ -258,29 +189,18 @@ export function parseConfig(flags: Flags): ConfigResult {
       `${named('jwtSecretFile')}, ${named('jwtPublicKey')} or ${named('jwksUrl')}; or listen on 127.0.0.1`;
     problems.push({ code: 'insecure_listen', message });
   }
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+  const door = doorOf(parsed.data);
+  if (door === null) {
     const message = `TLS takes both: ${named('tlsCert')} and ${named('tlsKey')}`;
     problems.push({ code: 'bad_config', message });
   }
-  const tls = tlsCert === undefined || tlsKey === undefined ? {} : { tls: { cert: tlsCert, key: tlsKey } };
-  if (problems.length > 0) return { ok: false, problems };
+  if (problems.length > 0 || door === null) return { ok: false, problems };
   const config: NodeConfig = {
     ...rest,
     store: store ?? { engine: 'lmdb', path: resolve(rest.data, 'store') },
     nodeId: nodeId ?? hostId(),
     keys: key,
-    quotas: {
-      deviceSends: sendRate,
-      userSends: userSendRate,
-      newDirects: newChats,
-      newGroups,
-      userGroups,
-      frameRate,
-      badLogins,
-      addressConnections,
-      loopback: limitLoopback,
-    },
-    door: { origins: origin, trustProxy, ...tls },
+    ...door,
   };
   return { ok: true, config };
 }

@@ -11,6 +11,7 @@ export const NO_QUOTAS: Quotas = {
   newGroups: 0,
   userGroups: 0,
   frameRate: 0,
+  logins: 0,
   badLogins: 0,
   addressConnections: 0,
   loopback: true,

@@ -189,6 +189,43 @@ test('who catches up is not slowed, however many chats are acknowledged', async 
   assert.equal(node.allowances.refused.frameRate, 0);
 });
 
+test('a new connection is no way around the rate of frames', async (t) => {
+  const { url } = await limited(t, { frameRate: 1 });
+  const typing = { type: T.TYPING, chat: new Uint8Array(16), on: true } as const;
+  const first = await RawClient.join(url, 'ada', 'a1');
+  // Half of what closes.
+  for (let i = 0; i < LIMITS.frameBurst / 10; i += 1) first.send(typing);
+  first.send({ type: T.PING, n: 1 });
+  await first.next(T.PONG);
+  const again = await RawClient.join(url, 'ada', 'a1');
+  again.send({ type: T.DIRECT, r: 1, user: 'bob' });
+  assert.equal((await again.next(T.ERROR)).code, 'rate_limited');
+  await (await RawClient.join(url, 'ada', 'a2')).direct('bob');
+});
+
+test('new connections count by user', async (t) => {
+  const { url } = await limited(t, { logins: DEFAULT_QUOTAS.logins });
+  const greet = async (user: string): Promise<RawClient> => {
+    const client = await RawClient.open(url);
+    client.send({ type: T.HELLO, version: 1, token: await token(user, 'd'), credit: 1, agent: '' });
+    return client;
+  };
+  for (let i = 0; i < LIMITS.loginBurst; i += 1) await (await greet('ada')).next(T.WELCOME);
+  let refused: ServerFrame | undefined;
+  let last = await greet('ada');
+  // Some tokens came meanwhile.
+  for (let i = 0; refused === undefined && i < 60; i += 1) {
+    while (last.frames.length === 0) await last.changed();
+    refused = last.frames.find(({ type }) => type === T.ERROR);
+    if (refused === undefined) last = await greet('ada');
+  }
+  assert.ok(refused?.type === T.ERROR);
+  assert.deepEqual([refused.code, await last.closing()], ['rate_limited', CLOSE.tooMany]);
+  await (await greet('bob')).next(T.WELCOME);
+  await sleep(refused.after + 20);
+  await (await greet('ada')).next(T.WELCOME);
+});
+
 test('refused tokens count by address; then no token is looked at, until the time has passed', async (t) => {
   let looked = 0;
   const verify = async (text: string) => {
