@@ -61,8 +61,9 @@ export async function readClear(
 ): Promise<number> {
   let clear = head;
   // Those who are known to be behind first: with one of them, all others need not be read.
-  const behind = members.filter(({ inbox }) => inbox.devices.some(({ delivered }) => delivered <= swept));
-  for (const [at, { user, inbox }] of [...behind, ...members].entries()) {
+  const behind = ({ inbox }: Claimant): boolean => inbox.devices.some(({ delivered }) => delivered <= swept);
+  const order = [...members.filter(behind), ...members.filter((member) => !behind(member))];
+  for (const [at, { user, inbox }] of order.entries()) {
     if (at % LIMITS.sweepMembers === LIMITS.sweepMembers - 1) {
       await new Promise<void>((resolve) => world.defer(resolve));
     }

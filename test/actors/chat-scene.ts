@@ -11,7 +11,7 @@ import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
 import type { ChatMessage, ConnectionMessage, ConnectionRef, News, UserMessage } from '../../actors/messages.js';
 import type { Ref } from '../../actors/ref.js';
-import { FOREVER, type Retention, SWEEP_PACE } from '../../actors/retention.js';
+import { FOREVER, type Retention, SWEEP_PACE, type SweepPace } from '../../actors/retention.js';
 import { createRuntime, type Runtime } from '../../actors/runtime.js';
 import { noSweeps, type SweeperMessage, sweeper } from '../../actors/sweeper.js';
 import { chatKey, directChat, groupChat, seqOf } from '../../storage/keys.js';
@@ -93,6 +93,7 @@ export class ChatScene {
       readonly threshold?: number;
       readonly quotas?: Partial<Quotas>;
       readonly retention?: Retention;
+      readonly sweep?: SweepPace;
     } = {},
   ): Promise<ChatScene> {
     const scene = new ChatScene(options.passivateMs ?? LIMITS.passivateMs);
@@ -110,7 +111,7 @@ export class ChatScene {
         passivateMs: scene.#passivateMs,
         quotas,
         retention: options.retention ?? FOREVER,
-        sweep: SWEEP_PACE,
+        sweep: options.sweep ?? SWEEP_PACE,
       },
       sweeper: {
         due: (chat, ms) => scene.sweeper.tell({ type: 'due', chat, ms }) === 'ok',
