@@ -3,8 +3,8 @@
 // that the user may see are counted.
 // Must not: send, or keep anything.
 
-import { chatKey, chatOfInbox, inboxRange } from '../storage/keys.js';
-import { decodeInbox } from '../storage/rows.js';
+import { chatKey, chatOfInbox, inboxRange, messageKey, seqOf } from '../storage/keys.js';
+import { decodeInbox, type Span } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
 import type { SyncEntry } from '../transport/frames.js';
 import { readHead } from './chat-image.js';
@@ -48,6 +48,7 @@ export async function readCertificates(
       const left = leftAt(inbox.spans);
       const head = left ?? (inbox.large || inbox.hot ? await readHead(store, after) : inbox.head);
       const has = entry?.seq ?? 0;
+      const missed = entry === undefined ? backfill : 0;
       const known = inbox.devices.find((cursor) => cursor.device === device)?.delivered ?? 0;
       const news =
         entry !== undefined && left === null && (Math.min(has, head) > known || Math.min(entry.read, head) > inbox.read)
@@ -59,7 +60,7 @@ export async function readCertificates(
         kind: inbox.kind,
         name: inbox.name,
         head,
-        start: startOf(inbox.spans, has, head, entry === undefined ? backfill : 0),
+        start: await firstStored(store, after, inbox.spans, startOf(inbox.spans, has, head, missed), head),
         listed: entry !== undefined,
         news,
         wantsReceipts: entry !== undefined && (entry.flags & 1) !== 0,
@@ -75,7 +76,27 @@ export async function readCertificates(
   return certificates;
 }
 
-function startOf(spans: Parameters<typeof visibleFrom>[0], has: number, head: number, backfill: number): number {
+/** The first of the entries from `start` on that is still stored; what has ended before it is not coming. */
+async function firstStored(
+  store: Store,
+  chat: Uint8Array,
+  spans: readonly Span[],
+  start: number,
+  head: number,
+): Promise<number> {
+  for (let from = start; from <= head; ) {
+    const visible = visibleFrom(spans, from);
+    if (visible === null || visible.from > head) break;
+    const until = Math.min(visible.until, head);
+    const range = { start: messageKey(chat, visible.from), end: messageKey(chat, until + 1), limit: 1 };
+    const [row] = (await store.range(range)).rows;
+    if (row !== undefined) return seqOf(row.key);
+    from = until + 1;
+  }
+  return head + 1;
+}
+
+function startOf(spans: readonly Span[], has: number, head: number, backfill: number): number {
   const wanted = backfill > 0 ? Math.max(has + 1, head - backfill + 1) : has + 1;
   const visible = visibleFrom(spans, wanted);
   return visible === null || visible.from > head ? head + 1 : visible.from;

@@ -43,9 +43,8 @@ export async function readHistory(
       bytes += value.length;
     }
     if (page.more || rows.length >= limit || bytes >= LIMITS.pageBytes) {
-      const oldest = rows[rows.length - 1];
-      const more = oldest !== undefined && visibleBefore(spans, oldest.seq) !== null;
-      return { rows: rows.reverse(), more };
+      // Older ones of this stay, or of an earlier one.
+      return { rows: rows.reverse(), more: page.more || visibleBefore(spans, visible.from) !== null };
     }
     below = visible.from;
   }
