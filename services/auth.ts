@@ -3,7 +3,7 @@
 // every input ends in a verdict, none in an exception.
 // Must not: issue tokens (cli/token.ts), or let a token's text into a verdict or a log.
 
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, webcrypto } from 'node:crypto';
 import {
   createRemoteJWKSet,
   errors,
@@ -76,8 +76,12 @@ export function createVerifier(options: AuthOptions): VerifierResult {
   };
   const { keys } = options;
   if (keys.type === 'secret') {
-    const key = keys.secret;
-    return ready((token) => jwtVerify(token, key, { ...claims, algorithms: ['HS256'] }));
+    // Once: given the bytes, jose would import them for each token, which costs as much again as checking it.
+    let key: ReturnType<typeof importSecret> | undefined;
+    return ready(async (token) => {
+      key ??= importSecret(keys.secret);
+      return jwtVerify(token, await key, { ...claims, algorithms: ['HS256'] });
+    });
   }
   if (keys.type === 'jwks') {
     const set = createRemoteJWKSet(keys.url, JWKS);
@@ -86,6 +90,10 @@ export function createVerifier(options: AuthOptions): VerifierResult {
   const found = publicKey(keys.pem);
   if (typeof found === 'string') return { ok: false, code: 'bad_key', detail: found };
   return ready((token) => jwtVerify(token, found.key, { ...claims, algorithms: [...found.algorithms] }));
+}
+
+function importSecret(secret: Uint8Array) {
+  return webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
 }
 
 function ready(check: Check, remote = false): VerifierResult {
