@@ -22,6 +22,8 @@ export interface Quotas {
   readonly logins: number;
   /** Refused tokens a second of one address. */
   readonly badLogins: number;
+  /** HTTP requests a second of one address. */
+  readonly requests: number;
   /** Connections of one address. */
   readonly addressConnections: number;
   /** Whether limits of an address hold for this machine's own: behind a proxy everybody may have it. */
@@ -37,6 +39,7 @@ export const DEFAULT_QUOTAS: Quotas = {
   frameRate: LIMITS.frameRate,
   logins: LIMITS.logins,
   badLogins: LIMITS.badLogins,
+  requests: LIMITS.requests,
   addressConnections: LIMITS.addressConnections,
   loopback: false,
 };
@@ -49,7 +52,7 @@ function rate(each: number, ms: number, burst: number): Rate {
   return each === 0 ? { every: 0, burst } : { every: ms / each, burst: Math.max(burst, ms === SECOND ? each : 1) };
 }
 
-function rates({ deviceSends, userSends, newDirects, newGroups, frameRate, logins, badLogins }: Quotas) {
+function rates({ deviceSends, userSends, newDirects, newGroups, frameRate, logins, badLogins, requests }: Quotas) {
   return {
     deviceSends: rate(deviceSends, SECOND, LIMITS.sendBurst),
     userSends: rate(userSends, SECOND, LIMITS.sendBurst),
@@ -58,6 +61,7 @@ function rates({ deviceSends, userSends, newDirects, newGroups, frameRate, login
     frameRate: rate(frameRate, SECOND, LIMITS.frameBurst),
     logins: rate(logins, SECOND, LIMITS.loginBurst),
     badLogins: rate(badLogins, SECOND, LIMITS.badLoginBurst),
+    requests: rate(requests, SECOND, LIMITS.requestBurst),
   } as const;
 }
 
@@ -116,6 +120,7 @@ export class Allowances {
     frameRate: 0,
     logins: 0,
     badLogins: 0,
+    requests: 0,
     addressConnections: 0,
   };
 
@@ -130,6 +135,7 @@ export class Allowances {
       frameRate: new Table(of.frameRate),
       logins: new Table(of.logins),
       badLogins: new Table(of.badLogins),
+      requests: new Table(of.requests),
     };
   }
 

@@ -150,6 +150,9 @@ export const LIMITS = {
   /** Refused tokens of one address a second, and at once: an office behind one address after its keys changed. */
   badLogins: 1,
   badLoginBurst: 60,
+  /** HTTP requests of one address a second, and at once: probes and a page with its parts. */
+  requests: 20,
+  requestBurst: 100,
   /** Connections of one address: a campus behind one, but not all of a node. */
   addressConnections: 1_000,
   /** Buckets of one kind that a node remembers; only those that are not full count. 100 bytes each. */

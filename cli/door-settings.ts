@@ -20,6 +20,7 @@ export const DOOR_SETTINGS = {
   frameRate: ['--frame-rate <n>', 'WEFT_FRAME_RATE', quota('frames a second of one connection', LIMITS.frameRate)],
   logins: ['--logins <n>', 'WEFT_LOGINS', quota('new connections a second of one user', LIMITS.logins)],
   badLogins: ['--bad-logins <n>', 'WEFT_BAD_LOGINS', quota('refused tokens a second of one address', LIMITS.badLogins)],
+  httpRate: ['--http-rate <n>', 'WEFT_HTTP_RATE', quota('HTTP requests a second of one address', LIMITS.requests)],
   addressConnections: [
     '--address-connections <n>',
     'WEFT_ADDRESS_CONNECTIONS',
@@ -76,6 +77,7 @@ export const doorSchema = z.object({
   frameRate: number(LIMITS.frameRate),
   logins: number(LIMITS.logins),
   badLogins: number(LIMITS.badLogins),
+  httpRate: number(LIMITS.requests),
   addressConnections: number(LIMITS.addressConnections),
   limitLoopback: toggle,
   origin: origins.optional(),
@@ -91,7 +93,8 @@ export interface DoorConfig {
 
 /** Null: only one of certificate and key is given. */
 export function doorOf(parsed: z.output<typeof doorSchema>): DoorConfig | null {
-  const { sendRate, userSendRate, newChats, limitLoopback, origin, trustProxy, tlsCert, tlsKey, ...same } = parsed;
+  const { sendRate, userSendRate, newChats, httpRate, limitLoopback, origin, trustProxy, tlsCert, tlsKey, ...same } =
+    parsed;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) return null;
   const tls = tlsCert === undefined || tlsKey === undefined ? {} : { tls: { cert: tlsCert, key: tlsKey } };
   return {
@@ -100,6 +103,7 @@ export function doorOf(parsed: z.output<typeof doorSchema>): DoorConfig | null {
       deviceSends: sendRate,
       userSends: userSendRate,
       newDirects: newChats,
+      requests: httpRate,
       loopback: limitLoopback,
     },
     door: { origins: origin ?? [], trustProxy, ...tls },

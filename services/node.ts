@@ -22,6 +22,7 @@ import { createPool, type Pool } from '../supervisors/pool.js';
 import { startTree, type Tree } from '../supervisors/root.js';
 import { nodeTree } from '../supervisors/tree.js';
 import { type Service, worker } from '../supervisors/worker.js';
+import { isLoopback, networkOf } from '../transport/address.js';
 import { CHAT_KIND, SUBPROTOCOL } from '../transport/frames.js';
 import { type EngineChoice, listen } from '../transport/server.js';
 import type { HttpRequest, HttpResponse, Server, ServerOptions } from '../transport/socket.js';
@@ -245,7 +246,7 @@ function listenerService(options: NodeOptions, parts: Parts, node: () => Node): 
           maxBuffered: LIMITS.bufferedHard,
           idleMs: options.idleMs ?? LIMITS.idleMs,
           accept: (socket) => acceptor.accept(socket),
-          http: (request) => options.http(node(), request),
+          http: (request) => tooMany(node(), request) ?? options.http(node(), request),
           ...options.door,
         },
         options.transport,
@@ -262,6 +263,14 @@ function listenerService(options: NodeOptions, parts: Parts, node: () => Node): 
     },
     inspect: () => ({ engine: server?.engine ?? 'none', port: server?.port ?? 0 }),
   };
+}
+
+/** The refusal of a request whose address makes too many. */
+function tooMany({ options, allowances }: Node, { address }: HttpRequest): HttpResponse | null {
+  if (isLoopback(address) && !options.settings.quotas.loopback) return null;
+  const ms = allowances.claim('requests', networkOf(address));
+  if (ms === 0) return null;
+  return { status: 429, headers: { 'retry-after': `${Math.ceil(ms / 1_000)}` }, body: 'too many requests\n' };
 }
 
 function renew({ report, door }: NodeOptions, { server, stopping }: Parts): void {

@@ -13,6 +13,7 @@ export const NO_QUOTAS: Quotas = {
   frameRate: 0,
   logins: 0,
   badLogins: 0,
+  requests: 0,
   addressConnections: 0,
   loopback: true,
 };

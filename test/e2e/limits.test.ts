@@ -44,14 +44,18 @@ test('a device that sends too fast is told when it may go on, keeps its order, a
   const { url } = await limited(t);
   const [ada, bob] = [await RawClient.join(url, 'ada', 'a1'), await RawClient.join(url, 'bob', 'b1')];
   const chat = await ada.direct('carol');
-  const all = ids(LIMITS.sendBurst + 4);
-  // In two parts, so that the window is not what refuses.
-  sendAll(ada, chat, all.slice(0, 40));
-  assert.deepEqual((await answers(ada, 40)).failed, []);
-  sendAll(ada, chat, all.slice(40));
-  const { sent, failed } = await answers(ada, all.length - 40);
-  // While this ran, some more tokens may have come.
-  assert.ok(sent.length >= 20 && failed.length >= 1, `${sent.length} sent`);
+  let accepted = 0;
+  let batch: Uint8Array[] = [];
+  let failed: Failed[] = [];
+  // Each a burst, within the window; on a slow machine tokens come meanwhile.
+  for (let i = 0; failed.length === 0 && i < 10; i += 1) {
+    batch = ids(LIMITS.sendBurst);
+    sendAll(ada, chat, batch);
+    const answered = await answers(ada, batch.length);
+    accepted += answered.sent.length;
+    failed = answered.failed;
+  }
+  assert.ok(accepted >= LIMITS.sendBurst);
   const [first, ...rest] = failed;
   assert.equal(first?.code, 'rate_limited');
   assert.equal(first?.retry, true);
@@ -64,8 +68,9 @@ test('a device that sends too fast is told when it may go on, keeps its order, a
   sendAll(bob, other, ids(10));
   assert.deepEqual((await answers(bob, 10)).failed, []);
   await sleep(first.after + 5);
-  sendAll(ada, chat, all.slice(all.length - failed.length, all.length - failed.length + 1));
-  assert.deepEqual((await answers(ada, 1)).sent, [40 + sent.length + 1]);
+  const at = batch.length - failed.length;
+  sendAll(ada, chat, batch.slice(at, at + 1));
+  assert.deepEqual((await answers(ada, 1)).sent, [accepted + 1]);
 });
 
 test("a user's devices share one rate, and what was refused did not count for it", async (t) => {
@@ -273,6 +278,21 @@ test('connections count by address, and one that closes makes room', async (t) =
   await open[0]!.closing();
   while (node.acceptor.size > 3) await sleep(5);
   await RawClient.join(url, 'u5', 'd');
+});
+
+test('HTTP requests count by address', async (t) => {
+  const { url } = await limited(t, { requests: DEFAULT_QUOTAS.requests });
+  const page = `${url.replace('ws:', 'http:').replace('/v1', '')}/healthz`;
+  const statuses = new Set<number>();
+  for (let i = 0; i < 10 * LIMITS.requestBurst && !statuses.has(429); i += 1) {
+    const response = await fetch(page, { headers: { connection: 'close' } });
+    await response.text();
+    statuses.add(response.status);
+    if (response.status === 429) assert.equal(response.headers.get('retry-after'), '1');
+  }
+  assert.deepEqual([...statuses], [200, 429]);
+  await sleep(1_000 / LIMITS.requests + 10);
+  assert.equal((await fetch(page, { headers: { connection: 'close' } })).status, 200);
 });
 
 test('behind a proxy each client counts for itself', async (t) => {
