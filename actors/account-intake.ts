@@ -4,12 +4,13 @@
 // Must not: wait for anything.
 
 import { isName } from '../storage/keys.js';
-import { AUDIENCE, type ClientFrame, DEVICE_OP, T } from '../transport/frames.js';
+import { AUDIENCE, type ClientFrame, DEVICE_OP, MARK_OP, T } from '../transport/frames.js';
 import { readBlocks } from './blocks.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { type Refusal, refuse } from './errors.js';
 import type { Intake } from './intake.js';
 import { LIMITS } from './limits.js';
+import { readMarksPage } from './marks.js';
 
 /** Stands for the user's actor among those that a connection waits for. No chat's key is like it. */
 export const ACCOUNT = 'account';
@@ -41,11 +42,37 @@ export function accountRequest(
       const bad = badBlock(frame, connection.login.user);
       return bad === null ? intake.askUser(frame, context) : refused(bad);
     }
+    case T.MARK: {
+      const target = connection.views.resolve(frame.chat);
+      if (target === undefined) return refused(refuse('unknown_chat', 'no such alias on this connection'));
+      const bad = badMark(frame);
+      return bad === null ? intake.askUser({ ...frame, chat: target.chat }, context) : refused(bad);
+    }
+    case T.MARKS: {
+      const { r, since, limit } = frame;
+      const { fabric, login } = connection;
+      if (limit < 1 || limit > LIMITS.marksRows) {
+        return refused(refuse('bad_request', `limit is 1 to ${LIMITS.marksRows}`));
+      }
+      return intake.read(r, () => readMarksPage(fabric.store, login.user, since, limit), context);
+    }
     case T.BLOCKS:
       return intake.read(frame.r, () => readBlocks(connection.fabric.store, connection.login.user), context);
     default:
       return refused(refuse('bad_request', 'this server does not know the request'));
   }
+}
+
+const { muted, hidden } = MARK_OP;
+
+function badMark({ op, value, seqs }: Of<27>): Refusal | null {
+  if (op < muted || op > hidden) return refuse('bad_request', 'no such mark');
+  const flag = op === MARK_OP.archived || op === MARK_OP.unread;
+  if (value < 0 || (flag && value > 1) || value > LIMITS.markValue) return refuse('bad_request', 'no such value');
+  if (op !== hidden) return null;
+  return seqs.length >= 1 && seqs.length <= LIMITS.markSeqs
+    ? null
+    : refuse('bad_request', `1 to ${LIMITS.markSeqs} entries at a time`);
 }
 
 function badBlock({ user }: Of<25>, self: string): Refusal | null {

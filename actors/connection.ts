@@ -105,6 +105,8 @@ export class Connection {
         return this.peer.frame({ type: T.GOAWAY, after: message.after, reason: message.reason });
       case 'violation':
         return this.violation(message.code, message.close, message.detail, context);
+      case 'marked':
+        return this.peer.frame({ type: T.MARKED, chat: message.chat, ...message.marks });
       case 'blocked':
         return this.peer.frame({ type: T.BLOCKED, user: message.user, on: message.on });
       default:
@@ -268,9 +270,9 @@ export class Connection {
 
   /** News did not fit the mailbox. Runs in the sender's turn: only marks. */
   missed(message: ConnectionMessage): void {
-    if (message.type === 'receipt' || message.type === 'tally') this.#lost = true;
-    if (message.type !== 'delivery') return;
-    if (!this.resume.live) this.resume.hold(message);
+    // The rest that may be dropped is soft, or superseded by what follows.
+    if (message.type !== 'delivery') this.#lost = true;
+    else if (!this.resume.live) this.resume.hold(message);
     else if (!this.views.missed(message)) this.#lost = true;
   }
 }

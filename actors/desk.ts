@@ -22,7 +22,16 @@ import { Errands } from './errand.js';
 import type { Refusal } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { AccountFrame, Asker, ConnectionMessage, ConnectionRef, Registration, UserMessage } from './messages.js';
+import { setMark } from './marks.js';
+import type {
+  AccountFrame,
+  Asker,
+  ConnectionMessage,
+  ConnectionRef,
+  MarkRequest,
+  Registration,
+  UserMessage,
+} from './messages.js';
 import type { UserContext } from './user.js';
 
 /** The user's connections. */
@@ -140,6 +149,8 @@ export class Desk {
           : this.#remove(asker, frame, context);
       case T.BLOCK:
         return this.#block(asker, frame, context);
+      case T.MARK:
+        return this.#mark(asker, frame, context);
       case T.PRIVACY:
         return this.#privacy(asker, frame.audience, context);
     }
@@ -181,6 +192,20 @@ export class Desk {
       this.#home.tell({ type: 'blocked', user: other, on }, null, asker.connection);
     };
     this.#ask(asker, plan, [], done, context);
+  }
+
+  #mark(asker: Asker, frame: MarkRequest, context: UserContext): void {
+    const decide = async (account: AccountRow): Promise<Decision | Refusal> => {
+      const marked = await setMark(this.#fabric.store, this.#user, frame, account);
+      if ('code' in marked) return marked;
+      const { writes, marks } = marked;
+      const done = (): void => {
+        if (writes.length > 0) this.#home.tell({ type: 'marked', chat: frame.chat, marks }, null, asker.connection);
+        answer(asker, [marks.version]);
+      };
+      return { ...marked, done };
+    };
+    this.account.add({ decide, refuse: refuses(asker) }, context);
   }
 
   /** `audience`: null only asks. */

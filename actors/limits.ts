@@ -205,6 +205,10 @@ export const LIMITS = {
   /** Numbers in one MARK, and messages of a chat that a user may have deleted for himself; clearing takes care of more. */
   markSeqs: 1_000,
   hidden: 1_000,
+  /** Marks a MARKS may ask for. */
+  marksRows: 500,
+  /** Highest value of a mark: a time or a place in an order; what a stored number holds. */
+  markValue: 281_474_976_710_655,
   /** Chats pinned by one user. */
   pinned: 100,
 

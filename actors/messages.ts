@@ -4,6 +4,7 @@
 //
 //   socket ─ frame ─▶ connection ─ send ─▶ conversation / group ─ delivery ─▶ user ─ delivery ─▶ connection ─▶ socket
 
+import type { MarksRow } from '../storage/account-rows.js';
 import type { ClientFrame, Plain } from '../transport/frames.js';
 import type { Code, Refusal } from './errors.js';
 import type { Ref, Reply } from './ref.js';
@@ -91,6 +92,8 @@ export type ConnectionMessage =
   | { readonly type: 'replaced' }
   /** The device was removed from its user's. */
   | { readonly type: 'removed' }
+  /** Another device of the user marked the chat. */
+  | { readonly type: 'marked'; readonly chat: Uint8Array; readonly marks: MarksRow }
   /** Another device of the user changed the block list. */
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   | { readonly type: 'resync' }
@@ -128,7 +131,10 @@ export type UserMessage =
   | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews | TallyNews };
 
 /** Requests that the user's actor answers. */
-export type AccountFrame = Extract<ClientFrame, { type: 20 | 21 | 24 | 25 }>;
+export type AccountFrame = Extract<ClientFrame, { type: 20 | 21 | 24 | 25 }> | MarkRequest;
+
+/** A MARK with the chat's id. */
+export type MarkRequest = Omit<Extract<ClientFrame, { type: 27 }>, 'chat'> & { readonly chat: Uint8Array };
 
 /** Who asks, and how to answer. */
 export interface Asker {

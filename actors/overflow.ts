@@ -33,6 +33,7 @@ export const connectionOverflow = {
     switch (message.type) {
       case 'delivery':
       case 'blocked':
+      case 'marked':
       case 'receipt':
       case 'tally':
         return 'drop';

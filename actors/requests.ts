@@ -9,7 +9,8 @@ import type { Plain } from '../transport/frames.js';
 import { readHead, SEQ_END } from './chat-image.js';
 import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
-import { leftAt, visibleBefore } from './visibility.js';
+import { readMarks } from './marks.js';
+import { leftAt, uncleared, visibleBefore } from './visibility.js';
 
 export interface HistoryPage {
   /** Oldest first. */
@@ -26,27 +27,36 @@ export async function readHistory(
   before: number,
   limit: number,
 ): Promise<HistoryPage | Refusal> {
-  const stored = await store.get(inboxKey(user, chat));
+  const [stored, marks] = await Promise.all([store.get(inboxKey(user, chat)), readMarks(store, user, chat)]);
   if (stored === undefined) return refuse('unknown_chat', 'no such chat, or never yours');
-  const { spans } = decodeInbox(stored);
+  const spans = uncleared(decodeInbox(stored).spans, marks.cleared);
+  const hidden = new Set(marks.hidden);
+  /** The highest number below `seq` that is not hidden, plus one: a long run of hidden entries is not even read. */
+  const past = (seq: number): number => {
+    let below = seq;
+    while (hidden.has(below - 1)) below -= 1;
+    return below;
+  };
   const rows: { seq: number; row: Uint8Array }[] = [];
-  let bytes = 0;
+  let read = 0;
   let below = before === 0 ? SEQ_END : before;
   for (;;) {
-    const visible = visibleBefore(spans, below);
+    const visible = visibleBefore(spans, past(below));
     if (visible === null) return { rows: rows.reverse(), more: false };
     const end = messageKey(chat, Math.min(visible.until + 1, SEQ_END));
     const range = { start: messageKey(chat, visible.from), end, limit: limit - rows.length, reverse: true };
-    const page = await store.range({ ...range, maxBytes: LIMITS.pageBytes - bytes });
-    for (const { key, value } of page.rows) {
-      rows.push({ seq: seqOf(key), row: value });
-      bytes += value.length;
-    }
-    if (page.more || rows.length >= limit || bytes >= LIMITS.pageBytes) {
-      // Older ones of this stay, or of an earlier one.
-      return { rows: rows.reverse(), more: page.more || visibleBefore(spans, visible.from) !== null };
-    }
+    const page = await store.range({ ...range, maxBytes: Math.max(1, LIMITS.pageBytes - read) });
     below = visible.from;
+    for (const { key, value } of page.rows) {
+      const seq = seqOf(key);
+      read += value.length;
+      if (page.more) below = seq;
+      if (!hidden.has(seq)) rows.push({ seq, row: value });
+    }
+    // Pages of hidden entries alone lead on: an empty answer would be taken for the end.
+    if (rows.length >= limit || (read >= LIMITS.pageBytes && rows.length > 0)) {
+      return { rows: rows.reverse(), more: visibleBefore(spans, past(below)) !== null };
+    }
   }
 }
 

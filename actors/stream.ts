@@ -15,9 +15,10 @@ import type { Row, Store } from '../storage/store.js';
 import { rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
+import { readMarks } from './marks.js';
 import { type Delivery, nameFor } from './messages.js';
 import { UNKNOWN, type View, type Views } from './views.js';
-import { visibleFrom } from './visibility.js';
+import { uncleared, visibleFrom } from './visibility.js';
 
 /** A page of one chat's log, for one view. */
 export interface Page {
@@ -138,9 +139,12 @@ export class Stream {
 /** Reads the next page for a view that is behind. Rejects when the store cannot be read. */
 export async function readPage(store: Store, user: string, view: View, credit: number): Promise<Page> {
   const { cursor } = view;
-  const row = await store.get(inboxKey(user, view.chat));
+  const [row, marks] = await Promise.all([store.get(inboxKey(user, view.chat)), readMarks(store, user, view.chat)]);
   const inbox = row === undefined ? null : decodeInbox(row);
-  const visible = inbox === null ? null : visibleFrom(inbox.spans, cursor + 1);
+  if (inbox !== null && marks.cleared >= view.target) {
+    return { view, cursor, inbox, rows: [], from: view.target + 1, upTo: view.target };
+  }
+  const visible = inbox === null ? null : visibleFrom(uncleared(inbox.spans, marks.cleared), cursor + 1);
   if (visible === null || visible.from > view.target) {
     return { view, cursor, inbox: null, rows: [], from: cursor + 1, upTo: view.target };
   }
@@ -150,5 +154,7 @@ export async function readPage(store: Store, user: string, view: View, credit: n
   const range = { start: messageKey(chat, visible.from), end: messageKey(chat, last + 1), limit };
   const page = await store.range({ ...range, maxBytes: LIMITS.pageBytes });
   const upTo = page.more ? seqOf(page.rows[page.rows.length - 1]!.key) : last;
-  return { view, cursor, inbox, rows: page.rows, from: visible.from, upTo };
+  const hidden = new Set(marks.hidden);
+  const rows = hidden.size === 0 ? page.rows : page.rows.filter(({ key }) => !hidden.has(seqOf(key)));
+  return { view, cursor, inbox, rows, from: visible.from, upTo };
 }

@@ -24,6 +24,14 @@ export function visibleBefore(spans: readonly Span[], before: number): { from: n
   return null;
 }
 
+/** What is left of the spans when the user has cleared the chat up to `cleared`. */
+export function uncleared(spans: readonly Span[], cleared: number): readonly Span[] {
+  if (cleared === 0) return spans;
+  return spans
+    .filter(({ until }) => until === 0 || until > cleared)
+    .map(({ from, until }) => ({ from: Math.max(from, cleared + 1), until }));
+}
+
 /** Where the user's view of the chat ends: the number of the event by which the user left, or null for a member. */
 export function leftAt(spans: readonly Span[]): number | null {
   const last = spans[spans.length - 1];

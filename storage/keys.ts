@@ -254,6 +254,11 @@ export function markOrderKey(user: string, version: number): Uint8Array {
   return withUser(TAG.markOrder, user, tail);
 }
 
+/** Version in a key of the order of marks. */
+export function versionOf(key: Uint8Array): number {
+  return getNumber(key, key.length - NUMBER_BYTES);
+}
+
 /** The order of a user's marks above `version`. */
 export function markOrderRange(user: string, version: number): { start: Uint8Array; end: Uint8Array } {
   const { end } = prefixRange(withUser(TAG.markOrder, user, new Uint8Array(0)));

@@ -424,8 +424,11 @@ test('a message becomes durable between the reading of the head and its certific
     };
     client.say({ type: T.SYNC, entries: [{ chat: DIRECT, seq, read: 0, flags: 0 }], more: false, backfill: 0 });
     await scene.settle();
-    release();
-    await scene.settle();
+    // The inbox, then its marks; the head is being read.
+    for (let reads = 0; reads < 2; reads += 1) {
+      release();
+      await scene.settle();
+    }
     scene.send(bob.ref, { user: 'bob' });
     await scene.settle();
     for (const news of ada.heard) if (news.type === 'delivery') client.ref!.tell(news);
