@@ -43,6 +43,7 @@ export type Tag =
   | { readonly type: 'idle' }
   | { readonly type: 'cursors' }
   | { readonly type: 'tally' }
+  | { readonly type: 'count' }
   | { readonly type: 'typing' }
   | { readonly type: 'positions'; readonly question: Extract<ChatMessage, { type: 'positions' }> }
   | { readonly type: 'reload' };

@@ -60,7 +60,7 @@ export class Chat {
     this.key = key;
     this.id = chatFromKey(key);
     this.#rules = rules;
-    this.#fanOut = new FanOut(fabric);
+    this.#fanOut = new FanOut(fabric, key);
     this.#typists = new Typists(this.#fanOut);
     this.#tally = new Tally(fabric);
     this.#reads = new Reads(fabric, key);
@@ -98,7 +98,7 @@ export class Chat {
         if (this.roster === null || !this.roster.audience.has(message.user)) return;
         if (message.type === 'typing') this.#typists.said(message, this.roster, context);
         else if (message.type === 'receipts') this.#receipts(message.user, message.connection, this.roster);
-        else this.#fanOut.watch(message.user, message.connection, message.on, this.roster);
+        else this.#fanOut.onlookers.watch(message, this.roster, context);
     }
   }
 
@@ -117,6 +117,7 @@ export class Chat {
     if (tag.type === 'tally') {
       return this.#tally.due(this.sequencer?.changing === false ? this.roster : null, context);
     }
+    if (tag.type === 'count') return this.#fanOut.onlookers.due(this.roster, context);
     if (tag.type === 'typing') return this.#typists.due(this.roster, context);
     if (signal.type !== 'result') return;
     if (tag.type === 'positions') return this.#positions.found(tag.question, signal.value as Read<Found>);
@@ -156,6 +157,7 @@ export class Chat {
     this.#gate.append(context);
     if (this.roster === null) return;
     this.sweep.loaded(image.sweep.forgot);
+    this.#fanOut.onlookers.arm(context);
     this.#tally.begin(this.roster);
     this.#tally.moved(this.roster, context);
   }
@@ -176,7 +178,7 @@ export class Chat {
     const { passivateMs } = this.fabric.settings;
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.sequencer === null || (this.sequencer.idle && this.roster?.unwritten !== true);
-    const told = this.#typists.none && this.#tally.settled && this.#positions.none;
+    const told = this.#typists.none && this.#tally.settled && this.#positions.none && this.#fanOut.onlookers.idle;
     if (rest <= 0 && still && told && this.#reads.none && this.sweep.idle) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
       if (this.roster?.cool() === true) this.#gate.append(context);
@@ -230,7 +232,10 @@ export class Chat {
     if (round !== this.round) return;
     if (result.outcome !== 'committed') return this.#abandon(result, context);
     // Before the next append, which puts the roster ahead of the disk.
-    if (this.#gate.publish()) this.#tally.moved(this.roster!, context);
+    if (this.#gate.publish()) {
+      this.#tally.moved(this.roster!, context);
+      this.#fanOut.onlookers.arm(context);
+    }
     this.#gate.append(context);
   }
 

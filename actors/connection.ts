@@ -15,8 +15,9 @@ import type { Fabric, Verdict } from './fabric.js';
 import { Intake } from './intake.js';
 import { LIMITS } from './limits.js';
 import { Login } from './login.js';
-import type { ConnectionMessage, Registration } from './messages.js';
+import type { ConnectionMessage, ConnectionRef, Registration } from './messages.js';
 import { Meter } from './meter.js';
+import { tellNews, tellPresence } from './news.js';
 import type { Outbox } from './outbox.js';
 import { connectionOverflow } from './overflow.js';
 import { Peer } from './peer.js';
@@ -27,7 +28,18 @@ import { Views } from './views.js';
 
 /** What a signal answers. */
 export type ConnectionTag =
-  | { readonly type: 'auth' | 'expiry' | 'poll' | 'reread' | 'register' | 'registered' | 'page' | 'certificates' }
+  | {
+      readonly type:
+        | 'auth'
+        | 'expiry'
+        | 'poll'
+        | 'watch'
+        | 'reread'
+        | 'register'
+        | 'registered'
+        | 'page'
+        | 'certificates';
+    }
   | { readonly type: 'verdict'; readonly r: number }
   | { readonly type: 'read'; readonly r: number };
 
@@ -109,8 +121,12 @@ export class Connection {
         return this.peer.frame({ type: T.MARKED, chat: message.chat, ...message.marks });
       case 'blocked':
         return this.peer.frame({ type: T.BLOCKED, user: message.user, on: message.on });
+      case 'presence':
+      case 'count':
+        // Whatever its SYNC stands at: WATCH asked for it, and nothing else would bring it.
+        return tellPresence(message, this);
       default:
-        if (this.resume.live) this.#news(message);
+        if (this.resume.live) tellNews(message, this);
     }
   }
 
@@ -146,7 +162,8 @@ export class Connection {
   }
 
   /** The socket is gone, or the actor failed. */
-  terminated(crashed: boolean): void {
+  terminated(crashed: boolean, self: ConnectionRef): void {
+    this.fabric.watches.ended(self);
     if (this.phase !== 'closed') this.peer.close(crashed ? CLOSE.failed : CLOSE.goingAway, 'connection ended');
     this.phase = 'closed';
     this.meter.leave();
@@ -215,29 +232,12 @@ export class Connection {
     }
   }
 
-  #news(news: Extract<ConnectionMessage, { type: 'receipt' | 'tally' | 'typing' | 'presence' }>): void {
-    if (news.type === 'presence') {
-      const user = this.peer.userRef(news.user);
-      return this.peer.frame({ type: T.PRESENCE, user, online: news.online, lastSeen: news.lastSeen, precision: 0 });
-    }
-    const { login } = this;
-    if (news.type === 'tally') {
-      const { delivered, read } = news;
-      const chat = this.views.ref(this.peer.view(news.info, login.user));
-      return this.peer.frame({ type: T.TALLY, chat, delivered, read });
-    }
-    if (news.user === login.user && (news.type === 'typing' || news.device === login.device)) return;
-    const chat = this.views.ref(this.peer.view(news.info, login.user));
-    const user = this.peer.userRef(news.user);
-    if (news.type === 'typing') this.peer.frame({ type: T.TYPING_OF, chat, user, on: news.on });
-    else this.peer.frame({ type: T.RECEIPT, chat, user, delivered: news.delivered, read: news.read });
-  }
-
   // ---- ends ----
 
   #timer(tag: ConnectionTag, context: ConnectionContext): void {
     if (tag.type === 'poll') this.#polling = false;
     else if (tag.type === 'reread') this.stream.page(null);
+    else if (tag.type === 'watch') this.#intake.watching.due(context);
     else if (tag.type === 'register') this.login.register(context);
     else if (tag.type === 'expiry') this.violation('token_expired', CLOSE.auth, 'the token has expired', context);
     else if (this.phase === 'hello') {
@@ -285,7 +285,7 @@ export const connection: Behaviour<Connection, ConnectionMessage, ConnectionArgs
   receive: (state, message, context) => state.receive(message, context),
   signal: (state, signal, context) => state.signal(signal, context),
   settled: (state, context) => state.settled(context),
-  terminated: (state, reason) => state.terminated(reason.type === 'crash'),
+  terminated: (state, reason, { self }) => state.terminated(reason.type === 'crash', self),
   ...connectionOverflow,
   dropped: (state, message) => state.missed(message),
 };

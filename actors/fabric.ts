@@ -7,8 +7,10 @@ import type { Store } from '../storage/store.js';
 import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
 import type { ChatMessage, UserMessage } from './messages.js';
+import type { Online } from './online.js';
 import type { Ref } from './ref.js';
 import type { Retention, SweepPace } from './retention.js';
+import type { Watches } from './watches.js';
 import type { World } from './world.js';
 
 /** Actors by key, made on demand (supervisors/pool.ts). */
@@ -59,6 +61,8 @@ export interface Fabric {
   /** Users by user id. Live while a device is connected or watched. */
   readonly users: Directory<UserMessage>;
   readonly sweeper: SweepDesk;
+  readonly online: Online;
+  readonly watches: Watches;
   readonly settings: Settings;
   readonly allowances: Allowances;
   verify(token: string): Promise<Verdict>;

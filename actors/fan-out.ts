@@ -1,21 +1,23 @@
-// Owns telling a chat's members: what became durable, receipts, typing, presence watches.
+// Owns telling a chat's members: what became durable, receipts, typing.
 // Invariant: durable entries reach the audience as it stood at that entry; nothing here waits or fails: who is not
 // reachable finds everything in the log.
 // Must not: be called with anything that is not durable, or touch the store.
 
 import type { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
-import { LIMITS } from './limits.js';
 import type { ConnectionRef, News } from './messages.js';
+import { Onlookers } from './onlookers.js';
 import type { Roster } from './roster.js';
 
 const nobody: readonly string[] = [];
 
 export class FanOut {
+  readonly onlookers: Onlookers;
   readonly #users: Fabric['users'];
 
-  constructor(fabric: Fabric) {
+  constructor(fabric: Fabric, chat: string) {
     this.#users = fabric.users;
+    this.onlookers = new Onlookers(fabric, chat);
   }
 
   /** A durable entry, in order. Who joins with it is told of it, who leaves with it too. */
@@ -29,18 +31,9 @@ export class FanOut {
     const last = entry.waiters[entry.waiters.length - 1];
     const origin = last?.type === 'send' ? last.connection : null;
     this.#tell(roster, { type: 'delivery', info: roster.info, from, seq, row, origin, joined });
-    if (change === null) return;
+    if (change === null) return this.onlookers.wrote(from, roster);
     for (const user of change.gone) roster.audience.delete(user);
-    for (const user of change.gone) this.#part(user, roster);
-  }
-
-  /** Who left neither watches the others any more nor is watched, unless they share another chat. */
-  #part(user: string, roster: Roster): void {
-    const gone = this.#users.lookup(user);
-    if (gone === undefined) return;
-    const parted = { type: 'parted', user, chat: roster.info.key } as const;
-    gone.tell(parted);
-    for (const other of roster.audience) this.#users.lookup(other)?.tell(parted);
+    this.onlookers.changed(change, roster);
   }
 
   /** Durable receipts; false: there are none. In large groups n members would cause n² frames: a tally takes their place. */
@@ -69,17 +62,6 @@ export class FanOut {
   typing(user: string, on: boolean, roster: Roster): void {
     if (!roster.large && roster.blockers.length === 0)
       this.#tell(roster, { type: 'typing', info: roster.info, user, on });
-  }
-
-  /** Starts or ends a connection's watch on the presence of the chat's other members. */
-  watch(user: string, connection: ConnectionRef, on: boolean, roster: Roster): void {
-    if (roster.audience.size > LIMITS.watches) return;
-    const message = { type: 'watch', user, connection, chat: roster.info.key, on } as const;
-    for (const other of roster.audience) {
-      if (other === user) continue;
-      if (on) this.#users.tell(other, message);
-      else this.#users.lookup(other)?.tell(message);
-    }
   }
 
   #tell(roster: Roster, news: News): void {

@@ -15,6 +15,7 @@ import { LIMITS } from './limits.js';
 import { idText, isMessageId } from './message-id.js';
 import type { AccountFrame, ChatMessage } from './messages.js';
 import { type HistoryPage, readHistory, readList } from './requests.js';
+import { Watching } from './watching.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
 
@@ -27,8 +28,7 @@ export class Intake {
   #sends = 0;
   /** Requests that the store answers. */
   #reads = 0;
-  /** Made with the first WATCH. */
-  #watched: Set<string> | null = null;
+  #watching: Watching | null = null;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -164,12 +164,13 @@ export class Intake {
 
   #watch({ chat, on }: Of<14>, context: ConnectionContext): void {
     const target = this.#connection.views.resolve(chat);
-    if (target === undefined) return;
-    this.#watched ??= new Set();
-    if (!on) this.#watched.delete(target.key);
-    else if (this.#watched.size < LIMITS.watches) this.#watched.add(target.key);
-    else if (!this.#watched.has(target.key)) return;
-    this.#tellChat(chat, { type: 'watch', user: this.#connection.login.user, connection: context.self, on });
+    if (target !== undefined) this.watching.set(target.key, on, context);
+  }
+
+  /** Made with the first WATCH. */
+  get watching(): Watching {
+    this.#watching ??= new Watching(this.#connection);
+    return this.#watching;
   }
 
   #request(frame: Extract<ClientFrame, { r: number }>, context: ConnectionContext): void {

@@ -106,7 +106,7 @@ export const LIMITS = {
   /** SYNC entries gathered over several frames: chats of one user. */
   userChats: 20_000,
   /** ms without a frame or ping from the client before the connection is closed. */
-  idleMs: 120_000,
+  idleMs: 60_000,
   /** ms to send a whole HTTP request head, for a listener that strangers reach: slow senders do not hold sockets. */
   requestMs: 10_000,
   /** ms that a peer has to answer a close frame, slow networks included, before its socket is freed. */
@@ -159,8 +159,22 @@ export const LIMITS = {
   allowances: 65_536,
   /** Chats that one connection watches, and members of a chat whose presence can be watched. */
   watches: 256,
-  /** Connections that watch one user's presence. */
+  /** Chats that a connection may open for presence at once, and ms until it may open one more: each costs its members work. */
+  watchBurst: 32,
+  watchPaceMs: 500,
+  /** Users that one connection is told of: some chats of the largest kind that is told person by person. */
+  watched: 2_048,
+  /** Connections that watch one user's presence, or have one chat open. */
   watchers: 4_096,
+  /** Watchers of one user up to which each change is told at once: a person's contacts who look at that moment. */
+  exactWatchers: 128,
+  /** And up to which changes are told at all. With coarseMs: the 17 frames a second that a well-known user costs at most. */
+  coarseWatchers: 1_024,
+  /** ms between two changes that many watchers are told, and what their last seen is rounded down to. */
+  coarseMs: 60_000,
+  coarseSeenMs: 600_000,
+  /** ms between two counts of who is online in a large chat. */
+  countMs: 10_000,
   /** Bytes and rows read from a log at a time for one connection's catch-up. */
   pageBytes: 262_144,
   pageRows: 64,

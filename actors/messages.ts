@@ -74,6 +74,15 @@ export interface PresenceNews {
   readonly online: boolean;
   /** Wall ms; 0 unknown. */
   readonly lastSeen: number;
+  /** PRECISION in transport/frames.ts. */
+  readonly precision: number;
+}
+
+/** How many members of a large chat are online. */
+export interface CountNews {
+  readonly type: 'count';
+  readonly info: ChatInfo;
+  readonly count: number;
 }
 
 /** What the members of a chat get told; a user passes it to each of its connections. */
@@ -82,6 +91,7 @@ export type News = Delivery | ReceiptNews | TallyNews | TypingNews;
 export type ConnectionMessage =
   | News
   | PresenceNews
+  | CountNews
   /** `bytes`: size of the frame as it came. */
   | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number }
   | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }
@@ -115,18 +125,12 @@ export type UserMessage =
     }
   /** A client asks for, or changes, what its user owns. */
   | { readonly type: 'request'; readonly asker: Asker; readonly frame: AccountFrame }
-  /** A connection of `user` watches by way of a chat that both are in. */
-  | {
-      readonly type: 'watch';
-      readonly user: string;
-      readonly connection: ConnectionRef;
-      readonly chat: string;
-      readonly on: boolean;
-    }
   /** `user` blocks this one from now on, or does not any more. */
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
-  /** `user`, perhaps this one, left the chat: what was watched by way of it is not any more. */
-  | { readonly type: 'parted'; readonly user: string; readonly chat: string }
+  /** A connection that stands in the list of watches is to be told of this user's presence. */
+  | { readonly type: 'watched'; readonly connection: ConnectionRef }
+  /** Some of those who watch this user have become contacts. */
+  | { readonly type: 'contact' }
   /** For one connection alone, in one order with what all of them get. */
   | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews | TallyNews };
 

@@ -39,6 +39,7 @@ export const connectionOverflow = {
         return 'drop';
       case 'typing':
       case 'presence':
+      case 'count':
         return 'latest';
       default:
         // Frames, which the acceptor counts; answers to a bounded window of requests; and what closes the connection.
@@ -47,6 +48,7 @@ export const connectionOverflow = {
   },
   coalesce(message: ConnectionMessage): unknown {
     if (message.type === 'presence') return `p${message.user}`;
+    if (message.type === 'count') return `n${message.info.key}`;
     return message.type === 'typing' ? `t${message.info.key}${message.user}` : null;
   },
 } as const;

@@ -1,53 +1,69 @@
-// Owns who watches one user's presence, and what they are told of it.
-// Invariant: soft state; a watcher is told how things stand when it begins to watch, then of each change. Each watches by
-// way of chats that it shares with the user, and no longer than one of them lasts.
-// Must not: know the user's connections (user.ts says whether there are any) or what is in the chats.
+// Owns what others are told of one user's presence: whom, how exactly, and when.
+// Invariant: soft state; a watcher is told how things stand when it begins to watch, then of each change, more coarsely the
+// more they are. Whoever may not see it is told that once, and nothing before what decides that was read. Nothing of it is
+// written but when the user was last seen.
+// Must not: know the user's connections (user.ts says whether there are any), or keep the list of watchers (watches.ts).
+//
+//   watchers      what they are told
+//   to 128        each change, at once
+//   to 1,024      at most one change a minute, last seen to ten minutes
+//   above         nothing: only counted
 
-import { getNumber, NUMBER_BYTES, putNumber, seenKey } from '../storage/keys.js';
+import { NUMBER_BYTES, putNumber, seenKey } from '../storage/keys.js';
+import { AUDIENCE, PRECISION } from '../transport/frames.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { ConnectionRef, PresenceNews, UserMessage } from './messages.js';
+import type { ConnectionRef, PresenceNews } from './messages.js';
+import { type Own, readBlocked, readOwn } from './privacy.js';
 import type { UserContext } from './user.js';
+import type { Watched, Watcher } from './watches.js';
 
-type WatchMessage = Extract<UserMessage, { type: 'watch' }>;
+/** What a signal of the user's actor is about. */
+export type PresenceTag =
+  | { readonly type: 'own' }
+  | { readonly type: 'blocked'; readonly connection: ConnectionRef; readonly round: number }
+  | { readonly type: 'coarse' | 'again' };
 
-interface Watcher {
-  readonly connection: ConnectionRef;
-  readonly user: string;
-  readonly monitor: number;
-  /** Keys of the chats by way of which it watches. */
-  readonly chats: Set<string>;
-}
+const NOBODY: ReadonlyMap<ConnectionRef, Watcher> = new Map();
 
 export class Presence {
   readonly #fabric: Fabric;
   readonly #user: string;
-  /** By connection. Made with the first of them. */
-  #watchers: Map<unknown, Watcher> | null = null;
   #online = false;
   /** Wall ms; null until read from the store or written. */
   #lastSeen: number | null = null;
+  /** Who may see it; null until read or set. */
+  #audience: number | null = null;
+  /** Reads under way, and changes that wait to be told. */
+  #open = 0;
+  #reading = false;
+  #waiting = false;
+  #retrying = false;
 
   constructor(fabric: Fabric, user: string) {
     this.#fabric = fabric;
     this.#user = user;
   }
 
-  get watched(): boolean {
-    return this.#watchers !== null && this.#watchers.size > 0;
+  /** Nothing is under way. */
+  get idle(): boolean {
+    return this.#open === 0;
   }
 
   /** The user's first connection is there. */
-  came(): void {
+  came(context: UserContext): void {
     this.#online = true;
-    this.#announce();
+    if (!this.#known()) return this.#read(context);
+    this.#askAll(context);
+    this.#changed(context);
   }
 
-  /** The user's last connection is gone. */
-  went(): void {
+  /** The user's last connection is gone. `context`: null where the actor has ended, too. */
+  went(context: UserContext | null): void {
     this.#online = false;
     this.#lastSeen = this.#fabric.world.wall();
-    this.#announce();
+    this.#fabric.online.delete(this.#user);
+    if (this.#audience !== null) this.#changed(context);
     const value = new Uint8Array(NUMBER_BYTES);
     putNumber(value, 0, this.#lastSeen);
     const written = this.#fabric.store.commit({ checks: [], writes: [{ key: seenKey(this.#user), value }] });
@@ -62,65 +78,210 @@ export class Presence {
     this.#fabric.report('last_seen_unwritten', { user: this.#user, reason });
   }
 
-  /** When the user was last seen was read: wall ms, 0 never. */
-  seen(at: number): void {
-    this.#lastSeen ??= at;
-    this.#announce();
+  /** The actor broke off. While nobody hears for the user it is not online; its connections say so anew, if there are any. */
+  broke(): void {
+    if (this.#online) this.went(null);
   }
 
-  #news(): PresenceNews {
-    return { type: 'presence', user: this.#user, online: this.#online, lastSeen: this.#lastSeen ?? 0 };
+  // ---- what decides ----
+
+  #known(): boolean {
+    return this.#audience !== null && this.#lastSeen !== null;
   }
 
-  #announce(): void {
-    if (this.#watchers === null) return;
-    const news = this.#news();
-    for (const { connection } of this.#watchers.values()) connection.tell(news);
+  #read(context: UserContext): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    const done = this.#completion({ type: 'own' }, context);
+    readOwn(this.#fabric.store, this.#user).then(done, () => done(null));
   }
 
-  watch(message: WatchMessage, context: UserContext): void {
-    const { user, connection, chat } = message;
-    if (!message.on) return this.#unwatch(connection, chat, context);
-    this.#watchers ??= new Map();
-    const known = this.#watchers.get(connection);
-    if (known !== undefined) known.chats.add(chat);
-    else if (this.#watchers.size >= LIMITS.watchers) return;
-    else
-      this.#watchers.set(connection, {
-        connection,
-        user,
-        monitor: context.monitor(connection),
-        chats: new Set([chat]),
-      });
-    if (this.#online || this.#lastSeen !== null) {
-      connection.tell(this.#news());
-      return;
+  #completion(of: PresenceTag, context: UserContext): (value: unknown) => void {
+    this.#open += 1;
+    return context.completion({ type: 'presence', of });
+  }
+
+  /** A result or a timer. */
+  signal(of: PresenceTag, value: unknown, context: UserContext): void {
+    this.#open -= 1;
+    switch (of.type) {
+      case 'own':
+        this.#reading = false;
+        return value === null ? this.#retry(context) : this.#own(value as Own, context);
+      case 'blocked':
+        return value === null ? this.#retry(context) : this.#blocked(of.connection, of.round, value as boolean);
+      case 'again':
+        this.#retrying = false;
+        if (!this.#known()) this.#read(context);
+        return this.#askAll(context);
+      case 'coarse':
+        this.#waiting = false;
+        return this.#changed(context);
     }
-    const done = context.completion({ type: 'seen' });
-    this.#fabric.store.get(seenKey(this.#user)).then(
-      (value) => done(value === undefined ? 0 : getNumber(value, 0)),
-      () => done(0),
-    );
   }
 
-  #unwatch(connection: ConnectionRef, chat: string, context: UserContext): void {
-    const watcher = this.#watchers?.get(connection);
+  #own({ lastSeen, audience }: Own, context: UserContext): void {
+    this.#lastSeen ??= lastSeen;
+    this.#audience ??= audience;
+    this.#askAll(context);
+    this.#changed(context);
+  }
+
+  #blocked(connection: ConnectionRef, round: number, blocked: boolean): void {
+    const watcher = this.#watchers().get(connection);
+    if (watcher === undefined || watcher.round !== round) return;
+    watcher.blocked = blocked;
+    this.#answer(watcher);
+  }
+
+  /** The store could not be read. Until it can, nobody is told anything new. */
+  #retry(context: UserContext): void {
+    if (this.#retrying || (!this.#online && this.#watchers().size === 0)) return;
+    this.#retrying = true;
+    this.#open += 1;
+    context.after(LIMITS.reloadMs, { type: 'presence', of: { type: 'again' } });
+  }
+
+  /** Asks what may have been asked for by an actor that broke off, or in vain. */
+  #askAll(context: UserContext): void {
+    for (const watcher of this.#watchers().values()) if (watcher.blocked === null) this.#ask(watcher, context);
+  }
+
+  #ask(watcher: Watcher, context: UserContext): void {
+    watcher.round += 1;
+    const { connection, round } = watcher;
+    const done = this.#completion({ type: 'blocked', connection, round }, context);
+    readBlocked(this.#fabric.store, this.#user, watcher.user).then(done, () => done(null));
+  }
+
+  // ---- what is asked, and what changes ----
+
+  /** A connection in the list of watchers is to be told how things stand. */
+  watched(connection: ConnectionRef, context: UserContext): void {
+    const watcher = this.#watchers().get(connection);
     if (watcher === undefined) return;
-    watcher.chats.delete(chat);
-    if (watcher.chats.size > 0) return;
-    context.demonitor(watcher.monitor);
-    this.#watchers?.delete(connection);
+    watcher.told = -1;
+    if (watcher.blocked === null) this.#ask(watcher, context);
+    if (!this.#known()) this.#read(context);
+    // With one more they may all be told less exactly.
+    else if (!this.#adjust()) this.#answer(watcher);
   }
 
-  /** `user`, perhaps this one, left the chat. */
-  parted(user: string, chat: string, context: UserContext): void {
-    for (const watcher of this.#watchers?.values() ?? []) {
-      if (user === this.#user || user === watcher.user) this.#unwatch(watcher.connection, chat, context);
+  /** The user chose who may see it. */
+  privacy(audience: number): void {
+    this.#audience = audience;
+    this.#count();
+    this.contact();
+  }
+
+  /** Some watchers may have become contacts. */
+  contact(): void {
+    for (const watcher of this.#watchers().values()) {
+      if (this.#sees(watcher) !== (watcher.told !== PRECISION.hidden)) this.#answer(watcher);
     }
   }
 
-  /** A monitored connection ended: perhaps one that watches. */
-  ended(connection: unknown): void {
-    this.#watchers?.delete(connection);
+  /** The user and the other block each other from now on, one way or both, or one of them lifted that. */
+  block(other: string, on: boolean, context: UserContext): void {
+    const { watches, users } = this.#fabric;
+    for (const watcher of this.#watchers().values()) {
+      if (watcher.user !== other) continue;
+      this.#hide(watcher, this.#user, on);
+      if (!on) this.watched(watcher.connection, context);
+    }
+    for (const watcher of watches.watched(other)?.watchers.values() ?? NOBODY.values()) {
+      if (watcher.user !== this.#user) continue;
+      this.#hide(watcher, other, on);
+      if (!on) users.tell(other, { type: 'watched', connection: watcher.connection });
+    }
   }
+
+  #hide(watcher: Watcher, user: string, on: boolean): void {
+    watcher.round += 1;
+    watcher.blocked = on ? true : null;
+    if (on) tellHidden(watcher, user);
+  }
+
+  // ---- telling ----
+
+  #watchers(): ReadonlyMap<ConnectionRef, Watcher> {
+    return this.#fabric.watches.watched(this.#user)?.watchers ?? NOBODY;
+  }
+
+  #sees({ blocked, chats }: Watcher): boolean {
+    if (blocked !== false || this.#audience === AUDIENCE.nobody) return false;
+    return this.#audience === AUDIENCE.everyone || [...chats.values()].includes(true);
+  }
+
+  /** The user's presence, or what is known of it, is another one. */
+  #changed(context: UserContext | null): void {
+    this.#count();
+    const watched = this.#fabric.watches.watched(this.#user);
+    if (watched === undefined || this.#adjust() || watched.precision === PRECISION.count) return;
+    if (watched.precision === PRECISION.exact || context === null) return this.#tellAll(watched);
+    if (this.#waiting) return;
+    const rest = watched.toldAt < 0 ? 0 : watched.toldAt + LIMITS.coarseMs - context.now();
+    if (rest <= 0) {
+      watched.toldAt = context.now();
+      return this.#tellAll(watched);
+    }
+    this.#waiting = true;
+    this.#open += 1;
+    context.after(rest, { type: 'presence', of: { type: 'coarse' } });
+  }
+
+  #count(): void {
+    if (this.#online && this.#audience !== null) {
+      this.#fabric.online.add(this.#user, this.#audience !== AUDIENCE.nobody);
+    }
+  }
+
+  /** Sees to it that they are told as exactly as their number allows. True: all were told anew. */
+  #adjust(): boolean {
+    const watched = this.#fabric.watches.watched(this.#user);
+    if (watched === undefined) return false;
+    const precision = precisionFor(watched.watchers.size, watched.precision);
+    if (precision === watched.precision) return false;
+    watched.precision = precision;
+    this.#tellAll(watched);
+    return true;
+  }
+
+  #tellAll({ watchers }: Watched): void {
+    for (const watcher of watchers.values()) this.#answer(watcher);
+  }
+
+  #answer(watcher: Watcher): void {
+    if (watcher.blocked === null || !this.#known()) return;
+    if (!this.#sees(watcher)) return tellHidden(watcher, this.#user);
+    const precision = this.#fabric.watches.watched(this.#user)?.precision ?? PRECISION.exact;
+    // Told once: it says that nothing follows.
+    if (precision === PRECISION.count && watcher.told === precision) return;
+    watcher.told = precision;
+    watcher.connection.tell(this.#news(precision));
+  }
+
+  #news(precision: number): PresenceNews {
+    const { count, coarse } = PRECISION;
+    if (precision === count) return { type: 'presence', user: this.#user, online: false, lastSeen: 0, precision };
+    const lastSeen = this.#lastSeen ?? 0;
+    const rounded = precision === coarse ? lastSeen - (lastSeen % LIMITS.coarseSeenMs) : lastSeen;
+    return { type: 'presence', user: this.#user, online: this.#online, lastSeen: rounded, precision };
+  }
+}
+
+function tellHidden(watcher: Watcher, user: string): void {
+  if (watcher.told === PRECISION.hidden) return;
+  watcher.told = PRECISION.hidden;
+  watcher.connection.tell({ type: 'presence', user, online: false, lastSeen: 0, precision: PRECISION.hidden });
+}
+
+/** Back to more exact only well below the bound, so that one who comes and goes does not have all of them told each time. */
+function precisionFor(watchers: number, before: number): number {
+  const { exact, coarse, count } = PRECISION;
+  const slack = 3 / 4;
+  if (watchers > LIMITS.coarseWatchers) return count;
+  if (before === count && watchers > LIMITS.coarseWatchers * slack) return count;
+  if (watchers > LIMITS.exactWatchers) return coarse;
+  return before !== exact && watchers > LIMITS.exactWatchers * slack ? coarse : exact;
 }

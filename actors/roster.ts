@@ -124,6 +124,14 @@ export class Roster {
     }
   }
 
+  /** The member's own words are in the next commit: in a direct chat that makes the other a contact. */
+  wrote(user: string): void {
+    const member = this.info.pair === null ? undefined : this.members.get(user);
+    if (member === undefined || member.inbox.wrote) return;
+    member.inbox.wrote = true;
+    this.#touched.set(user, member);
+  }
+
   /** The chat is at rest: its members' rows get its head, in as many commits as it takes. False: they have it. */
   cool(): boolean {
     let hot = false;
@@ -276,6 +284,7 @@ export class Roster {
       kind: this.info.kind,
       large: this.#row.large,
       hot: this.#hot,
+      wrote: former?.wrote ?? false,
       head: seq,
       at: former?.at ?? this.#row.created,
       delivered: former?.delivered ?? 0,

@@ -129,6 +129,7 @@ export class Sequencer {
         writes.push({ key: messageKey(this.#chat, entry.erases.seq), value: entry.erases.row });
       }
       if (entry.change !== null) roster.apply(entry.change, seq);
+      else roster.wrote(entry.from);
     }
     const last = entries[entries.length - 1];
     if (last !== undefined) {

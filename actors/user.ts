@@ -13,12 +13,12 @@ import type { Stage } from './errand.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ConnectionMessage, ConnectionRef, News, TypingNews, UserMessage } from './messages.js';
-import { Presence } from './presence.js';
+import { Presence, type PresenceTag } from './presence.js';
 
 /** What a signal answers. */
 export type UserTag =
   | { readonly type: 'decided' | 'written' | 'stage' | 'errand' | 'fence' }
-  | { readonly type: 'seen' }
+  | { readonly type: 'presence'; readonly of: PresenceTag }
   | { readonly type: 'idle' };
 
 export type UserContext = Context<UserMessage, UserTag>;
@@ -60,10 +60,10 @@ class User implements Home {
         return this.#atDesk().register(message, context);
       case 'request':
         return this.#atDesk().request(message.asker, message.frame, context);
-      case 'watch':
-        return this.#presence.watch(message, context);
-      case 'parted':
-        return this.#presence.parted(message.user, message.chat, context);
+      case 'watched':
+        return this.#presence.watched(message.connection, context);
+      case 'contact':
+        return this.#presence.contact();
       case 'pass':
         message.connection.tell(message.news);
         return;
@@ -94,8 +94,8 @@ class User implements Home {
         const news = this.#fence?.seen(signal.value as Seen, context) ?? null;
         return news === null ? undefined : this.#pass(news);
       }
-      case 'seen':
-        return this.#presence.seen(signal.value as number);
+      case 'presence':
+        return this.#presence.signal(signal.tag.of, signal.value, context);
     }
     // A user who is only connected needs none.
     if (this.#desk?.idle === true) this.#desk = null;
@@ -103,9 +103,10 @@ class User implements Home {
 
   #timer(tag: UserTag, context: UserContext): void {
     if (tag.type === 'errand') return this.#desk?.errands.step(context);
+    if (tag.type === 'presence') return this.#presence.signal(tag.of, null, context);
     this.#resting = false;
     if (this.#sessions.length > 0) return;
-    if (!this.#presence.watched && this.#desk === null) context.passivate();
+    if (this.#presence.idle && this.#desk === null) context.passivate();
     this.#rest(context);
   }
 
@@ -128,10 +129,18 @@ class User implements Home {
     if (this.#fence.passes(news, context)) this.#pass(news);
   }
 
-  privacy(_audience: number): void {}
+  privacy(audience: number): void {
+    this.#presence.privacy(audience);
+  }
 
-  blocked(other: string, _on: boolean, _context: UserContext): void {
+  blocked(other: string, on: boolean, context: UserContext): void {
+    this.#presence.block(other, on, context);
     this.#fence?.forget(other);
+  }
+
+  /** The actor ends otherwise than it should. */
+  broke(): void {
+    this.#presence.broke();
   }
 
   #pass(news: News): void {
@@ -151,7 +160,7 @@ class User implements Home {
     }
     // Not pushed: an array that grows makes room for sixteen more, and most users have one.
     this.#sessions = [...this.#sessions, { device, connection, monitor: context.monitor(connection) }];
-    if (this.#sessions.length === 1 && older === undefined) this.#presence.came();
+    if (this.#sessions.length === 1 && older === undefined) this.#presence.came(context);
   }
 
   online(device: string): boolean {
@@ -166,14 +175,13 @@ class User implements Home {
   }
 
   #gone(ref: unknown, context: UserContext): void {
-    this.#presence.ended(ref);
     // By identity, not by device: a late end of an old connection must not remove the newer one.
     const session = this.#sessions.find(({ connection }) => connection === ref);
     if (session === undefined) return;
     this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
     this.#atDesk().left(session.device, context);
     if (this.#sessions.length > 0) return;
-    this.#presence.went();
+    this.#presence.went(context);
     this.#rest(context);
   }
 }
@@ -190,12 +198,15 @@ export const user: Behaviour<User, UserMessage, UserArgs, UserTag> = {
   init: (context, { fabric, key }) => new User(fabric, key, context),
   receive: (state, message, context) => state.receive(message, context),
   signal: (state, signal, context) => state.signal(signal, context),
+  terminated: (state, reason) => {
+    if (reason.type === 'crash' || reason.type === 'killed') state.broke();
+  },
   overflow: (message) => {
     switch (message.type) {
       case 'register':
       case 'request':
-      case 'watch':
-      case 'parted':
+      case 'watched':
+      case 'contact':
         return 'refuse';
       case 'blocked':
         return 'admit';

@@ -9,10 +9,12 @@ import type { Directory, Fabric, Settings } from '../actors/fabric.js';
 import { group } from '../actors/group.js';
 import { LIMITS } from '../actors/limits.js';
 import type { ChatMessage, UserMessage } from '../actors/messages.js';
+import { Online } from '../actors/online.js';
 import type { Ref } from '../actors/ref.js';
 import { createRuntime, type Runtime } from '../actors/runtime.js';
 import { noSweeps, type SweeperMessage, type SweepStats, sweeper } from '../actors/sweeper.js';
 import { user } from '../actors/user.js';
+import { Watches } from '../actors/watches.js';
 import type { World } from '../actors/world.js';
 import { Log } from '../storage/log.js';
 import type { Store } from '../storage/store.js';
@@ -191,6 +193,8 @@ function fabricOf(
       return present(parts.log, 'log');
     },
     users,
+    online: new Online(),
+    watches: new Watches(),
     chats,
     sweeper: { due: (chat, ms) => parts.sweeper?.tell({ type: 'due', chat, ms }) === 'ok' },
     verify: (token) => verifier.verify(token),

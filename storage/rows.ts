@@ -36,6 +36,8 @@ export interface Inbox {
   large: boolean;
   /** The chat is lively: its own log says where it stands, `head` and `at` are from when it last came to rest. */
   hot: boolean;
+  /** The user has written in this direct chat: the other is a contact. Always false in groups. */
+  wrote: boolean;
   head: number;
   /** Wall ms of the newest message. */
   at: number;
@@ -49,6 +51,7 @@ export interface Inbox {
 
 const FLAG_LARGE = 1;
 const FLAG_HOT = 2;
+const FLAG_WROTE = 4;
 
 /** Encoded inbox row. Throws on a broken invariant only. */
 export function encodeInbox(inbox: Inbox): Uint8Array {
@@ -57,7 +60,7 @@ export function encodeInbox(inbox: Inbox): Uint8Array {
   const row = Buffer.allocUnsafe(size);
   row[0] = VERSION;
   row[1] = inbox.kind;
-  row[2] = (inbox.large ? FLAG_LARGE : 0) | (inbox.hot ? FLAG_HOT : 0);
+  row[2] = (inbox.large ? FLAG_LARGE : 0) | (inbox.hot ? FLAG_HOT : 0) | (inbox.wrote ? FLAG_WROTE : 0);
   putNumber(row, 3, inbox.head);
   putNumber(row, 9, inbox.at);
   putNumber(row, 15, inbox.delivered);
@@ -96,6 +99,7 @@ export function decodeInbox(bytes: Uint8Array): Inbox {
     kind: row[1]!,
     large: (row[2]! & FLAG_LARGE) !== 0,
     hot: (row[2]! & FLAG_HOT) !== 0,
+    wrote: (row[2]! & FLAG_WROTE) !== 0,
     head: getNumber(row, 3),
     at: getNumber(row, 9),
     delivered: getNumber(row, 15),

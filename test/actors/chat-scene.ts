@@ -10,10 +10,12 @@ import { group } from '../../actors/group.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
 import type { ChatMessage, ConnectionMessage, ConnectionRef, News, UserMessage } from '../../actors/messages.js';
+import { Online } from '../../actors/online.js';
 import type { Ref } from '../../actors/ref.js';
 import { FOREVER, type Retention, SWEEP_PACE, type SweepPace } from '../../actors/retention.js';
 import { createRuntime, type Runtime } from '../../actors/runtime.js';
 import { noSweeps, type SweeperMessage, sweeper } from '../../actors/sweeper.js';
+import { Watches } from '../../actors/watches.js';
 import { chatKey, directChat, groupChat, seqOf } from '../../storage/keys.js';
 import { Log } from '../../storage/log.js';
 import { type MemoryFault, type MemoryStore, openMemory } from '../../storage/memory.js';
@@ -32,6 +34,9 @@ function ear<M>(kind: string): Behaviour<M[], M, M[]> {
     receive: (h, m) => void h.push(m),
   };
 }
+
+const CONNECTION = ear<ConnectionMessage>('connection');
+const USER = ear<UserMessage>('user');
 
 export interface Ear<M> {
   readonly ref: Ref<M>;
@@ -54,6 +59,8 @@ export class ChatScene {
   /** What becomes of the next commits, in order. */
   faults: (MemoryFault | undefined)[] = [];
   unreadable = false;
+  /** Commits asked for. */
+  commits = 0;
   usersBusy = false;
   /** By default a token is `user/device`. */
   verify = async (token: string): Promise<Verdict> => {
@@ -81,7 +88,10 @@ export class ChatScene {
       durability: 'memory',
       get: (key) => read(() => this.memory.get(key)),
       range: (query) => read(() => this.memory.range(query)),
-      commit: (commit) => this.memory.commit(commit),
+      commit: (commit) => {
+        this.commits += 1;
+        return this.memory.commit(commit);
+      },
       watch: (key, changed) => this.memory.watch(key, changed),
       close: () => this.memory.close(),
     };
@@ -117,6 +127,8 @@ export class ChatScene {
         due: (chat, ms) => scene.sweeper.tell({ type: 'due', chat, ms }) === 'ok',
       },
       allowances: new Allowances(scene.world, quotas),
+      online: new Online(),
+      watches: new Watches(),
       chats: scene.#chatDirectory(),
       users: {
         tell: (name, message) => {
@@ -183,13 +195,13 @@ export class ChatScene {
 
   connection(): Ear<ConnectionMessage> {
     const heard: ConnectionMessage[] = [];
-    return { heard, ref: this.runtime.spawn(ear<ConnectionMessage>('connection'), 'c', heard) };
+    return { heard, ref: this.runtime.spawn(CONNECTION, 'c', heard) };
   }
 
   /** A user who is online and remembers the news. */
   user(name: string): Ear<UserMessage> {
     const heard: UserMessage[] = [];
-    const user = { heard, ref: this.runtime.spawn(ear<UserMessage>('user'), name, heard) };
+    const user = { heard, ref: this.runtime.spawn(USER, name, heard) };
     this.users.set(name, user);
     return user;
   }

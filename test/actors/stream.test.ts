@@ -67,7 +67,8 @@ class Scene {
 
   async #commit(at: number): Promise<void> {
     const { chat, title } = this.infos[at]!;
-    const inbox = { kind: 2, large: true, hot: false, head: 0, at: 0, delivered: 0, read: 0, devices: [], name: title };
+    const flags = { large: true, hot: false, wrote: false };
+    const inbox = { kind: 2, ...flags, head: 0, at: 0, delivered: 0, read: 0, devices: [], name: title };
     const value = encodeInbox({ ...inbox, spans: this.spans[at]! });
     const writes = [{ key: inboxKey('ada', chat), value }];
     if (this.heads[at]! > 0) writes.push({ key: messageKey(chat, this.heads[at]!), value: ROW });

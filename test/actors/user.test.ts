@@ -47,7 +47,9 @@ test('the end of a connection, or of one that watches, concerns no other', async
   const { scene, ref, register, end } = await home();
   const [phone, laptop, tablet] = [await register('1'), await register('2'), await register('3')];
   const watcher = scene.connection();
-  ref.tell({ type: 'watch', user: 'bob', connection: watcher.ref, chat: info.key, on: true });
+  const onlooker = scene.fabric.watches.open(info.key, watcher.ref, 'bob', false);
+  scene.fabric.watches.watch('ada', onlooker!, info.key, true);
+  ref.tell({ type: 'watched', connection: watcher.ref });
   await scene.settle();
   await end(laptop);
   await end(watcher);

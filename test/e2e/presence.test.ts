@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { connect } from '../../client/index.js';
-import { OP, ROLE, T } from '../../transport/frames.js';
+import { AUDIENCE, OP, PRECISION, ROLE, T } from '../../transport/frames.js';
 import { RawClient, testNode, text, token } from './harness.js';
 import { ask, change, create, cursors, results, say, until } from './talk.js';
 
@@ -341,4 +341,80 @@ test('the SDK: a watch asked for before the first message works from that messag
   await chat.send('hello');
   await online;
   assert.deepEqual(seen, ['bob true']);
+});
+
+test('a client that falls silent is offline, and does not type any more', async (t) => {
+  const { url } = await testNode(t, { transport: 'ws', idleMs: 1_000 });
+  const ada = await RawClient.join(url, 'ada', '1');
+  const bob = await RawClient.join(url, 'bob', '1');
+  const chat = await ada.direct('bob');
+  await say(ada, chat);
+  const beat = setInterval(() => ada.socket.ping(), 200);
+  t.after(() => clearInterval(beat));
+  ada.send({ type: T.WATCH, chat, on: true });
+  assert.equal((await ada.next(T.PRESENCE)).online, true);
+  bob.send({ type: T.TYPING, chat, on: true });
+  assert.equal((await ada.next(T.TYPING_OF)).on, true);
+  const began = Date.now();
+  // From here on bob says nothing.
+  const gone = await ada.next(T.PRESENCE);
+  assert.deepEqual([gone.online, gone.precision], [false, PRECISION.exact]);
+  assert.ok(gone.lastSeen >= began);
+  assert.equal((await ada.next(T.TYPING_OF)).on, false);
+  assert.equal(await bob.closing(), 1006);
+  assert.deepEqual([LIMITS.heartbeatMs, LIMITS.idleMs], [30_000, 60_000]);
+});
+
+test('privacy while watched: a change counts at once, also for the count of a large group', async (t) => {
+  const { url } = await testNode(t);
+  const [ada, bob] = [await RawClient.join(url, 'ada', '1'), await RawClient.join(url, 'bob', '1')];
+  const set = (audience: number): Promise<unknown[]> => results(bob, (r) => ({ type: T.PRIVACY, r, audience }));
+  const direct = await ada.direct('bob');
+  await say(ada, direct);
+  const crowd = await create(ada, ['bob', ...Array.from({ length: LIMITS.watches }, (_, at) => `u${at}`)]);
+  ada.send({ type: T.WATCH, chat: crowd, on: true });
+  assert.equal((await ada.next(T.COUNT)).count, 2);
+  ada.send({ type: T.WATCH, chat: direct, on: true });
+  const seen = async (): Promise<[boolean, number]> => {
+    const { online, precision } = await ada.next(T.PRESENCE);
+    return [online, precision];
+  };
+  assert.deepEqual(await seen(), [true, PRECISION.exact]);
+  await set(AUDIENCE.contacts);
+  assert.deepEqual(await seen(), [false, PRECISION.hidden]);
+  const answer = await bob.direct('ada');
+  await say(bob, answer);
+  assert.deepEqual(await seen(), [true, PRECISION.exact]);
+  await set(AUDIENCE.nobody);
+  assert.deepEqual(await seen(), [false, PRECISION.hidden]);
+  ada.send({ type: T.WATCH, chat: crowd, on: true });
+  assert.equal((await ada.next(T.COUNT)).count, 1);
+  // He comes and goes, and is seen again when he says so.
+  bob.cut();
+  const back = await RawClient.join(url, 'bob', '2');
+  await results(back, (r) => ({ type: T.PRIVACY, r, audience: AUDIENCE.everyone }));
+  assert.deepEqual(await seen(), [true, PRECISION.exact]);
+  assert.ok(!ada.frames.some((frame) => frame.type === T.PRESENCE));
+});
+
+test('a block while watched hides both from each other at once, until it is lifted', async (t) => {
+  const { url } = await testNode(t);
+  const [ada, bob] = [await RawClient.join(url, 'ada', '1'), await RawClient.join(url, 'bob', '1')];
+  const group = await create(ada, ['bob']);
+  for (const client of [ada, bob]) {
+    client.send({ type: T.WATCH, chat: group, on: true });
+    assert.equal((await client.next(T.PRESENCE)).precision, PRECISION.exact);
+  }
+  await results(bob, (r) => ({ type: T.BLOCK, r, user: 'ada', on: true }));
+  for (const client of [ada, bob]) assert.equal((await client.next(T.PRESENCE)).precision, PRECISION.hidden);
+  bob.cut();
+  const back = await RawClient.join(url, 'bob', '2');
+  back.send({ type: T.WATCH, chat: group, on: true });
+  assert.equal((await back.next(T.PRESENCE)).precision, PRECISION.hidden);
+  await results(back, (r) => ({ type: T.BLOCK, r, user: 'ada', on: false }));
+  for (const client of [ada, back]) {
+    const { online, precision } = await client.next(T.PRESENCE);
+    assert.deepEqual([online, precision], [true, PRECISION.exact]);
+    assert.ok(!client.frames.some((frame) => frame.type === T.PRESENCE));
+  }
 });

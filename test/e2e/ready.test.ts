@@ -60,6 +60,7 @@ function* rowsOf(number: number): Generator<Write> {
       kind: CHAT_KIND.direct,
       large: false,
       hot: false,
+      wrote: true,
       head: EACH,
       at: LONG_AGO + EACH * 60_000,
       delivered: EACH,

@@ -20,6 +20,7 @@ const inbox = record({
   kind: fc.constantFrom(1, 2),
   large: fc.boolean(),
   hot: fc.boolean(),
+  wrote: fc.boolean(),
   head: seq,
   at: seq,
   delivered: seq,
