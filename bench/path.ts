@@ -83,7 +83,9 @@ async function durable(folder: string, measureMs: number): Promise<Measured> {
     Array.from({ length: PAIRS }, async (_, at) => [await token(`s${at}`), await token(`r${at}`)] as const),
   );
   const args = ['--data', folder, '--listen', '127.0.0.1:0', '--jwt-secret-file', file, '--log-level', 'warn'];
-  return measure([program('../cli/main.js'), 'start', ...args], tokens, measureMs);
+  // Each pair sends as fast as it is answered.
+  const unlimited = ['--send-rate', '0', '--user-send-rate', '0', '--frame-rate', '0'];
+  return measure([program('../cli/main.js'), 'start', ...args, ...unlimited], tokens, measureMs);
 }
 
 function relay(measureMs: number): Promise<Measured> {

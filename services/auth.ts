@@ -76,7 +76,7 @@ export function createVerifier(options: AuthOptions): VerifierResult {
   };
   const { keys } = options;
   if (keys.type === 'secret') {
-    // Once: given the bytes, jose would import them for each token, which costs as much again as checking it.
+    // Once: given the bytes, jose would import them for each token, which takes more memory than the check itself.
     let key: ReturnType<typeof importSecret> | undefined;
     return ready(async (token) => {
       key ??= importSecret(keys.secret);
