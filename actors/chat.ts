@@ -153,9 +153,9 @@ export class Chat {
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
-    // A crash may have left members' rows behind the chat's own.
-    this.#gate.append(context);
     if (this.roster === null) return;
+    // A crash may have left members' rows without the title.
+    if (this.#pace.rename(this.roster, context)) this.#gate.append(context);
     this.sweep.loaded(image.sweep.forgot);
     this.#fanOut.onlookers.arm(context);
     this.#tally.begin(this.roster);
@@ -236,6 +236,7 @@ export class Chat {
       this.#tally.moved(this.roster!, context);
       this.#fanOut.onlookers.arm(context);
     }
+    this.#pace.rename(this.roster!, context);
     this.#gate.append(context);
   }
 

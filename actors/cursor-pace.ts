@@ -28,6 +28,11 @@ export class CursorPace {
     return !roster.large || (!this.#gathering && this.due(roster, context));
   }
 
+  /** A large group has another title, which its members' rows get at the same pace. True: they are to be written now. */
+  rename(roster: Roster, context: ChatContext): boolean {
+    return roster.renamed && !this.#gathering && this.due(roster, context);
+  }
+
   /** The time is over. True: something is to be written now. */
   due(roster: Roster | null, context: ChatContext): boolean {
     this.#gathering = roster?.ripen() === true;

@@ -240,9 +240,14 @@ export class Intake {
   }
 
   #ask(r: number, key: string, message: ChatMessage, context: ConnectionContext): void {
-    const { peer, fabric } = this.#connection;
+    const { peer, fabric, meter } = this.#connection;
     if (this.#awaited.isOpen(r)) return peer.error(r, 'bad_request', 'a request of this number is under way');
     if (this.#tooMany(r)) return;
+    // What becomes an event is told to all members like any message, so it counts like one.
+    const counts = message.type === 'change' || message.type === 'join';
+    const ms = counts ? meter.sendWait() : 0;
+    if (ms > 0) return peer.error(r, 'rate_limited', 'too many changes', ms);
+    if (counts) meter.sent();
     const told = fabric.chats.tell(key, message);
     if (told !== 'ok') return peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
     this.#awaited.ask(r, key);

@@ -14,6 +14,7 @@ import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { type Member, memberOf } from './member.js';
 import { type ChatInfo, nameFor } from './messages.js';
+import { Titles } from './titles.js';
 
 export class Roster {
   /** As it is durable: what deliveries say. */
@@ -35,8 +36,7 @@ export class Roster {
   readonly #lagging = new Map<string, Member>();
   /** Members of a large group whose cursors moved, until `ripen`: no commit takes them along. */
   readonly #waiting = new Map<string, Member>();
-  /** Members whose rows may wait and lack the group's title. */
-  readonly #unnamed = new Map<string, Member>();
+  readonly #titles = new Titles();
   #rowTouched: boolean;
   #head = 0;
   #at = 0;
@@ -66,7 +66,7 @@ export class Roster {
       this.#hot = [...image.inboxes.values()].every((inbox) => inbox.hot);
       this.#head = image.head;
       this.#at = image.clock;
-      this.#rename();
+      if (info.pair === null) this.#titles.change(row.title, this.members.values());
     }
   }
 
@@ -90,7 +90,11 @@ export class Roster {
   /** The event numbered `seq` changes the membership. */
   apply(change: Change, seq: number): void {
     Object.assign(this.#row, change.settings);
-    if (change.settings?.title !== undefined) this.#rename();
+    if (change.settings?.title !== undefined) {
+      this.#titles.change(change.settings.title, this.members.values());
+      // A small group's rows fit the same commit.
+      if (!this.#row.large) for (const member of this.members.values()) this.#touched.set(member.user, member);
+    }
     for (const { user, role, former } of change.joined) this.#join(user, role, seq, former);
     for (const { user, role } of change.roles) {
       const member = this.members.get(user);
@@ -191,9 +195,14 @@ export class Roster {
     return true;
   }
 
-  /** Lets the cursors that moved in a large group into the next commits; false: none did. */
+  /** Some members' rows lack the title. */
+  get renamed(): boolean {
+    return this.#titles.wanting;
+  }
+
+  /** Lets the cursors and titles of a large group that changed into the next commits; false: none did. */
   ripen(): boolean {
-    if (this.#waiting.size === 0) return false;
+    if (!this.#titles.ripen() && this.#waiting.size === 0) return false;
     for (const [user, member] of this.#waiting) this.#lagging.set(user, member);
     this.#waiting.clear();
     return true;
@@ -201,12 +210,12 @@ export class Roster {
 
   /** A commit is due. */
   get dirty(): boolean {
-    return this.#rowTouched || this.#touched.size > 0 || this.#lagging.size > 0 || this.#unnamed.size > 0;
+    return this.#rowTouched || this.#touched.size > 0 || this.#lagging.size > 0 || this.#titles.ripe.size > 0;
   }
 
   /** A commit is due now or later. */
   get unwritten(): boolean {
-    return this.dirty || this.#waiting.size > 0;
+    return this.dirty || this.#waiting.size > 0 || this.#titles.wanting;
   }
 
   /** Adds the writes of what changed since the last call, cursors only as long as `room` lasts; answers their bytes. */
@@ -220,7 +229,7 @@ export class Roster {
     this.#rowTouched = false;
     for (const member of this.#touched.values()) this.#write(member, add);
     this.#touched.clear();
-    for (const waiting of [this.#lagging, this.#unnamed]) {
+    for (const waiting of [this.#lagging, this.#titles.ripe]) {
       for (const member of waiting.values()) {
         // Room for one more, with all its devices.
         if (bytes + 4 * LIMITS.memberRowBytes > room) return bytes;
@@ -234,8 +243,7 @@ export class Roster {
     const { user, inbox } = member;
     add(inboxKey(user, this.info.chat), encodeInbox(inbox));
     // Not once more as it stands: a row that is there already would witness a commit that was lost (storage/log.ts).
-    member.named = inbox.name;
-    this.#unnamed.delete(user);
+    this.#titles.done(member);
     this.#lagging.delete(user);
     this.#waiting.delete(user);
     const device = this.#moved.get(member);
@@ -261,16 +269,6 @@ export class Roster {
       if (member !== undefined) member.told = { delivered, read };
     }
     return written;
-  }
-
-  /** A group's members' rows get its title: as far as a commit has room, and when it wakes where a crash came between. */
-  #rename(): void {
-    if (this.info.pair !== null) return;
-    for (const [user, member] of this.members) {
-      member.inbox.name = this.#row.title;
-      if (member.named === member.inbox.name) this.#unnamed.delete(user);
-      else this.#unnamed.set(user, member);
-    }
   }
 
   #join(user: string, role: number, seq: number, stored: Inbox | null): void {
@@ -308,7 +306,7 @@ export class Roster {
     // Nobody is told of them any more, and a removal of a thousand must fit one commit.
     member.inbox.devices.length = 0;
     this.#moved.delete(member);
-    this.#unnamed.delete(user);
+    this.#titles.done(member);
     this.#lagging.delete(user);
     this.#waiting.delete(user);
     this.members.delete(user);

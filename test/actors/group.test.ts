@@ -220,6 +220,7 @@ test('any requests, at once, with failing commits and crashes: answers, log, row
           if (model.links > 0) group.secrets.set(model.links, (await group.row()).secret);
           group.ear.heard.length = 0;
         }
+        await group.scene.pass(LIMITS.cursorMs);
         await group.check(model);
         const info = await group.inquire('info', 'ada');
         if (!model.roles.has('ada')) assert.equal(info, 'unknown_chat');
@@ -391,6 +392,27 @@ test('groups of a user are counted when one makes, adds or joins; those that wer
   await add(['zoe', 'eve']);
   await leave(fourth, 'eve');
   assert.equal(await group.ask({ type: 'join', user: 'eve', link: 1 }), 5);
+});
+
+test('a large group’s title reaches its members’ rows within the pace, also when a crash comes between', async () => {
+  const all = Array.from({ length: 200 }, (_, at) => `u${at}`);
+  const group = await Group.of(all);
+  const named = async (title: string): Promise<number> => {
+    const rows = await Promise.all(all.map((user) => group.scene.memory.get(inboxKey(user, group.chat))));
+    return rows.filter((row) => decodeInbox(row!).name === title).length;
+  };
+  await group.ask(by('ada', OP.title, ['first']));
+  assert.equal(await named('first'), all.length, 'the first one at once');
+  await group.ask(by('ada', OP.title, ['second']));
+  await group.ask(by('ada', OP.title, ['third']));
+  assert.equal(await named('first'), all.length, 'later ones wait');
+  await group.scene.pass(LIMITS.cursorMs);
+  assert.equal(await named('third'), all.length);
+  await group.ask(by('ada', OP.title, ['fourth']));
+  assert.equal(await named('third'), all.length);
+  await group.crash();
+  await group.inquire('info', 'ada');
+  assert.equal(await named('fourth'), all.length, 'the next life finds rows without it');
 });
 
 test('a thousand with the longest names: title, roles and the wait list at their limits fit a commit', async () => {

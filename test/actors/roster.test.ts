@@ -308,7 +308,17 @@ test('in a large group a moved cursor waits until it is ripe, or goes with a row
   assert.equal(scene.inbox(users[0]!).delivered, 3);
 });
 
-test('a title goes into the rows as far as there is room, no row is written as it stands, and a next life goes on', () => {
+test('a small group has its title in every row with the same commit', () => {
+  const users = ['ada', 'bob', 'cat'];
+  const scene = new Scene(users);
+  scene.all();
+  scene.rename('second');
+  scene.commit();
+  for (const user of users) assert.equal(scene.inbox(user).name, 'second');
+  assert.equal(scene.roster.unwritten, false);
+});
+
+test('a large group’s title goes into the rows at the pace of positions, as far as there is room; none is written as it stands', () => {
   const users = Array.from({ length: LIMITS.members }, (_, at) => `${at}`.padStart(64, 'u'));
   const scene = new Scene(users);
   scene.all();
@@ -322,20 +332,30 @@ test('a title goes into the rows as far as there is room, no row is written as i
   const named = (title: string): number => users.filter((user) => scene.inbox(user).name === title).length;
   scene.rename('second');
   scene.commit();
+  assert.equal(named('second'), 0, 'with its event only the chat row');
+  assert.deepEqual([scene.roster.dirty, scene.roster.unwritten, scene.roster.renamed], [false, true, true]);
+  assert.equal(scene.roster.ripen(), true);
+  scene.commit();
   const first = named('second');
   assert.ok(first > 0 && first < users.length, `${first} rows fit`);
   // Back again: the rest need not be written at all.
   scene.rename(info.title);
+  scene.commit();
   const before = new Map(scene.rows);
+  assert.equal(scene.roster.dirty, false, 'changed in the middle, it waits again');
+  scene.roster.ripen();
   scene.all();
-  const written = [...scene.rows].filter(([key, row]) => key.startsWith('04') && before.get(key) !== row);
+  const written = [...scene.rows].filter(([key, row]) => before.get(key) !== row);
   assert.equal(written.length, first);
   for (const [key, row] of written) assert.notDeepEqual(row, before.get(key));
   assert.equal(named(info.title), users.length);
+  assert.equal(scene.roster.unwritten, false);
   scene.rename('third');
+  scene.roster.ripen();
   scene.commit();
   scene.reload();
-  assert.ok(scene.roster.dirty);
+  assert.equal(scene.roster.renamed, true, 'a next life goes on');
+  scene.roster.ripen();
   scene.all();
   assert.equal(named('third'), users.length);
 });

@@ -9,9 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { DEFAULT_QUOTAS, type Quotas } from '../../actors/allowances.js';
 import { LIMITS } from '../../actors/limits.js';
-import { CLOSE, type ServerFrame, SUBPROTOCOL, T } from '../../transport/frames.js';
+import { CLOSE, OP, type ServerFrame, SUBPROTOCOL, T } from '../../transport/frames.js';
 import { NO_QUOTAS } from '../quotas.js';
+import { alter } from './group-acts.js';
 import { newId, RawClient, type TestNode, testNode, token, utf8 } from './harness.js';
+import { create } from './talk.js';
 
 type Failed = Extract<ServerFrame, { type: 49 }>;
 
@@ -145,6 +147,21 @@ test('new groups count for who makes them', async (t) => {
   assert.ok(refused.after > 3_500_000, `${refused.after}`);
   make(bob, 1, newId());
   await bob.next(T.OK);
+});
+
+test('what becomes an event of a group counts like a message', async (t) => {
+  const { url } = await limited(t, { deviceSends: 1 });
+  const [ada, bob] = [await RawClient.join(url, 'ada', 'a1'), await RawClient.join(url, 'bob', 'b1')];
+  const chat = await create(ada, ['bob']);
+  const titled = (client: RawClient, at: number): Promise<number | string> =>
+    alter(client, chat, OP.title, { args: [`title ${at}`] });
+  const acts = Array.from({ length: LIMITS.sendBurst + 2 }, (_, at) => titled(ada, at));
+  const refused = (await Promise.all(acts)).filter((answer) => typeof answer === 'string');
+  assert.ok(refused.length >= 1);
+  assert.deepEqual(new Set(refused), new Set(['rate_limited']));
+  sendAll(ada, chat, ids(1));
+  assert.equal((await answers(ada, 1)).failed[0]?.code, 'rate_limited', 'one bucket for both');
+  assert.equal(await titled(bob, 0), 'not_allowed', 'others have their own');
 });
 
 test('too many frames: requests wait, pings are answered, and a flood closes', async (t) => {
