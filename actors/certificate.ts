@@ -3,13 +3,13 @@
 // that the user may see are counted.
 // Must not: send, or keep anything.
 
-import { decodeMarks } from '../storage/account-rows.js';
-import { chatKey, chatOfInbox, inboxRange, marksKey, messageKey, seqOf, successor } from '../storage/keys.js';
+import { chatKey, chatOfInbox, inboxRange, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox, type Span } from '../storage/rows.js';
-import type { Row, Store } from '../storage/store.js';
+import type { Store } from '../storage/store.js';
 import type { SyncEntry } from '../transport/frames.js';
 import { readHead } from './chat-image.js';
 import { LIMITS } from './limits.js';
+import { readMarksOf } from './marks.js';
 import { leftAt, uncleared, visibleFrom } from './visibility.js';
 
 export interface Certificate {
@@ -40,14 +40,14 @@ export async function readCertificates(
   let after: Uint8Array | null = null;
   for (;;) {
     const page = await store.range({ ...inboxRange(user, after), limit: LIMITS.inboxRows });
-    const cleared = await readCleared(store, user, page.rows);
+    const marks = await readMarksOf(store, user, page.rows);
     for (const row of page.rows) {
       after = chatOfInbox(row.key);
       const inbox = decodeInbox(row.value);
       const key = chatKey(after);
       const entry = vector.get(key);
       missing.delete(key);
-      const spans = uncleared(inbox.spans, cleared.get(key) ?? 0);
+      const spans = uncleared(inbox.spans, marks(key).cleared);
       const left = leftAt(inbox.spans);
       const head = left ?? (inbox.large || inbox.hot ? await readHead(store, after) : inbox.head);
       const has = entry?.seq ?? 0;
@@ -97,17 +97,6 @@ async function firstStored(
     from = until + 1;
   }
   return head + 1;
-}
-
-/** Up to where the user cleared the chats of these inbox rows, by key, of those that were. */
-async function readCleared(store: Store, user: string, rows: readonly Row[]): Promise<ReadonlyMap<string, number>> {
-  const [first, last] = [rows[0], rows[rows.length - 1]];
-  const cleared = new Map<string, number>();
-  if (first === undefined || last === undefined) return cleared;
-  const end = successor(marksKey(user, chatOfInbox(last.key)));
-  const page = await store.range({ start: marksKey(user, chatOfInbox(first.key)), end, limit: rows.length });
-  for (const { key, value } of page.rows) cleared.set(chatKey(chatOfInbox(key)), decodeMarks(value).cleared);
-  return cleared;
 }
 
 function startOf(spans: readonly Span[], has: number, head: number, backfill: number): number {

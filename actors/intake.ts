@@ -11,10 +11,11 @@ import { Awaited } from './awaited.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
 import { partsOf } from './group-invite.js';
+import { type HistoryPage, readHistory } from './history.js';
 import { LIMITS } from './limits.js';
+import { readList } from './list.js';
 import { idText, isMessageId } from './message-id.js';
 import type { AccountFrame, ChatMessage } from './messages.js';
-import { type HistoryPage, readHistory, readList } from './requests.js';
 import { Watching } from './watching.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
@@ -190,7 +191,7 @@ export class Intake {
         return this.#join(frame, context);
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
-        return this.read(r, () => readList(fabric.store, user, frame.after, frame.limit), context);
+        return this.read(r, () => readList(fabric, user, frame.after, frame.limit), context);
       case T.INFO:
       case T.INVITE:
       case T.CHANGE:

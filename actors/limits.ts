@@ -184,6 +184,10 @@ export const LIMITS = {
   historyRows: 100,
   /** Rows a LIST may ask for. */
   listRows: 500,
+  /** Bytes read for one LIST after which it answers with what it has: some ms of work. */
+  listBytes: 1_048_576,
+  /** Newest entries of a chat that are looked at for it: where most are the user's own, it is not counted for ever. */
+  unreadScan: 2_000,
 
   // ---- accounts ----
   /** Registered devices of a user: what people own, twice over; chats keep a position for each. */

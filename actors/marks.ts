@@ -3,10 +3,19 @@
 // what was cleared or hidden never comes back; numbers that are cleared are not kept as hidden.
 // Must not: append (account.ts), or leave marked entries out of what is read (requests.ts, stream.ts, certificate.ts do).
 
-import { type AccountRow, decodeMarks, encodeMarks, type MarksRow } from '../storage/account-rows.js';
-import { inboxKey, markOrderKey, markOrderRange, marksKey, versionOf } from '../storage/keys.js';
+import { type AccountRow, decodeMarks, encodeMarks, type MarksRow, UNMARKED } from '../storage/account-rows.js';
+import {
+  chatKey,
+  chatOfInbox,
+  inboxKey,
+  markOrderKey,
+  markOrderRange,
+  marksKey,
+  successor,
+  versionOf,
+} from '../storage/keys.js';
 import { decodeInbox } from '../storage/rows.js';
-import type { Store } from '../storage/store.js';
+import type { Row, Store } from '../storage/store.js';
 import { MARK_OP, type Plain } from '../transport/frames.js';
 import { readHead } from './chat-image.js';
 import type { Planned } from './devices.js';
@@ -22,6 +31,23 @@ export interface Marked extends Planned {
 
 export async function readMarks(store: Store, user: string, chat: Uint8Array): Promise<MarksRow> {
   return decodeMarks(await store.get(marksKey(user, chat)));
+}
+
+/** The marks of the chats of these inbox rows of a user, by the chat's key. */
+export async function readMarksOf(
+  store: Store,
+  user: string,
+  inboxes: readonly Row[],
+): Promise<(key: string) => MarksRow> {
+  const [first, last] = [inboxes[0], inboxes[inboxes.length - 1]];
+  const marks = new Map<string, MarksRow>();
+  if (first !== undefined && last !== undefined) {
+    const start = marksKey(user, chatOfInbox(first.key));
+    const end = successor(marksKey(user, chatOfInbox(last.key)));
+    const { rows } = await store.range({ start, end, limit: inboxes.length });
+    for (const { key, value } of rows) marks.set(chatKey(chatOfInbox(key)), decodeMarks(value));
+  }
+  return (key) => marks.get(key) ?? UNMARKED;
 }
 
 export async function setMark(
@@ -102,10 +128,10 @@ export async function readMarksPage(
       more = true;
       continue;
     }
-    if (bytes > LIMITS.pageBytes) return [all, true];
+    if (bytes > LIMITS.pageBytes) return [all, 1];
     bytes += row?.length ?? 0;
     const { version, muted, pinned, archived, unread, cleared, hidden } = marks;
     all.push([chat, version, muted, pinned, Number(archived), Number(unread), cleared, hidden]);
   }
-  return [all, more];
+  return [all, Number(more)];
 }

@@ -138,7 +138,7 @@ export interface MarksRow {
   readonly hidden: readonly number[];
 }
 
-const UNMARKED: MarksRow = {
+export const UNMARKED: MarksRow = {
   version: 0,
   muted: 0,
   pinned: 0,

@@ -301,7 +301,7 @@ test('LIST page by page, INFO with roles, and neither for strangers', async (t) 
     const [chats, rest] = await results(bob, (r) => ({ type: T.LIST, r, after: start, limit: 3 }));
     for (const [chat, ...fields] of chats as [Uint8Array, ...unknown[]][]) {
       assert.ok(!found.has(hex(chat)));
-      found.set(hex(chat), fields);
+      found.set(hex(chat), fields.slice(0, 5));
       after = chat;
     }
     more = rest === true || rest === 1;

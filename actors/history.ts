@@ -1,16 +1,15 @@
-// Owns answering a client's questions that only read: HISTORY and LIST.
+// Owns HISTORY: the older entries of a chat that its user may see.
 // Invariant: nothing outside the user's spans is shown; an answer's size is bounded.
 // Must not: go through a chat's actor: reading needs no order, and an old chat should not wake for it.
 
-import { chatOfInbox, inboxKey, inboxRange, messageKey, seqOf } from '../storage/keys.js';
+import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
-import type { Plain } from '../transport/frames.js';
-import { readHead, SEQ_END } from './chat-image.js';
+import { SEQ_END } from './chat-image.js';
 import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
 import { readMarks } from './marks.js';
-import { leftAt, uncleared, visibleBefore } from './visibility.js';
+import { uncleared, visibleBefore } from './visibility.js';
 
 export interface HistoryPage {
   /** Oldest first. */
@@ -58,22 +57,4 @@ export async function readHistory(
       return { rows: rows.reverse(), more: visibleBefore(spans, past(below)) !== null };
     }
   }
-}
-
-/** Results of LIST: the user's chats after `after`, in order of chat id, and whether there are more. */
-export async function readList(
-  store: Store,
-  user: string,
-  after: Uint8Array | null,
-  limit: number,
-): Promise<readonly Plain[]> {
-  const page = await store.range({ ...inboxRange(user, after), limit });
-  const chats: Plain[] = [];
-  for (const row of page.rows) {
-    const chat = chatOfInbox(row.key);
-    const { kind, name, spans, large, hot, head, delivered, read } = decodeInbox(row.value);
-    const newest = leftAt(spans) ?? (large || hot ? await readHead(store, chat) : head);
-    chats.push([chat, kind, name, newest, delivered, read]);
-  }
-  return [chats, page.more];
 }

@@ -1,0 +1,141 @@
+// Owns LIST: a user's chats with where each stands, what is unread, and how the user marked it.
+// Invariant: unread is counted in the log at the moment of asking, above what the user has read, so it can neither drift nor
+// go below nothing; an answer's work is bounded: a page ends early when it has cost enough.
+// Must not: go through a chat's actor, or hold the event loop: it has its turn between reads of some size.
+
+import { decodeProfile, type MarksRow } from '../storage/account-rows.js';
+import { chatKey, chatOfInbox, chatRowKey, inboxRange, messageKey, profileKey, seqOf } from '../storage/keys.js';
+import { decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
+import type { Row, Store } from '../storage/store.js';
+import { CHAT_KIND, type Plain, T } from '../transport/frames.js';
+import { decodeRow, rowParts, rowSender } from '../transport/row.js';
+import { readBlockers } from './blocks.js';
+import { SEQ_END } from './chat-image.js';
+import type { Fabric } from './fabric.js';
+import { LIMITS } from './limits.js';
+import { readMarksOf } from './marks.js';
+import { idTime } from './message-id.js';
+import { leftAt, uncleared, visibleBefore } from './visibility.js';
+
+/** Results of LIST: the user's chats after `after`, in order of chat id, and whether there are more. */
+export async function readList(
+  fabric: Fabric,
+  user: string,
+  after: Uint8Array | null,
+  limit: number,
+): Promise<readonly Plain[]> {
+  const page = await fabric.store.range({ ...inboxRange(user, after), limit });
+  const marks = await readMarksOf(fabric.store, user, page.rows);
+  const reader = new Reader(fabric, user);
+  const chats: Plain[] = [];
+  for (const { key, value } of page.rows) {
+    if (reader.spent) return [chats, 1];
+    const chat = chatOfInbox(key);
+    chats.push(await reader.entry(chat, decodeInbox(value), marks(chatKey(chat))));
+  }
+  return [chats, Number(page.more)];
+}
+
+class Reader {
+  readonly #store: Store;
+  readonly #world: Fabric['world'];
+  readonly #user: string;
+  #bytes = 0;
+  /** Bytes at which the event loop gets its next turn. */
+  #turn: number = LIMITS.pageBytes;
+
+  constructor({ store, world }: Fabric, user: string) {
+    this.#store = store;
+    this.#world = world;
+    this.#user = user;
+  }
+
+  /** The page has cost enough. */
+  get spent(): boolean {
+    return this.#bytes >= LIMITS.listBytes;
+  }
+
+  async entry(chat: Uint8Array, inbox: Inbox, marks: MarksRow): Promise<Plain> {
+    const { kind, name, spans, large, hot, delivered, read } = inbox;
+    const left = leftAt(spans);
+    let { head, at } = inbox;
+    if (left !== null || large || hot) {
+      const newest = await this.#newest(chat, left ?? SEQ_END - 1);
+      head = left ?? (newest === undefined ? head : seqOf(newest.key));
+      if (newest !== undefined) at = timeOf(newest.value);
+    }
+    const unread = await this.#unread(chat, inbox, marks, head);
+    const avatar = kind === CHAT_KIND.direct ? await this.#face(name) : await this.#emblem(chat, left);
+    const { muted, pinned, archived, unread: flagged } = marks;
+    return [
+      ...[chat, kind, name, head, delivered, read, at, unread],
+      ...[muted, pinned, Number(archived), Number(flagged), avatar],
+    ];
+  }
+
+  async #newest(chat: Uint8Array, until: number): Promise<Row | undefined> {
+    const range = { start: messageKey(chat, 0), end: messageKey(chat, until + 1), limit: 1, reverse: true };
+    const [row] = (await this.#store.range(range)).rows;
+    await this.#cost(row?.value.length ?? 0);
+    return row;
+  }
+
+  /**
+   * Messages of others above what the user has read, of the newest LIMITS.unreadScan entries; LIMITS.unread stands for as
+   * many or more.
+   */
+  async #unread(chat: Uint8Array, { spans, read }: Inbox, marks: MarksRow, head: number): Promise<number> {
+    const visible = uncleared(spans, Math.max(read, marks.cleared));
+    const hidden = new Set(marks.hidden);
+    let count = 0;
+    let below = head + 1;
+    for (let looks = LIMITS.unreadScan; looks > 0; ) {
+      const part = visibleBefore(visible, below);
+      if (part === null) break;
+      const range = { start: messageKey(chat, part.from), end: messageKey(chat, part.until + 1), reverse: true };
+      const limit = Math.min(looks, LIMITS.unread);
+      const { rows, more } = await this.#store.range({ ...range, limit, maxBytes: LIMITS.pageBytes });
+      let bytes = 0;
+      for (const { key, value } of rows) {
+        bytes += value.length;
+        const message = rowParts(value).type === T.MESSAGE && rowSender(value) !== this.#user;
+        if (message && !hidden.has(seqOf(key))) count += 1;
+        if (count >= LIMITS.unread) return count;
+      }
+      await this.#cost(bytes);
+      looks -= rows.length;
+      below = more ? seqOf(rows[rows.length - 1]!.key) : part.from;
+    }
+    return count;
+  }
+
+  /** Avatar of the other user of a direct chat; none while one of the two blocks the other. */
+  async #face(other: string): Promise<string> {
+    const row = await this.#store.get(profileKey(other));
+    await this.#cost(row?.length ?? 0);
+    if (row === undefined) return '';
+    const { avatar } = decodeProfile(row);
+    return avatar === '' || (await readBlockers(this.#store, [this.#user, other])).length > 0 ? '' : avatar;
+  }
+
+  /** Avatar of a group, for its members. */
+  async #emblem(chat: Uint8Array, left: number | null): Promise<string> {
+    if (left !== null) return '';
+    const row = await this.#store.get(chatRowKey(chat));
+    await this.#cost(row?.length ?? 0);
+    return row === undefined ? '' : decodeChat(row).avatar;
+  }
+
+  async #cost(bytes: number): Promise<void> {
+    this.#bytes += bytes;
+    if (this.#bytes < this.#turn) return;
+    this.#turn = this.#bytes + LIMITS.pageBytes;
+    await new Promise<void>((resolve) => this.#world.defer(resolve));
+  }
+}
+
+/** Wall ms at which the entry was accepted. */
+function timeOf(value: Uint8Array): number {
+  const { id, lag } = decodeRow(value);
+  return idTime(id) + lag;
+}
