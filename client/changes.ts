@@ -5,6 +5,7 @@
 import { JOINED, type OP, type Plain, T } from '../transport/frames.js';
 import type { ChatLog } from './chat-log.js';
 import type { ChatTable } from './chat-table.js';
+import { WeftError } from './errors.js';
 import type { Flusher } from './flush.js';
 import { hex, type IdSource } from './ids.js';
 import { changeOf } from './message.js';
@@ -64,7 +65,10 @@ export class Changes {
     const id = this.#parts.ids.next();
     const [chat, , state] = await this.#parts.ask((r) => ({ type: T.JOIN, r, id, invite }));
     const log = this.#parts.table.byId(bytesOf(chat, 16, 'JOIN'));
-    return { log, waiting: countOf(state, 'JOIN', JOINED.member) === JOINED.waiting };
+    const joined = countOf(state, 'JOIN', JOINED.member);
+    // Asked again after a lost connection, when it was declined or removed meanwhile.
+    if (joined === JOINED.none) throw new WeftError('bad_invite', 'joined or asked, and out again since');
+    return { log, waiting: joined === JOINED.waiting };
   }
 
   async #own<R>(request: (id: Uint8Array) => Promise<R>): Promise<R> {

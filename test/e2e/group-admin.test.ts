@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { INVITE_MODE, OP, ROLE, T } from '../../transport/frames.js';
+import { type ClientFrame, INVITE_MODE, OP, ROLE, T } from '../../transport/frames.js';
 import { alter, info, join, link, log, type Wish } from './group-acts.js';
 import { newId, RawClient, testNode, text, utf8 } from './harness.js';
 import { ask, create, results, say } from './talk.js';
@@ -251,4 +251,30 @@ test('the last member leaves, and nobody finds the way back', async (t) => {
     'alone',
     OP.left,
   ]);
+});
+
+test('who blocks the asker is not added, and a group that is being made without them is as if never asked for', async (t) => {
+  const { url } = await testNode(t);
+  const { ada, bob, cat } = await cast(url);
+  const chat = await create(ada, ['bob']);
+  await alter(ada, chat, OP.role, { users: ['bob'], args: [ROLE.admin] });
+  await results(cat, (r) => ({ type: T.BLOCK, r, user: 'ada', on: true }));
+  const refused = await ask(ada, (r) => ({
+    type: T.CHANGE,
+    r,
+    chat,
+    id: newId(),
+    op: OP.added,
+    users: ['dan', 'cat'],
+    args: [],
+  }));
+  assert.ok(refused.type === T.ERROR && refused.code === 'blocked' && refused.detail.includes('cat'));
+  const id = newId();
+  const making = (r: number): ClientFrame => ({ type: T.CREATE, r, id, title: 'crew', users: ['dan', 'cat'] });
+  const unmade = await ask(ada, making);
+  assert.equal(unmade.type === T.ERROR && unmade.code, 'blocked');
+  assert.equal(await alter(bob, chat, OP.added, { users: ['cat'] }), 3, 'whom they do not block');
+  await results(cat, (r) => ({ type: T.BLOCK, r, user: 'ada', on: false }));
+  const [, seq] = await results(ada, making);
+  assert.equal(seq, 1);
 });
