@@ -9,7 +9,7 @@ import { CLOSE, T } from '../transport/frames.js';
 import type { Socket, SocketHandler } from '../transport/socket.js';
 import type { ExitReason } from './behaviour.js';
 import { connection, type Inflow } from './connection.js';
-import { CODES } from './errors.js';
+import { CODES, type Code } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ConnectionMessage, ConnectionRef } from './messages.js';
@@ -78,13 +78,14 @@ export class Acceptor {
     if (!loopback && isLoopback(socket.address)) return '';
     const network = networkOf(socket.address);
     const open = this.#networks.get(network) ?? 0;
+    const { allowances } = this.#fabric;
     if (addressConnections > 0 && open >= addressConnections) {
-      this.#fabric.allowances.refused.addressConnections += 1;
-      const detail = `an address has at most ${addressConnections} connections`;
-      socket.send(encodeServer({ type: T.ERROR, r: 0, code: 'full', ...CODES.full, detail }));
-      socket.close(CLOSE.goingAway, 'full');
-      return null;
+      allowances.refused.addressConnections += 1;
+      return turnAway(socket, 'full', CLOSE.goingAway, `an address has at most ${addressConnections} connections`);
     }
+    const after = allowances.claim('connects', network);
+    if (after > 0)
+      return turnAway(socket, 'rate_limited', CLOSE.tooMany, 'too many connections of this address', after);
     this.#networks.set(network, open + 1);
     return network;
   }
@@ -99,6 +100,14 @@ export class Acceptor {
   goaway(reason: string): void {
     for (const ref of this.#live) ref.tell({ type: 'goaway', after: LIMITS.goawayMs, reason });
   }
+}
+
+/** Says why and closes, before there is an actor. */
+function turnAway(socket: Socket, code: Code, close: number, detail: string, after = CODES[code].after): null {
+  const { retry } = CODES[code];
+  socket.send(encodeServer({ type: T.ERROR, r: 0, code, retry, after, detail }));
+  socket.close(close, code);
+  return null;
 }
 
 /** Behind a socket that was refused. */

@@ -54,10 +54,10 @@ export function accountRequest(
       if (limit < 1 || limit > LIMITS.marksRows) {
         return refused(refuse('bad_request', `limit is 1 to ${LIMITS.marksRows}`));
       }
-      return intake.read(r, () => readMarksPage(fabric.store, login.user, since, limit), context);
+      return intake.read(r, () => readMarksPage(fabric.reader, login.user, since, limit));
     }
     case T.BLOCKS:
-      return intake.read(frame.r, () => readBlocks(connection.fabric.store, connection.login.user), context);
+      return intake.read(frame.r, () => readBlocks(connection.fabric.reader, connection.login.user));
     default:
       return refused(refuse('bad_request', 'this server does not know the request'));
   }

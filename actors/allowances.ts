@@ -24,7 +24,7 @@ export interface Quotas {
   readonly badLogins: number;
   /** HTTP requests a second of one address. */
   readonly requests: number;
-  /** Connections of one address. */
+  /** Connections of one address, and new ones in a minute. */
   readonly addressConnections: number;
   /** Whether limits of an address hold for this machine's own: behind a proxy everybody may have it. */
   readonly loopback: boolean;
@@ -52,7 +52,9 @@ function rate(each: number, ms: number, burst: number): Rate {
   return each === 0 ? { every: 0, burst } : { every: ms / each, burst: Math.max(burst, ms === SECOND ? each : 1) };
 }
 
-function rates({ deviceSends, userSends, newDirects, newGroups, frameRate, logins, badLogins, requests }: Quotas) {
+function rates(quotas: Quotas) {
+  const { deviceSends, userSends, newDirects, newGroups, frameRate, logins, badLogins, requests } = quotas;
+  const { addressConnections } = quotas;
   return {
     deviceSends: rate(deviceSends, SECOND, LIMITS.sendBurst),
     userSends: rate(userSends, SECOND, LIMITS.sendBurst),
@@ -62,6 +64,7 @@ function rates({ deviceSends, userSends, newDirects, newGroups, frameRate, login
     logins: rate(logins, SECOND, LIMITS.loginBurst),
     badLogins: rate(badLogins, SECOND, LIMITS.badLoginBurst),
     requests: rate(requests, SECOND, LIMITS.requestBurst),
+    connects: rate(addressConnections, 60 * SECOND, Math.max(addressConnections, LIMITS.badLoginBurst)),
   } as const;
 }
 
@@ -121,6 +124,7 @@ export class Allowances {
     logins: 0,
     badLogins: 0,
     requests: 0,
+    connects: 0,
     addressConnections: 0,
   };
 
@@ -136,6 +140,7 @@ export class Allowances {
       logins: new Table(of.logins),
       badLogins: new Table(of.badLogins),
       requests: new Table(of.requests),
+      connects: new Table(of.connects),
     };
   }
 

@@ -101,4 +101,6 @@ export interface Context<M, T = unknown> {
   /** Holds the user lane back (signals still come), say while state is being loaded; `resume` lets it go on. */
   suspend(): void;
   resume(): void;
+  /** True: from its next slice on it runs with the bulk work, whatever its kind; false: as its kind does. */
+  giveWay(on: boolean): void;
 }

@@ -5,7 +5,7 @@
 
 import type { AccountRow } from '../storage/account-rows.js';
 import { blockKey, blockRange, NUMBER_BYTES, nameInKey, putNumber } from '../storage/keys.js';
-import type { Store } from '../storage/store.js';
+import type { Reader, Store } from '../storage/store.js';
 import type { Planned } from './devices.js';
 import { type Refusal, refuse } from './errors.js';
 import type { Fabric } from './fabric.js';
@@ -14,14 +14,14 @@ import type { ConnectionMessage } from './messages.js';
 import type { UserContext } from './user.js';
 
 /** Those of the two who block the other. */
-export async function readBlockers(store: Store, [a, b]: readonly [string, string]): Promise<readonly string[]> {
+export async function readBlockers(store: Reader, [a, b]: readonly [string, string]): Promise<readonly string[]> {
   if (a === b) return [];
   const [first, second] = await Promise.all([store.get(blockKey(a, b)), store.get(blockKey(b, a))]);
   return [...(first === undefined ? [] : [a]), ...(second === undefined ? [] : [b])];
 }
 
 /** Results of BLOCKS. */
-export async function readBlocks(store: Store, user: string): Promise<readonly string[][]> {
+export async function readBlocks(store: Reader, user: string): Promise<readonly string[][]> {
   const { rows } = await store.range({ ...blockRange(user), limit: LIMITS.blocks });
   return [rows.map(({ key }) => nameInKey(key))];
 }

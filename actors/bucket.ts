@@ -24,6 +24,11 @@ export function wait(full: number, { every, burst }: Rate, now: number): number 
   return Math.max(0, full - (burst - 1) * every - now);
 }
 
+/** Tokens missing; of a bucket in debt more than it holds. */
+export function missing(full: number, { every }: Rate, now: number): number {
+  return every === 0 ? 0 : Math.max(0, full - now) / every;
+}
+
 /** The bucket after `tokens` were taken, whether or not they were there. */
 export function take(full: number, { every }: Rate, now: number, tokens = 1): number {
   return Math.max(full, now) + tokens * every;

@@ -7,7 +7,7 @@ import type { Core } from './core.js';
 import { EMPTY, Mailbox } from './mailbox.js';
 import { Bonds } from './monitor.js';
 import type { Ref } from './ref.js';
-import type { Runnable, RunQueue } from './run-queue.js';
+import { LEVELS, type Runnable, type RunQueue } from './run-queue.js';
 
 /** A behaviour whose types were checked where it was spawned. */
 export type AnyBehaviour = Behaviour<unknown, unknown, unknown, unknown>;
@@ -29,6 +29,7 @@ const SCHEDULED = 1;
 const SUSPENDED = 2;
 const PASSIVATE = 4;
 const ENDED = 8;
+const GIVES_WAY = 16;
 
 export class Cell extends Mailbox implements Ref<unknown>, Runnable {
   readonly key: string;
@@ -56,7 +57,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
   }
 
   get level(): number {
-    return this.#kind.level;
+    return (this.#flags & GIVES_WAY) === 0 ? this.#kind.level : LEVELS.bulk;
   }
 
   get alive(): boolean {
@@ -194,6 +195,11 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   passivate(): void {
     this.#flags |= PASSIVATE;
+  }
+
+  giveWay(on: boolean): void {
+    if (on) this.#flags |= GIVES_WAY;
+    else this.#flags &= ~GIVES_WAY;
   }
 
   suspend(): void {

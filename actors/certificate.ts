@@ -5,7 +5,7 @@
 
 import { chatKey, chatOfInbox, inboxRange, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox, type Span } from '../storage/rows.js';
-import type { Store } from '../storage/store.js';
+import type { Reader } from '../storage/store.js';
 import type { SyncEntry } from '../transport/frames.js';
 import { readHead } from './chat-image.js';
 import { LIMITS } from './limits.js';
@@ -29,14 +29,14 @@ export interface Certificate {
 
 /** Reads the certificates of all chats of `user`, in order of chat id. Rejects when the store cannot be read. */
 export async function readCertificates(
-  store: Store,
+  store: Reader,
   user: string,
   device: string,
   vector: ReadonlyMap<string, SyncEntry>,
   backfill: number,
 ): Promise<Certificate[]> {
   const certificates: Certificate[] = [];
-  const missing = new Set(vector.keys());
+  const found = new Set<string>();
   let after: Uint8Array | null = null;
   for (;;) {
     const page = await store.range({ ...inboxRange(user, after), limit: LIMITS.inboxRows });
@@ -46,7 +46,7 @@ export async function readCertificates(
       const inbox = decodeInbox(row.value);
       const key = chatKey(after);
       const entry = vector.get(key);
-      missing.delete(key);
+      if (entry !== undefined) found.add(key);
       const spans = uncleared(inbox.spans, marks(key).cleared);
       const left = leftAt(inbox.spans);
       const head = left ?? (inbox.large || inbox.hot ? await readHead(store, after) : inbox.head);
@@ -71,17 +71,15 @@ export async function readCertificates(
     }
     if (!page.more) break;
   }
-  for (const key of missing) {
-    const { chat } = vector.get(key)!;
-    const nothing = { kind: 0, name: '', head: 0, start: 1, listed: true, news: null, wantsReceipts: false };
-    certificates.push({ chat, key, ...nothing });
-  }
+  if (found.size === vector.size) return certificates;
+  const nothing = { kind: 0, name: '', head: 0, start: 1, listed: true, news: null, wantsReceipts: false };
+  for (const [key, { chat }] of vector) if (!found.has(key)) certificates.push({ chat, key, ...nothing });
   return certificates;
 }
 
 /** The first of the entries from `start` on that is still stored; what has ended before it is not coming. */
 async function firstStored(
-  store: Store,
+  store: Reader,
   chat: Uint8Array,
   spans: readonly Span[],
   start: number,

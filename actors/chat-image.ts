@@ -18,7 +18,7 @@ import {
   sweepKey,
 } from '../storage/keys.js';
 import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
-import type { Store } from '../storage/store.js';
+import type { Reader, Store } from '../storage/store.js';
 import { decodeSweep, type SweepRow } from '../storage/sweep-row.js';
 import { CHAT_KIND } from '../transport/frames.js';
 import { decodeRow, rowSender } from '../transport/row.js';
@@ -46,7 +46,7 @@ export interface ChatImage {
 }
 
 /** Number of the newest entry in a chat's log; 0 when it is empty. */
-export async function readHead(store: Store, chat: Uint8Array): Promise<number> {
+export async function readHead(store: Reader, chat: Uint8Array): Promise<number> {
   const range = { start: messageKey(chat, 0), end: messageKey(chat, SEQ_END), limit: 1, reverse: true };
   const newest = (await store.range(range)).rows[0];
   return newest === undefined ? 0 : seqOf(newest.key);

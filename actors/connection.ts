@@ -98,7 +98,7 @@ export class Connection {
         this.inflow.bytes -= message.bytes;
         return this.#frame(message.frame, context);
       case 'sent':
-        return this.#intake.sent(message.n, message.seq);
+        return this.#intake.sent(message.n, message.seq, message.members);
       case 'failed':
         return this.#intake.failed(message.n, message);
       case 'answer':
@@ -158,7 +158,19 @@ export class Connection {
       this.phase = 'closed';
       this.peer.close(CLOSE.goingAway, 'too slow');
       context.stop();
-    } else if (this.resume.live) this.#catchUp(context);
+      return;
+    }
+    const much = this.phase === 'ready' && this.meter.much;
+    // On record at once: one that takes over may be there before this one has made way.
+    if (much) this.meter.leave();
+    context.giveWay(much);
+    const waits = this.#intake.proceed(context);
+    if (this.resume.live) this.#catchUp(context);
+    if ((waits || (this.resume.live && this.stream.blocked)) && !this.#polling) {
+      // The socket's own word that it drained may never come.
+      this.#polling = true;
+      context.after(LIMITS.retryMs, { type: 'poll' });
+    }
   }
 
   /** The socket is gone, or the actor failed. */
@@ -187,7 +199,7 @@ export class Connection {
     const { user, device } = this.login;
     this.#lost = false;
     const done = context.completion({ type: 'certificates' });
-    readCertificates(this.fabric.store, user, device, vector, backfill).then(done, (error: unknown) => {
+    readCertificates(this.fabric.reader, user, device, vector, backfill).then(done, (error: unknown) => {
       this.fabric.report('inbox_unreadable', { user, reason: String(error) });
       done(null);
     });
@@ -196,6 +208,7 @@ export class Connection {
   #certify(certificates: readonly Certificate[] | null, context: ConnectionContext): void {
     if (certificates === null)
       return this.violation('unavailable', CLOSE.goingAway, 'the store cannot be read', context);
+    this.meter.certified(certificates.length, certificates.filter(({ kind }) => kind === 0).length);
     if (this.resume.certify(certificates, this.login.user, this.views, this.peer)) return this.synchronise(context);
     const { user, device } = this.login;
     for (const { key, news, wantsReceipts } of certificates) {
@@ -219,17 +232,12 @@ export class Connection {
 
   #catchUp(context: ConnectionContext): void {
     const view = this.stream.next();
-    if (view !== null) {
-      const done = context.completion({ type: 'page' });
-      readPage(this.fabric.store, this.login.user, view, this.stream.credit).then(done, (error: unknown) => {
-        this.fabric.report('log_unreadable', { chat: view.key, reason: String(error) });
-        done(null);
-      });
-    } else if (this.stream.blocked && !this.#polling) {
-      // The socket's own word that it drained may never come.
-      this.#polling = true;
-      context.after(LIMITS.retryMs, { type: 'poll' });
-    }
+    if (view === null) return;
+    const done = context.completion({ type: 'page' });
+    readPage(this.fabric.reader, this.login.user, view, this.stream.credit).then(done, (error: unknown) => {
+      this.fabric.report('log_unreadable', { chat: view.key, reason: String(error) });
+      done(null);
+    });
   }
 
   // ---- ends ----

@@ -136,6 +136,10 @@ export class ActorContext implements Context<unknown, unknown> {
     this.#living().passivate();
   }
 
+  giveWay(on: boolean): void {
+    this.#living().giveWay(on);
+  }
+
   suspend(): void {
     this.#living().suspend();
   }

@@ -9,7 +9,7 @@ import { type DeadLetter, DeadLetters } from './dead-letters.js';
 import { assert } from './errors.js';
 import { RingPool, type Rings } from './mailbox.js';
 import type { Ref } from './ref.js';
-import { RunQueue } from './run-queue.js';
+import { LEVELS, RunQueue } from './run-queue.js';
 import { TimerWheel } from './timer-wheel.js';
 import type { World } from './world.js';
 
@@ -45,8 +45,6 @@ export interface Trace {
   /** Something was contained: `terminated`, a watcher or a hook threw. */
   fault?(error: unknown): void;
 }
-
-const LEVELS = { system: 0, interactive: 1, bulk: 2 } as const;
 
 export class Core {
   readonly world: World;

@@ -3,7 +3,7 @@
 // Must not: hold behaviour or reach the machine.
 
 import type { Log } from '../storage/log.js';
-import type { Store } from '../storage/store.js';
+import type { Reader, Store } from '../storage/store.js';
 import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
 import type { ChatMessage, UserMessage } from './messages.js';
@@ -55,6 +55,8 @@ export interface Fabric {
   readonly node: string;
   readonly world: World;
   readonly store: Store;
+  /** The store, for what clients wait for: one read after the other, and other work in between. */
+  readonly reader: Reader;
   readonly log: Log;
   /** Conversations and groups, by hex of the chat id. */
   readonly chats: Directory<ChatMessage>;

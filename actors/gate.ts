@@ -54,7 +54,7 @@ export class Gate {
     let moved = false;
     const { swept } = sequencer!;
     for (const entry of sequencer!.commit()) {
-      for (const waiter of entry.waiters) settle(waiter, entry.seq);
+      for (const waiter of entry.waiters) settle(waiter, entry.seq, roster!.audience.size);
       this.#fanOut.entry(entry, roster!);
       if (entry.change !== null) moved = true;
     }

@@ -4,7 +4,7 @@
 
 import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox } from '../storage/rows.js';
-import type { Store } from '../storage/store.js';
+import type { Reader } from '../storage/store.js';
 import { SEQ_END } from './chat-image.js';
 import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
@@ -20,7 +20,7 @@ export interface HistoryPage {
 
 /** The newest visible entries below `before` (0: from the end). */
 export async function readHistory(
-  store: Store,
+  store: Reader,
   user: string,
   chat: Uint8Array,
   before: number,

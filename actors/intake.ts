@@ -11,11 +11,12 @@ import { Awaited } from './awaited.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
 import { partsOf } from './group-invite.js';
-import { type HistoryPage, readHistory } from './history.js';
+import { readHistory } from './history.js';
 import { LIMITS } from './limits.js';
 import { readList } from './list.js';
 import { idText, isMessageId } from './message-id.js';
 import type { AccountFrame, ChatMessage } from './messages.js';
+import { type Answer, type Question, Questions } from './questions.js';
 import { Watching } from './watching.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
@@ -27,12 +28,12 @@ export class Intake {
   readonly #connection: Connection;
   readonly #awaited = new Awaited();
   #sends = 0;
-  /** Requests that the store answers. */
-  #reads = 0;
+  readonly #questions: Questions;
   #watching: Watching | null = null;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.#questions = new Questions(connection);
   }
 
   frame(frame: ClientFrame, context: ConnectionContext): void {
@@ -129,8 +130,10 @@ export class Intake {
     this.#connection.peer.failed(n, code, detail, after);
   }
 
-  sent(n: number, seq: number): void {
-    if (this.#awaited.settle(n) !== undefined) this.#connection.peer.sent(n, seq);
+  sent(n: number, seq: number, members: number): void {
+    if (this.#awaited.settle(n) === undefined) return;
+    this.#connection.meter.told(members);
+    this.#connection.peer.sent(n, seq);
   }
 
   failed(n: number, { code, detail, after }: Refusal): void {
@@ -145,7 +148,14 @@ export class Intake {
   answered(r: number, answer: readonly Plain[] | Refusal): void {
     if (!this.#awaited.answer(r)) return;
     if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail, answer.after);
-    else this.#connection.peer.frame({ type: T.OK, r, results: answer });
+    else this.#ok(r, answer);
+  }
+
+  #ok(r: number, results: readonly Plain[]): void {
+    const { meter, peer } = this.#connection;
+    const before = peer.pending;
+    peer.frame({ type: T.OK, r, results });
+    meter.answered(peer.pending - before);
   }
 
   /** The actor that answers for `key` ended. */
@@ -191,7 +201,7 @@ export class Intake {
         return this.#join(frame, context);
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
-        return this.read(r, () => readList(fabric, user, frame.after, frame.limit), context);
+        return this.read(r, () => readList(fabric, user, frame.after, frame.limit));
       case T.INFO:
       case T.INVITE:
       case T.CHANGE:
@@ -214,7 +224,7 @@ export class Intake {
       return this.#ask(r, target.key, { type: 'change', asker, id, op, users, args }, context);
     }
     if (!within(frame.limit, LIMITS.historyRows)) return this.#badLimit(r, LIMITS.historyRows);
-    return this.read(r, () => readHistory(fabric.store, user, target.chat, frame.before, frame.limit), context);
+    return this.read(r, () => readHistory(fabric.reader, user, target.chat, frame.before, frame.limit));
   }
 
   #direct({ r, user: other }: Of<7>): void {
@@ -269,25 +279,29 @@ export class Intake {
   }
 
   /** Answers when the store did. */
-  read(r: number, read: () => Promise<unknown>, context: ConnectionContext): void {
-    if (this.#tooMany(r)) return;
-    this.#reads += 1;
-    const done = context.completion({ type: 'read', r });
-    read().then(done, () => done({ code: 'unavailable', detail: 'the store cannot be read now' }));
+  read(r: number, read: Question['read']): void {
+    if (!this.#tooMany(r)) this.#questions.ask({ r, read });
   }
 
   answeredRead(r: number, value: unknown): void {
-    this.#reads -= 1;
-    const { peer } = this.#connection;
-    const answer = value as HistoryPage | readonly Plain[] | Refusal;
-    if ('code' in answer) peer.error(r, answer.code, answer.detail);
-    else if ('rows' in answer) peer.page(r, answer.rows, answer.more);
-    else peer.frame({ type: T.OK, r, results: answer });
+    this.#questions.answered();
+    const { meter, peer } = this.#connection;
+    const answer = value as Answer;
+    if ('code' in answer) return peer.error(r, answer.code, answer.detail);
+    if (!('rows' in answer)) return this.#ok(r, answer);
+    const before = peer.pending;
+    peer.page(r, answer.rows, answer.more);
+    meter.paged(peer.pending - before);
+  }
+
+  /** The slice is over and the socket was given its frames. True: something waits for room in it. */
+  proceed(context: ConnectionContext): boolean {
+    return this.#questions.proceed(context);
   }
 
   /** Requests are bounded like SENDs: their answers are larger than they are. */
   #tooMany(r: number): boolean {
-    if (this.#reads + this.#awaited.asked < LIMITS.window) return false;
+    if (this.#questions.open + this.#awaited.asked < LIMITS.window) return false;
     this.#connection.peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
     return true;
   }

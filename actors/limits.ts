@@ -144,6 +144,10 @@ export const LIMITS = {
   /** Frames of one connection a second, and at once: a greeting with its chats, watches and outbox. */
   frameRate: 500,
   frameBurst: 1_000,
+  /** Bytes that count as a frame: of a body or an answer, which are copied and encoded; of a page, which goes out as it
+   * is stored. Largest bodies pass at 8 a second, full pages too. */
+  frameBytes: 1_024,
+  framePage: 4_096,
   /** New connections of one user a second, and at once: all devices on a bad network. A new one has a full burst of frames. */
   logins: 1,
   loginBurst: 60,
@@ -178,6 +182,8 @@ export const LIMITS = {
   /** Bytes and rows read from a log at a time for one connection's catch-up. */
   pageBytes: 262_144,
   pageRows: 64,
+  /** ms of reading for clients before everything else has its turn: a fraction of the run queue's. */
+  readsMs: 1,
   /** Rows of a user's inbox read at a time: pages of some 50 KB leave other work its turn. */
   inboxRows: 500,
   /** Rows a HISTORY may ask for. */

@@ -6,7 +6,7 @@
 import { decodeProfile, type MarksRow } from '../storage/account-rows.js';
 import { chatKey, chatOfInbox, chatRowKey, inboxRange, messageKey, profileKey, seqOf } from '../storage/keys.js';
 import { decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
-import type { Row, Store } from '../storage/store.js';
+import type { Row, Reader as StoreReader } from '../storage/store.js';
 import { CHAT_KIND, type Plain, T } from '../transport/frames.js';
 import { decodeRow, rowParts, rowSender } from '../transport/row.js';
 import { readBlockers } from './blocks.js';
@@ -24,8 +24,8 @@ export async function readList(
   after: Uint8Array | null,
   limit: number,
 ): Promise<readonly Plain[]> {
-  const page = await fabric.store.range({ ...inboxRange(user, after), limit });
-  const marks = await readMarksOf(fabric.store, user, page.rows);
+  const page = await fabric.reader.range({ ...inboxRange(user, after), limit });
+  const marks = await readMarksOf(fabric.reader, user, page.rows);
   const reader = new Reader(fabric, user);
   const chats: Plain[] = [];
   for (const { key, value } of page.rows) {
@@ -37,15 +37,15 @@ export async function readList(
 }
 
 class Reader {
-  readonly #store: Store;
+  readonly #store: StoreReader;
   readonly #world: Fabric['world'];
   readonly #user: string;
   #bytes = 0;
   /** Bytes at which the event loop gets its next turn. */
   #turn: number = LIMITS.pageBytes;
 
-  constructor({ store, world }: Fabric, user: string) {
-    this.#store = store;
+  constructor({ reader, world }: Fabric, user: string) {
+    this.#store = reader;
     this.#world = world;
     this.#user = user;
   }

@@ -15,7 +15,7 @@ import {
   versionOf,
 } from '../storage/keys.js';
 import { decodeInbox } from '../storage/rows.js';
-import type { Row, Store } from '../storage/store.js';
+import type { Reader, Row } from '../storage/store.js';
 import { MARK_OP, type Plain } from '../transport/frames.js';
 import { readHead } from './chat-image.js';
 import type { Planned } from './devices.js';
@@ -29,13 +29,13 @@ export interface Marked extends Planned {
   readonly marks: MarksRow;
 }
 
-export async function readMarks(store: Store, user: string, chat: Uint8Array): Promise<MarksRow> {
+export async function readMarks(store: Reader, user: string, chat: Uint8Array): Promise<MarksRow> {
   return decodeMarks(await store.get(marksKey(user, chat)));
 }
 
 /** The marks of the chats of these inbox rows of a user, by the chat's key. */
 export async function readMarksOf(
-  store: Store,
+  store: Reader,
   user: string,
   inboxes: readonly Row[],
 ): Promise<(key: string) => MarksRow> {
@@ -51,7 +51,7 @@ export async function readMarksOf(
 }
 
 export async function setMark(
-  store: Store,
+  store: Reader,
   user: string,
   frame: MarkRequest,
   account: AccountRow,
@@ -111,7 +111,7 @@ function hide({ hidden, cleared }: MarksRow, seqs: readonly number[], head: numb
 
 /** Results of MARKS: what was marked after version `since`, in order of version. */
 export async function readMarksPage(
-  store: Store,
+  store: Reader,
   user: string,
   since: number,
   limit: number,

@@ -95,7 +95,8 @@ export type ConnectionMessage =
   /** `bytes`: size of the frame as it came. */
   | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number }
   | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }
-  | { readonly type: 'sent'; readonly n: number; readonly seq: number }
+  /** `members`: how many were told of it. */
+  | { readonly type: 'sent'; readonly n: number; readonly seq: number; readonly members: number }
   | ({ readonly type: 'failed'; readonly n: number } & Refusal)
   | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[] }
   | ({ readonly type: 'refused'; readonly r: number } & Refusal)

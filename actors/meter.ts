@@ -1,11 +1,13 @@
-// Owns how often one connection's client may send, what each frame counts for, and its SENDs' count in the node's tables.
+// Owns what each frame of one connection's client, and what it sets in motion, counts for, and whether it may come; and its
+// SENDs' count in the node's tables.
 // Invariant: what tells of a message that this connection was sent costs nothing, so that catching up is never slowed; who
 // goes on after as much again as a burst was refused is flooding.
 // Must not: answer.
 
 import { type ClientFrame, T } from '../transport/frames.js';
-import { FULL, take, wait } from './bucket.js';
+import { FULL, missing, take, wait } from './bucket.js';
 import type { Fabric } from './fabric.js';
+import { LIMITS } from './limits.js';
 import type { Login } from './login.js';
 
 /** Frames that each message sent to the client pays for: an ACK, a READ and a CREDIT. */
@@ -17,8 +19,13 @@ const WAKING = 4;
 /** SYNC reads the whole inbox; TYPING is told to every member. */
 const SYNC = 50;
 const TYPING = 10;
-/** Rows that count as one token. */
+/** What counts as one token: rows to be read, or looked for; members who are told of a message. */
 const ROWS = 20;
+const MEMBERS = 10;
+/** Chats of a vector that nobody knows are hardly ever an accident. */
+const UNKNOWN = 4;
+/** Share of a burst from which on a client has used so much that others come first. */
+const MUCH = 0.25;
 
 export class Meter {
   readonly #fabric: Fabric;
@@ -37,7 +44,7 @@ export class Meter {
     if (allowances.frames.every > 0) this.#full = Math.max(this.#full, allowances.resume(this.#login.sender));
   }
 
-  /** The connection ends. */
+  /** The connection ends, or may. */
   leave(): void {
     if (this.#full !== FULL && this.#login.user !== '') this.#fabric.allowances.leave(this.#login.sender, this.#full);
   }
@@ -58,8 +65,40 @@ export class Meter {
     const ms = wait(this.#full, frames, now);
     if (ms > 0) this.#fabric.allowances.refused.frameRate += 1;
     // What will be refused is cheap.
-    this.#full = take(this.#full, frames, now, ms > 0 && 'r' in frame ? LIGHT : cost(frame));
+    this.#full = take(this.#full, frames, now, ms > 0 && ('r' in frame || type === T.SEND) ? LIGHT : cost(frame));
     return ms > frames.burst * frames.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
+  }
+
+  /** A request was answered with so many bytes. */
+  answered(bytes: number): void {
+    this.#take(bytes / LIMITS.frameBytes);
+  }
+
+  /** A request was answered with so many bytes of the log. */
+  paged(bytes: number): void {
+    this.#take(bytes / LIMITS.framePage);
+  }
+
+  /** A vector was answered with so many chats, of which so many are not known. */
+  certified(chats: number, unknown: number): void {
+    this.#take(chats / ROWS + unknown / UNKNOWN);
+  }
+
+  /** A SEND is being told to so many members. */
+  told(members: number): void {
+    this.#take(members / MEMBERS);
+  }
+
+  /** The client has used much lately: others come first. */
+  get much(): boolean {
+    const { frames } = this.#fabric.allowances;
+    return this.#full !== FULL && missing(this.#full, frames, this.#fabric.world.now()) > MUCH * frames.burst;
+  }
+
+  #take(tokens: number): void {
+    const { frames } = this.#fabric.allowances;
+    const whole = Math.floor(tokens);
+    if (whole > 0 && frames.every > 0) this.#full = take(this.#full, frames, this.#fabric.world.now(), whole);
   }
 
   /** ms until device and user may send once more; 0: now. Takes nothing: what is refused must not count. */
@@ -80,12 +119,13 @@ export class Meter {
 function cost(frame: ClientFrame): number {
   switch (frame.type) {
     case T.SEND:
+      return LIGHT + Math.floor(frame.body.length / LIMITS.frameBytes);
     case T.CREDIT:
     case T.DIRECT:
     case T.PING:
       return LIGHT;
     case T.SYNC:
-      return frame.more ? WAKING : SYNC;
+      return (frame.more ? WAKING : SYNC) + Math.floor(frame.entries.length / ROWS);
     case T.TYPING:
       return TYPING;
     case T.WATCH:

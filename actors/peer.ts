@@ -86,6 +86,11 @@ export class Peer implements StreamSink {
     return alias;
   }
 
+  /** Bytes of this slice's frames so far. */
+  get pending(): number {
+    return this.#outbox.pending;
+  }
+
   /** Bytes on their way to the client: those of this slice too, or a burst within one would know no bound. */
   buffered(): number {
     return this.#socket.buffered() + this.#outbox.pending;

@@ -14,6 +14,9 @@ export interface Runnable {
   slice(queue: RunQueue): boolean;
 }
 
+/** Places of the levels (behaviour.ts) in what is kept by level. */
+export const LEVELS = { system: 0, interactive: 1, bulk: 2 } as const;
+
 /** System work waits for nobody's flood; bulk work (sweeps, large catch-ups) still moves under full interactive load. */
 export const WEIGHTS = [8, 4, 1] as const;
 

@@ -11,7 +11,7 @@
 
 import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox, type Inbox } from '../storage/rows.js';
-import type { Row, Store } from '../storage/store.js';
+import type { Reader, Row } from '../storage/store.js';
 import { rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
@@ -137,7 +137,7 @@ export class Stream {
 }
 
 /** Reads the next page for a view that is behind. Rejects when the store cannot be read. */
-export async function readPage(store: Store, user: string, view: View, credit: number): Promise<Page> {
+export async function readPage(store: Reader, user: string, view: View, credit: number): Promise<Page> {
   const { cursor } = view;
   const [row, marks] = await Promise.all([store.get(inboxKey(user, view.chat)), readMarks(store, user, view.chat)]);
   const inbox = row === undefined ? null : decodeInbox(row);

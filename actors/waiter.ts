@@ -41,8 +41,9 @@ function joinedAs({ roster, sequencer }: Chat, user: string): number {
   return present || roster.row.waiting.includes(user) ? JOINED.waiting : JOINED.none;
 }
 
-export function settle(waiter: Waiter, seq: number): void {
-  if (waiter.type === 'send') waiter.connection.tell({ type: 'sent', n: waiter.n, seq });
+/** `members`: how many are told of the entry, if it is a new one. */
+export function settle(waiter: Waiter, seq: number, members = 0): void {
+  if (waiter.type === 'send') waiter.connection.tell({ type: 'sent', n: waiter.n, seq, members });
   else waiter.connection.tell({ type: 'answer', r: waiter.r, results: waiter.results(seq) });
 }
 

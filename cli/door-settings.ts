@@ -17,7 +17,7 @@ export const DOOR_SETTINGS = {
   newChats: ['--new-chats <n>', 'WEFT_NEW_CHATS', quota('direct chats one user begins in an hour', LIMITS.newDirects)],
   newGroups: ['--new-groups <n>', 'WEFT_NEW_GROUPS', quota('groups one user makes in an hour', LIMITS.newGroups)],
   userGroups: ['--user-groups <n>', 'WEFT_USER_GROUPS', quota('groups one user is in', LIMITS.userGroups)],
-  frameRate: ['--frame-rate <n>', 'WEFT_FRAME_RATE', quota('frames a second of one connection', LIMITS.frameRate)],
+  frameRate: ['--frame-rate <n>', 'WEFT_FRAME_RATE', quota('frames a second of one device', LIMITS.frameRate)],
   logins: ['--logins <n>', 'WEFT_LOGINS', quota('new connections a second of one user', LIMITS.logins)],
   badLogins: ['--bad-logins <n>', 'WEFT_BAD_LOGINS', quota('refused tokens a second of one address', LIMITS.badLogins)],
   httpRate: ['--http-rate <n>', 'WEFT_HTTP_RATE', quota('HTTP requests a second of one address', LIMITS.requests)],

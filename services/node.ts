@@ -10,6 +10,7 @@ import { group } from '../actors/group.js';
 import { LIMITS } from '../actors/limits.js';
 import type { ChatMessage, UserMessage } from '../actors/messages.js';
 import { Online } from '../actors/online.js';
+import { ReadLine } from '../actors/read-line.js';
 import type { Ref } from '../actors/ref.js';
 import { createRuntime, type Runtime } from '../actors/runtime.js';
 import { noSweeps, type SweeperMessage, type SweepStats, sweeper } from '../actors/sweeper.js';
@@ -181,11 +182,13 @@ function fabricOf(
 ): Fabric {
   const { node, world, settings, verifier, report } = options;
   const allowances = new Allowances(world, settings.quotas);
+  const reader = new ReadLine(world, () => present(parts.store, 'store'));
   return {
     node,
     world,
     settings,
     allowances,
+    reader,
     get store() {
       return present(parts.store, 'store');
     },

@@ -69,12 +69,16 @@ export interface RangePage {
 /** What an acknowledged commit survives; goes out with every SENT. */
 export type Durability = 'memory' | 'flushed' | 'replicated';
 
-export interface Store {
-  readonly engine: string;
-  readonly durability: Durability;
+/** What only reads. */
+export interface Reader {
   /** Committed data, never older than the last commit that this process was told of. Returned bytes are the caller's. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   range(query: RangeQuery): Promise<RangePage>;
+}
+
+export interface Store extends Reader {
+  readonly engine: string;
+  readonly durability: Durability;
   commit(commit: Commit): Promise<CommitResult>;
   /** Calls back after each later change of the key, perhaps once for several; the returned function ends it. */
   watch(key: Uint8Array, changed: () => void): () => void;

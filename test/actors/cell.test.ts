@@ -24,6 +24,33 @@ describe('handlers', () => {
     assert.deepEqual(log, ['begin', 'end', 'inner', 'inner too']);
   });
 
+  test('who gives way gets the share of bulk work, until it does not give way any more', () => {
+    const { world, runtime } = setUp();
+    const done = { polite: 0, other: 0 };
+    let left = 0;
+    const work =
+      (name: keyof typeof done): Act =>
+      (context) => {
+        done[name] += 1;
+        left -= 1;
+        if (left > 0) context.tell(context.self, work(name));
+      };
+    const polite = runtime.spawn(puppet(), 'polite', []);
+    const other = runtime.spawn(puppet(), 'other', []);
+    const ratio = (on: boolean): number => {
+      polite.tell((context) => context.giveWay(on));
+      world.settle();
+      Object.assign(done, { polite: 0, other: 0 });
+      left = 10_000;
+      polite.tell(work('polite'));
+      other.tell(work('other'));
+      world.settle();
+      return done.other / done.polite;
+    };
+    assert.ok(Math.abs(ratio(true) - 4) < 0.5);
+    assert.ok(Math.abs(ratio(false) - 1) < 0.1);
+  });
+
   test('signals come before messages', () => {
     const { world, runtime } = setUp();
     const log: unknown[] = [];

@@ -11,6 +11,7 @@ import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
 import type { ChatMessage, ConnectionMessage, ConnectionRef, News, UserMessage } from '../../actors/messages.js';
 import { Online } from '../../actors/online.js';
+import { ReadLine } from '../../actors/read-line.js';
 import type { Ref } from '../../actors/ref.js';
 import { FOREVER, type Retention, SWEEP_PACE, type SweepPace } from '../../actors/retention.js';
 import { createRuntime, type Runtime } from '../../actors/runtime.js';
@@ -115,6 +116,7 @@ export class ChatScene {
       node: 'n1',
       world: scene.world,
       store: scene.store,
+      reader: new ReadLine(scene.world, () => scene.store),
       log: scene.#log,
       settings: {
         fanOutThreshold: options.threshold ?? LIMITS.fanOutThreshold,

@@ -101,7 +101,7 @@ test('a chat that breaks off: what it owed is answered once, what comes late is 
     client.of(T.ERROR).map(({ r, code }) => [r, code]),
     [[2, 'unavailable']],
   );
-  client.ref!.tell({ type: 'sent', n: 1, seq: 9 });
+  client.ref!.tell({ type: 'sent', n: 1, seq: 9, members: 2 });
   client.ref!.tell({ type: 'answer', r: 2, results: [] });
   await scene.settle();
   assert.deepEqual([client.of(T.SENT).length, client.of(T.OK).length], [0, 1]);
@@ -444,20 +444,4 @@ test('a message becomes durable between the reading of the head and its certific
       Array.from({ length: newest - seq }, (_, i) => seq + 1 + i),
     );
   }
-});
-
-test('a burst within one slice: the socket is given no more than it may buffer, the rest waits in the log', async () => {
-  const scene = await ChatScene.open();
-  const client = await Client.join(scene, 'ada/1');
-  const send = client.send.bind(client);
-  // Nobody reads: what is sent stays.
-  client.send = (bytes) => {
-    client.waiting += bytes.length;
-    return send(bytes);
-  };
-  const row = encodeMessageRow('bob', scene.id(), 0, new Uint8Array(LIMITS.body));
-  for (let seq = 1; seq <= 40; seq += 1) client.ref!.tell({ ...delivery(scene, seq), row });
-  await scene.settle();
-  assert.ok(client.of(T.MESSAGE).length > 1);
-  assert.ok(client.waiting <= LIMITS.buffered + LIMITS.frame, `${client.waiting} bytes`);
 });

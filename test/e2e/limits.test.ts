@@ -191,6 +191,42 @@ test('too many frames: requests wait, pings are answered, and a flood closes', a
   assert.equal(node.acceptor.crashes, 0);
 });
 
+test('what a frame sets in motion counts: large bodies, long answers, chats that nobody knows', async (t) => {
+  const { url } = await limited(t, { frameRate: 1 });
+  const begin = async (user: string): Promise<[RawClient, Uint8Array]> => {
+    const client = await RawClient.join(url, user, 'd');
+    return [client, await client.direct('carol')];
+  };
+  const [bodies, chat] = await begin('bodies');
+  const each = LIMITS.body / 1_024;
+  const fit = Math.floor(LIMITS.frameBurst / each) - 3;
+  for (let i = 0; i < 2 * fit; i += 1)
+    bodies.send({ type: T.SEND, chat, id: newId(), body: new Uint8Array(LIMITS.body) });
+  const { sent, failed } = await answers(bodies, 2 * fit);
+  assert.ok(sent.length >= fit && failed.length > 0, `${sent.length} sent`);
+  assert.equal(failed[0]?.code, 'rate_limited');
+  const reader = await RawClient.join(url, 'carol', 'd', [[chat, sent.length]]);
+  let pages = 0;
+  for (; !reader.frames.some(({ type }) => type === T.ERROR); pages += 1) {
+    assert.ok(pages < 50);
+    reader.frames.length = 0;
+    reader.send({ type: T.HISTORY, r: pages + 1, chat, before: 0, limit: 10 });
+    await reader.changed();
+  }
+  assert.ok(pages > 10, `${pages} pages of 192 KiB`);
+  assert.equal((await reader.next(T.ERROR)).code, 'rate_limited');
+  const [asker] = await begin('asker');
+  const entries = Array.from({ length: LIMITS.syncEntries }, (_, at) => {
+    const unknown = new Uint8Array(16);
+    new DataView(unknown.buffer).setUint32(4, at);
+    return { chat: unknown, seq: 1, read: 0, flags: 0 };
+  });
+  asker.send({ type: T.SYNC, entries, more: false, backfill: 0 });
+  await asker.next(T.SYNCED);
+  asker.send({ type: T.LIST, r: 50, after: null, limit: 1 });
+  assert.equal((await asker.next(T.ERROR)).code, 'rate_limited');
+});
+
 test('who catches up is not slowed, however many chats are acknowledged', async (t) => {
   const { url, node } = await limited(t, { frameRate: DEFAULT_QUOTAS.frameRate });
   const ada = await RawClient.join(url, 'ada', 'a1');

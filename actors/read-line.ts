@@ -1,0 +1,66 @@
+// Owns the line of store reads that clients wait for: pages of logs, histories, lists, certificates.
+// Invariant: first come, first served, one read at a time; after LIMITS.readsMs of reading everything else has its turn. Each
+// connection has a few reads in line at most, so one that asks without end waits behind everybody else after each.
+// Must not: be in the way of chats, whose reads and writes go to the store itself.
+
+import type { RangePage, RangeQuery, Reader } from '../storage/store.js';
+import { LIMITS } from './limits.js';
+import type { World } from './world.js';
+
+interface Turn {
+  readonly run: () => Promise<void>;
+  next: Turn | null;
+}
+
+export class ReadLine implements Reader {
+  readonly #world: World;
+  readonly #store: () => Reader;
+  #first: Turn | null = null;
+  #last: Turn | null = null;
+  #running = false;
+
+  /** `store` is asked at each read: it may be another one after a restart. */
+  constructor(world: World, store: () => Reader) {
+    this.#world = world;
+    this.#store = store;
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#wait(() => this.#store().get(key));
+  }
+
+  range(query: RangeQuery): Promise<RangePage> {
+    return this.#wait(() => this.#store().range(query));
+  }
+
+  #wait<T>(read: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        try {
+          resolve(await read());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const turn: Turn = { run, next: null };
+      if (this.#last === null) this.#first = turn;
+      else this.#last.next = turn;
+      this.#last = turn;
+      if (!this.#running) void this.#serve();
+    });
+  }
+
+  async #serve(): Promise<void> {
+    this.#running = true;
+    let began = this.#world.now();
+    for (let turn = this.#first; turn !== null; turn = this.#first) {
+      this.#first = turn.next;
+      if (turn.next === null) this.#last = null;
+      await turn.run();
+      if (this.#world.now() - began < LIMITS.readsMs) continue;
+      await new Promise<void>((resolve) => this.#world.defer(resolve));
+      began = this.#world.now();
+    }
+    this.#running = false;
+  }
+}
