@@ -11,6 +11,7 @@ import { type Refusal, refuse } from './errors.js';
 import type { Intake } from './intake.js';
 import { LIMITS } from './limits.js';
 import { readMarksPage } from './marks.js';
+import { badProfile, readProfile } from './profile.js';
 
 /** Stands for the user's actor among those that a connection waits for. No chat's key is like it. */
 export const ACCOUNT = 'account';
@@ -31,6 +32,16 @@ export function accountRequest(
       return intake.askUser(frame, context);
     case T.DEVICE: {
       const bad = badDevice(frame);
+      return bad === null ? intake.askUser(frame, context) : refused(bad);
+    }
+    case T.PROFILE: {
+      const { r, user, version } = frame;
+      const { fabric, login } = connection;
+      if (!isName(user, LIMITS.userId)) return refused(noUser());
+      return intake.read(r, () => readProfile(fabric.reader, login.user, user, version));
+    }
+    case T.DESCRIBE: {
+      const bad = badProfile(frame);
       return bad === null ? intake.askUser(frame, context) : refused(bad);
     }
     case T.PRIVACY: {
@@ -77,9 +88,11 @@ function badMark({ op, value, seqs }: Of<27>): Refusal | null {
 
 function badBlock({ user }: Of<25>, self: string): Refusal | null {
   if (user === self) return refuse('bad_request', 'nobody blocks himself');
-  return isName(user, LIMITS.userId)
-    ? null
-    : refuse('unknown_user', `a user id has 1 to ${LIMITS.userId} bytes, no controls`);
+  return isName(user, LIMITS.userId) ? null : noUser();
+}
+
+function noUser(): Refusal {
+  return refuse('unknown_user', `a user id has 1 to ${LIMITS.userId} bytes, no controls`);
 }
 
 function badDevice({ op, name }: Of<21>): Refusal | null {

@@ -45,7 +45,7 @@ export async function setBlock(
 }
 
 /** What of another user came, and is not to be told if the two block each other. */
-export type Fenced = Extract<ConnectionMessage, { type: 'typing' }>;
+export type Fenced = Extract<ConnectionMessage, { type: 'typing' | 'profiled' }>;
 
 /** A read that ended. */
 export interface Seen {
@@ -61,8 +61,8 @@ export class Fence {
   readonly #user: string;
   /** Whether the two block each other, the longest known first. */
   readonly #known = new Map<string, boolean>();
-  /** The newest news of those who are being looked up. */
-  readonly #asked = new Map<string, Fenced>();
+  /** The newest news of each kind of those who are being looked up. */
+  readonly #asked = new Map<string, Map<Fenced['type'], Fenced>>();
   #round = 0;
 
   constructor(fabric: Fabric, user: string) {
@@ -74,9 +74,10 @@ export class Fence {
   passes(news: Fenced, context: UserContext): boolean {
     const known = this.#known.get(news.user);
     if (known !== undefined) return !known;
-    if (this.#asked.has(news.user)) this.#asked.set(news.user, news);
+    const asked = this.#asked.get(news.user);
+    if (asked !== undefined) asked.set(news.type, news);
     else if (this.#asked.size < LIMITS.fencesAsked) {
-      this.#asked.set(news.user, news);
+      this.#asked.set(news.user, new Map([[news.type, news]]));
       this.#ask(news.user, context);
     }
     return false;
@@ -90,17 +91,17 @@ export class Fence {
   }
 
   /** A read ended: what is to be passed on now. */
-  seen({ other, round, blockers }: Seen, context: UserContext): Fenced | null {
+  seen({ other, round, blockers }: Seen, context: UserContext): Iterable<Fenced> {
     if (round !== this.#round) {
       this.#ask(other, context);
-      return null;
+      return [];
     }
-    const news = this.#asked.get(other) ?? null;
+    const news = this.#asked.get(other)?.values() ?? [];
     this.#asked.delete(other);
-    if (blockers === null) return null;
+    if (blockers === null) return [];
     if (this.#known.size >= LIMITS.fences) this.#known.delete(this.#known.keys().next().value!);
     this.#known.set(other, blockers.length > 0);
-    return blockers.length > 0 ? null : news;
+    return blockers.length > 0 ? [] : news;
   }
 
   /** One of the two changed it. */

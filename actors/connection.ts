@@ -119,6 +119,9 @@ export class Connection {
         return this.violation(message.code, message.close, message.detail, context);
       case 'marked':
         return this.peer.frame({ type: T.MARKED, chat: message.chat, ...message.marks });
+      case 'profiled':
+        // Before the client knows its chats it has no use for it.
+        return this.resume.live ? this.#profiled(message.user, message.version) : undefined;
       case 'blocked':
         return this.peer.frame({ type: T.BLOCKED, user: message.user, on: message.on });
       case 'presence':
@@ -238,6 +241,10 @@ export class Connection {
       this.fabric.report('log_unreadable', { chat: view.key, reason: String(error) });
       done(null);
     });
+  }
+
+  #profiled(user: string, version: number): void {
+    this.peer.frame({ type: T.PROFILED, user: this.peer.userRef(user), version });
   }
 
   // ---- ends ----

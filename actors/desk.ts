@@ -32,6 +32,7 @@ import type {
   Registration,
   UserMessage,
 } from './messages.js';
+import { setProfile, tellProfile } from './profile.js';
 import type { UserContext } from './user.js';
 
 /** The user's connections. */
@@ -55,6 +56,8 @@ export class Desk {
   readonly #fabric: Fabric;
   readonly #user: string;
   readonly #home: Home;
+  /** Version of the profile that is being told. */
+  #profile = 0;
   /** Removed devices that are still connected. */
   readonly #leaving = new Set<string>();
 
@@ -149,6 +152,8 @@ export class Desk {
           : this.#remove(asker, frame, context);
       case T.BLOCK:
         return this.#block(asker, frame, context);
+      case T.DESCRIBE:
+        return this.#describe(asker, frame, context);
       case T.MARK:
         return this.#mark(asker, frame, context);
       case T.PRIVACY:
@@ -192,6 +197,26 @@ export class Desk {
       this.#home.tell({ type: 'blocked', user: other, on }, null, asker.connection);
     };
     this.#ask(asker, plan, [], done, context);
+  }
+
+  #describe(asker: Asker, frame: Extract<AccountFrame, { type: 23 }>, context: UserContext): void {
+    const decide = async (account: AccountRow): Promise<Decision | Refusal> => {
+      const set = await setProfile(this.#fabric.store, this.#user, frame, this.#now, account);
+      if ('code' in set) return set;
+      const { writes, version } = set;
+      const done = (later: UserContext): void => {
+        answer(asker, [version]);
+        if (writes.length === 0) return;
+        this.#profile = version;
+        this.#home.tell({ type: 'profiled', user: this.#user, version }, null, asker.connection);
+        this.errands.add(
+          tellProfile(this.#fabric, this.#user, () => this.#profile),
+          later,
+        );
+      };
+      return { ...set, done };
+    };
+    this.account.add({ decide, refuse: refuses(asker) }, context);
   }
 
   #mark(asker: Asker, frame: MarkRequest, context: UserContext): void {

@@ -201,7 +201,7 @@ export class Intake {
         return this.#join(frame, context);
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
-        return this.read(r, () => readList(fabric, user, frame.after, frame.limit));
+        return this.read(r, () => readList(fabric.reader, user, frame.after, frame.limit));
       case T.INFO:
       case T.INVITE:
       case T.CHANGE:
@@ -288,6 +288,10 @@ export class Intake {
     const { meter, peer } = this.#connection;
     const answer = value as Answer;
     if ('code' in answer) return peer.error(r, answer.code, answer.detail);
+    if ('results' in answer) {
+      meter.paged(answer.bytes);
+      return this.#ok(r, answer.results);
+    }
     if (!('rows' in answer)) return this.#ok(r, answer);
     const before = peer.pending;
     peer.page(r, answer.rows, answer.more);

@@ -220,6 +220,11 @@ export const LIMITS = {
   profileFields: 16,
   profileFieldName: 64,
   profileFieldValue: 512,
+  /** ms between two changes of a profile, and changes at once after a pause: each is told to everybody whom its user knows. */
+  describeMs: 10_000,
+  describeBurst: 10,
+  /** Users told of one change; the rest see it when they look. */
+  profileTold: 16_384,
   /** Users that one user may block. */
   blocks: 1_024,
   /** Others of whom a user's actor remembers whether they block each other, and who are being looked up: the typists of

@@ -1,58 +1,51 @@
 // Owns LIST: a user's chats with where each stands, what is unread, and how the user marked it.
 // Invariant: unread is counted in the log at the moment of asking, above what the user has read, so it can neither drift nor
 // go below nothing; an answer's work is bounded: a page ends early when it has cost enough.
-// Must not: go through a chat's actor, or hold the event loop: it has its turn between reads of some size.
+// Must not: go through a chat's actor: an old chat should not wake for it.
 
 import { decodeProfile, type MarksRow } from '../storage/account-rows.js';
 import { chatKey, chatOfInbox, chatRowKey, inboxRange, messageKey, profileKey, seqOf } from '../storage/keys.js';
 import { decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
-import type { Row, Reader as StoreReader } from '../storage/store.js';
+import type { Reader, Row } from '../storage/store.js';
 import { CHAT_KIND, type Plain, T } from '../transport/frames.js';
 import { decodeRow, rowParts, rowSender } from '../transport/row.js';
 import { readBlockers } from './blocks.js';
 import { SEQ_END } from './chat-image.js';
-import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import { readMarksOf } from './marks.js';
 import { idTime } from './message-id.js';
 import { leftAt, uncleared, visibleBefore } from './visibility.js';
 
-/** Results of LIST: the user's chats after `after`, in order of chat id, and whether there are more. */
-export async function readList(
-  fabric: Fabric,
-  user: string,
-  after: Uint8Array | null,
-  limit: number,
-): Promise<readonly Plain[]> {
-  const page = await fabric.reader.range({ ...inboxRange(user, after), limit });
-  const marks = await readMarksOf(fabric.reader, user, page.rows);
-  const reader = new Reader(fabric, user);
-  const chats: Plain[] = [];
-  for (const { key, value } of page.rows) {
-    if (reader.spent) return [chats, 1];
-    const chat = chatOfInbox(key);
-    chats.push(await reader.entry(chat, decodeInbox(value), marks(chatKey(chat))));
-  }
-  return [chats, Number(page.more)];
+/** Results of LIST, and what they cost. */
+export interface Listed {
+  readonly results: readonly Plain[];
+  /** Bytes that were read, of one chat's unread messages no more than of a page: whoever has so many is no flood. */
+  readonly bytes: number;
 }
 
-class Reader {
-  readonly #store: StoreReader;
-  readonly #world: Fabric['world'];
-  readonly #user: string;
-  #bytes = 0;
-  /** Bytes at which the event loop gets its next turn. */
-  #turn: number = LIMITS.pageBytes;
-
-  constructor({ reader, world }: Fabric, user: string) {
-    this.#store = reader;
-    this.#world = world;
-    this.#user = user;
+/** The user's chats after `after`, in order of chat id, and whether there are more. */
+export async function readList(store: Reader, user: string, after: Uint8Array | null, limit: number): Promise<Listed> {
+  const page = await store.range({ ...inboxRange(user, after), limit });
+  const marks = await readMarksOf(store, user, page.rows);
+  const listing = new Listing(store, user);
+  const chats: Plain[] = [];
+  for (const { key, value } of page.rows) {
+    const chat = chatOfInbox(key);
+    chats.push(await listing.entry(chat, decodeInbox(value), marks(chatKey(chat))));
+    if (listing.bytes >= LIMITS.listBytes) break;
   }
+  const more = page.more || chats.length < page.rows.length;
+  return { results: [chats, Number(more)], bytes: Math.min(listing.bytes, 2 * LIMITS.listBytes) };
+}
 
-  /** The page has cost enough. */
-  get spent(): boolean {
-    return this.#bytes >= LIMITS.listBytes;
+class Listing {
+  readonly #store: Reader;
+  readonly #user: string;
+  bytes = 0;
+
+  constructor(store: Reader, user: string) {
+    this.#store = store;
+    this.#user = user;
   }
 
   async entry(chat: Uint8Array, inbox: Inbox, marks: MarksRow): Promise<Plain> {
@@ -76,7 +69,7 @@ class Reader {
   async #newest(chat: Uint8Array, until: number): Promise<Row | undefined> {
     const range = { start: messageKey(chat, 0), end: messageKey(chat, until + 1), limit: 1, reverse: true };
     const [row] = (await this.#store.range(range)).rows;
-    await this.#cost(row?.value.length ?? 0);
+    this.bytes += row?.value.length ?? 0;
     return row;
   }
 
@@ -95,14 +88,12 @@ class Reader {
       const range = { start: messageKey(chat, part.from), end: messageKey(chat, part.until + 1), reverse: true };
       const limit = Math.min(looks, LIMITS.unread);
       const { rows, more } = await this.#store.range({ ...range, limit, maxBytes: LIMITS.pageBytes });
-      let bytes = 0;
       for (const { key, value } of rows) {
-        bytes += value.length;
+        this.bytes += value.length;
         const message = rowParts(value).type === T.MESSAGE && rowSender(value) !== this.#user;
         if (message && !hidden.has(seqOf(key))) count += 1;
         if (count >= LIMITS.unread) return count;
       }
-      await this.#cost(bytes);
       looks -= rows.length;
       below = more ? seqOf(rows[rows.length - 1]!.key) : part.from;
     }
@@ -112,7 +103,7 @@ class Reader {
   /** Avatar of the other user of a direct chat; none while one of the two blocks the other. */
   async #face(other: string): Promise<string> {
     const row = await this.#store.get(profileKey(other));
-    await this.#cost(row?.length ?? 0);
+    this.bytes += row?.length ?? 0;
     if (row === undefined) return '';
     const { avatar } = decodeProfile(row);
     return avatar === '' || (await readBlockers(this.#store, [this.#user, other])).length > 0 ? '' : avatar;
@@ -122,15 +113,8 @@ class Reader {
   async #emblem(chat: Uint8Array, left: number | null): Promise<string> {
     if (left !== null) return '';
     const row = await this.#store.get(chatRowKey(chat));
-    await this.#cost(row?.length ?? 0);
+    this.bytes += row?.length ?? 0;
     return row === undefined ? '' : decodeChat(row).avatar;
-  }
-
-  async #cost(bytes: number): Promise<void> {
-    this.#bytes += bytes;
-    if (this.#bytes < this.#turn) return;
-    this.#turn = this.#bytes + LIMITS.pageBytes;
-    await new Promise<void>((resolve) => this.#world.defer(resolve));
   }
 }
 

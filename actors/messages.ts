@@ -103,6 +103,8 @@ export type ConnectionMessage =
   | { readonly type: 'replaced' }
   /** The device was removed from its user's. */
   | { readonly type: 'removed' }
+  /** The profile of somebody with whom the user shares a chat is another one, or the user's own, by another device. */
+  | { readonly type: 'profiled'; readonly user: string; readonly version: number }
   /** Another device of the user marked the chat. */
   | { readonly type: 'marked'; readonly chat: Uint8Array; readonly marks: MarksRow }
   /** Another device of the user changed the block list. */
@@ -126,6 +128,8 @@ export type UserMessage =
     }
   /** A client asks for, or changes, what its user owns. */
   | { readonly type: 'request'; readonly asker: Asker; readonly frame: AccountFrame }
+  /** The profile of `user`, with whom this one shares a chat, is another one. */
+  | { readonly type: 'profiled'; readonly user: string; readonly version: number }
   /** `user` blocks this one from now on, or does not any more. */
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   /** A connection that stands in the list of watches is to be told of this user's presence. */
@@ -136,7 +140,7 @@ export type UserMessage =
   | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews | TallyNews };
 
 /** Requests that the user's actor answers. */
-export type AccountFrame = Extract<ClientFrame, { type: 20 | 21 | 24 | 25 }> | MarkRequest;
+export type AccountFrame = Extract<ClientFrame, { type: 20 | 21 | 23 | 24 | 25 }> | MarkRequest;
 
 /** A MARK with the chat's id. */
 export type MarkRequest = Omit<Extract<ClientFrame, { type: 27 }>, 'chat'> & { readonly chat: Uint8Array };

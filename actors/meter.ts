@@ -19,6 +19,8 @@ const WAKING = 4;
 /** SYNC reads the whole inbox; TYPING is told to every member. */
 const SYNC = 50;
 const TYPING = 10;
+/** May read all groups of two users. */
+const PROFILE = 8;
 /** What counts as one token: rows to be read, or looked for; members who are told of a message. */
 const ROWS = 20;
 const MEMBERS = 10;
@@ -128,6 +130,8 @@ function cost(frame: ClientFrame): number {
       return (frame.more ? WAKING : SYNC) + Math.floor(frame.entries.length / ROWS);
     case T.TYPING:
       return TYPING;
+    case T.PROFILE:
+      return PROFILE;
     case T.WATCH:
       // Comes once for each chat that is watched, all at once after a reconnect.
       return 2 * LIGHT;

@@ -39,6 +39,7 @@ export const connectionOverflow = {
         return 'drop';
       case 'typing':
       case 'presence':
+      case 'profiled':
       case 'count':
         return 'latest';
       default:
@@ -48,6 +49,7 @@ export const connectionOverflow = {
   },
   coalesce(message: ConnectionMessage): unknown {
     if (message.type === 'presence') return `p${message.user}`;
+    if (message.type === 'profiled') return `d${message.user}`;
     if (message.type === 'count') return `n${message.info.key}`;
     return message.type === 'typing' ? `t${message.info.key}${message.user}` : null;
   },

@@ -1,4 +1,4 @@
-// Owns the questions of one client that the store answers: HISTORY and LIST.
+// Owns the questions of one client that the store answers: HISTORY, LIST and what they own.
 // Invariant: one is read at a time, and none while the client leaves the answers before unread: what it costs in memory is
 // one answer and what a socket may buffer, however many it asks.
 // Must not: know what is asked.
@@ -8,8 +8,9 @@ import type { Connection, ConnectionContext } from './connection.js';
 import type { Refusal } from './errors.js';
 import type { HistoryPage } from './history.js';
 import { LIMITS } from './limits.js';
+import type { Listed } from './list.js';
 
-export type Answer = HistoryPage | readonly Plain[] | Refusal;
+export type Answer = HistoryPage | Listed | readonly Plain[] | Refusal;
 
 export interface Question {
   readonly r: number;

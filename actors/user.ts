@@ -7,12 +7,12 @@
 import type { AppendResult } from '../storage/log.js';
 import type { Decided } from './account.js';
 import type { Behaviour, Context, Signal } from './behaviour.js';
-import { Fence, type Seen } from './blocks.js';
+import { Fence, type Fenced, type Seen } from './blocks.js';
 import { Desk, type Home } from './desk.js';
 import type { Stage } from './errand.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { ConnectionMessage, ConnectionRef, News, TypingNews, UserMessage } from './messages.js';
+import type { ConnectionMessage, ConnectionRef, News, UserMessage } from './messages.js';
 import { Presence, type PresenceTag } from './presence.js';
 
 /** What a signal answers. */
@@ -70,7 +70,10 @@ class User implements Home {
       case 'blocked':
         return this.blocked(message.user, message.on, context);
       case 'typing':
-        return this.#typing(message, context);
+        // In a direct chat the chat itself knows.
+        return message.info.pair === null ? this.#fenced(message, context) : this.#pass(message);
+      case 'profiled':
+        return this.#fenced(message, context);
       default:
         this.#pass(message);
     }
@@ -90,10 +93,9 @@ class User implements Home {
       case 'stage':
         this.#desk?.errands.stage(signal.value as Stage | null, context);
         break;
-      case 'fence': {
-        const news = this.#fence?.seen(signal.value as Seen, context) ?? null;
-        return news === null ? undefined : this.#pass(news);
-      }
+      case 'fence':
+        for (const news of this.#fence?.seen(signal.value as Seen, context) ?? []) this.#pass(news);
+        return;
       case 'presence':
         return this.#presence.signal(signal.tag.of, signal.value, context);
     }
@@ -121,10 +123,10 @@ class User implements Home {
     return this.#desk;
   }
 
-  #typing(news: TypingNews, context: UserContext): void {
-    // In a direct chat the chat itself knows.
-    if (news.info.pair !== null || news.user === this.#user) return this.#pass(news);
+  /** Soft news of another user, which do not pass between two who block each other. */
+  #fenced(news: Fenced, context: UserContext): void {
     if (this.#sessions.length === 0) return;
+    if (news.user === this.#user) return this.#pass(news);
     this.#fence ??= new Fence(this.#fabric, this.#user);
     if (this.#fence.passes(news, context)) this.#pass(news);
   }
@@ -143,7 +145,7 @@ class User implements Home {
     this.#presence.broke();
   }
 
-  #pass(news: News): void {
+  #pass(news: News | Fenced): void {
     for (const { connection } of this.#sessions) connection.tell(news);
   }
 
@@ -211,10 +213,13 @@ export const user: Behaviour<User, UserMessage, UserArgs, UserTag> = {
       case 'blocked':
         return 'admit';
       default:
-        return message.type === 'typing' ? 'latest' : 'drop';
+        return message.type === 'typing' || message.type === 'profiled' ? 'latest' : 'drop';
     }
   },
-  coalesce: (message) => (message.type === 'typing' ? `${message.info.key}${message.user}` : null),
+  coalesce: (message) => {
+    if (message.type === 'profiled') return `d${message.user}`;
+    return message.type === 'typing' ? `t${message.info.key}${message.user}` : null;
+  },
   dropped: (state) => {
     state.lost = true;
   },

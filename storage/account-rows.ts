@@ -53,18 +53,21 @@ export function decodeAccount(bytes: Uint8Array | undefined): AccountRow {
 export interface ProfileRow {
   /** Counts up from 1. */
   readonly version: number;
+  /** How often it may be changed: a bucket (actors/bucket.ts) in wall ms. */
+  readonly full: number;
   readonly name: string;
   readonly avatar: string;
   readonly about: string;
   readonly fields: readonly (readonly [name: string, value: string])[];
 }
 
-export function encodeProfile({ version, name, avatar, about, fields }: ProfileRow): Uint8Array {
-  return pack([VERSION, version, name, avatar, about, fields]);
+export function encodeProfile({ version, full, name, avatar, about, fields }: ProfileRow): Uint8Array {
+  return pack([VERSION, version, full, name, avatar, about, fields]);
 }
 
 export function decodeProfile(bytes: Uint8Array): ProfileRow {
-  const [known, version, name, avatar, about, fields] = unpack(bytes) as [
+  const [known, version, full, name, avatar, about, fields] = unpack(bytes) as [
+    number,
     number,
     number,
     string,
@@ -73,7 +76,7 @@ export function decodeProfile(bytes: Uint8Array): ProfileRow {
     [string, string][],
   ];
   assert(known >= VERSION, 'profile row of a known version');
-  return { version, name, avatar, about, fields };
+  return { version, full, name, avatar, about, fields };
 }
 
 /**

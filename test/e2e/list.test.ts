@@ -96,7 +96,7 @@ test('each chat with where it stands, what is unread, marks and avatar', async (
   await bob.direct('ada');
   await send(ada, direct, 2);
   await send(bob, direct, 3);
-  const profile = { version: 1, name: 'Bob', avatar: 'https://x/b', about: '', fields: [] };
+  const profile = { version: 1, full: 0, name: 'Bob', avatar: 'https://x/b', about: '', fields: [] };
   await node.store.commit({ checks: [], writes: [{ key: profileKey('bob'), value: encodeProfile(profile) }] });
   const create = { type: T.CREATE, r: ada.request(), id: newId(), title: 'crew', users: ['bob'] } as const;
   const [group] = (await ask(ada, { ...create, users: [...create.users] })) as [Chat];

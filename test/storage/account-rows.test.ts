@@ -59,7 +59,14 @@ const kinds = {
     decodeAccount,
   ],
   profile: [
-    record({ version: number, name: text, avatar: text, about: text, fields: fc.array(fc.tuple(text, text)) }),
+    record({
+      version: number,
+      full: number,
+      name: text,
+      avatar: text,
+      about: text,
+      fields: fc.array(fc.tuple(text, text)),
+    }),
     encodeProfile,
     decodeProfile,
   ],
