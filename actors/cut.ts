@@ -56,41 +56,67 @@ export function acceptedAt(row: Uint8Array): number {
   return idTime(id) + lag;
 }
 
-export function planSweep({ chat, sweep, now, life, members }: Ground, { rows, more, pages, clear }: Survey): Plan {
+export function planSweep(ground: Ground, found: Survey): Plan {
+  const { chat, sweep, members } = ground;
+  const { first, upTo, last, more, oldest } =
+    found.rows === null ? clearedRows(sweep, found) : endedRows(ground, found);
+  const { writes: trims, forgot } = forgettable(ground, found.pages, upTo, found.clear);
+  const next = { swept: upTo, forgot: Math.max(sweep.forgot, forgot) };
+  const lost = found.rows === null ? null : lostOf(found.rows, Math.max(found.clear, sweep.swept), upTo, members);
+  return {
+    sweep: next,
+    lost,
+    more,
+    oldest,
+    empty: upTo === sweep.swept && next.forgot === sweep.forgot,
+    write(writes, head) {
+      writes.push({ key: sweepKey(chat), value: encodeSweep(next) });
+      for (let seq = first; seq <= upTo && seq < head; seq += 1)
+        writes.push({ key: messageKey(chat, seq), value: null });
+      if (upTo === head && upTo > sweep.swept) writes.push({ key: messageKey(chat, head), value: erased(last!) });
+      writes.push(...trims);
+    },
+  };
+}
+
+/** A stretch of a log, from its first stored row. */
+interface Stretch {
+  readonly first: number;
+  readonly upTo: number;
+  /** The row of `upTo`, where it may be the chat's newest. */
+  readonly last: Uint8Array | null;
+  readonly more: boolean;
+  readonly oldest: number | null;
+}
+
+/** What every device has goes unseen: a log has no holes, so its keys are known. */
+function clearedRows({ swept }: SweepRow, { clear, newest }: Survey): Stretch {
+  const upTo = Math.min(clear, swept + LIMITS.sweepRows);
+  // A row may be left where the log was emptied to its end.
+  return { first: Math.max(1, swept), upTo, last: newest, more: clear > upTo, oldest: null };
+}
+
+/** What has ended by age, or is clear. */
+function endedRows({ sweep, now, life }: Ground, { rows, more, clear }: Survey): Stretch {
   let upTo = sweep.swept;
+  let last: Uint8Array | null = null;
   let oldest: number | null = null;
-  let seen = 0;
-  for (const row of rows) {
-    const seq = seqOf(row.key);
+  for (const { key, value } of rows!) {
+    const seq = seqOf(key);
     if (seq <= sweep.swept) continue;
     if (seq > clear) {
-      const at = acceptedAt(row.value);
+      const at = acceptedAt(value);
       if (at > now - life) {
         oldest = at;
         break;
       }
     }
     upTo = seq;
-    seen += 1;
+    last = value;
   }
-  const taken = rows.filter(({ key }) => seqOf(key) <= upTo);
-  const { writes: trims, forgot } = forgettable({ chat, now, life }, pages, upTo, clear);
-  const next = { swept: upTo, forgot: Math.max(sweep.forgot, forgot) };
-  return {
-    sweep: next,
-    lost: seen === 0 ? null : lostOf(taken, Math.max(clear, sweep.swept), members),
-    more: oldest === null && more,
-    oldest,
-    empty: seen === 0 && next.forgot === sweep.forgot,
-    write(writes, head) {
-      writes.push({ key: sweepKey(chat), value: encodeSweep(next) });
-      for (const { key, value } of taken) {
-        if (seqOf(key) < head) writes.push({ key: messageKey(chat, seqOf(key)), value: null });
-        else if (seqOf(key) > sweep.swept) writes.push({ key: messageKey(chat, seqOf(key)), value: erased(value) });
-      }
-      writes.push(...trims);
-    },
-  };
+  const [row] = rows!;
+  const first = row === undefined ? upTo + 1 : seqOf(row.key);
+  return { first, upTo, last, more: oldest === null && more, oldest };
 }
 
 /**
@@ -109,13 +135,13 @@ export function forgettable(
   });
 }
 
-/** Messages above `clear` that a member, other than their sender, could see and did not get. */
-function lostOf(rows: readonly Row[], clear: number, members: Ground['members']): Plan['lost'] {
+/** Messages above `clear`, up to `upTo`, that a member, other than their sender, could see and did not get. */
+function lostOf(rows: readonly Row[], clear: number, upTo: number, members: Ground['members']): Plan['lost'] {
   let first: number | null = null;
   let lost: Plan['lost'] = null;
   for (const { key, value } of rows) {
     const seq = seqOf(key);
-    if (seq <= clear) continue;
+    if (seq <= clear || seq > upTo) continue;
     const { type, from } = decodeRow(value);
     if (type !== T.MESSAGE) continue;
     for (const { user, inbox } of members.values()) {

@@ -313,9 +313,11 @@ export const LIMITS = {
   sweepMembers: 32,
   /** ms from a chat's first acknowledgement to its sweep: one sweep for what a burst frees, and all of it within a minute. */
   sweepRestMs: 15_000,
-  /** ms between two starts of sweeps, and sweeps that may be under way at once. */
+  /** ms between two looks at which chats are due, and in which all that wait at one time have had their turn. */
   sweepTickMs: 10,
-  sweeps: 4,
+  sweepAllMs: 20_000,
+  /** Sweeps that may be under way at once. */
+  sweeps: 16,
   /** ms a sweep may take before its chat is asked again. */
   sweepPatienceMs: 30_000,
   /** ms before a chat that could not be swept is asked again. */

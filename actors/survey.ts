@@ -15,11 +15,13 @@ import { LIMITS } from './limits.js';
 import { visibleFrom } from './visibility.js';
 
 export interface Survey {
-  /** The oldest stored rows. */
-  readonly rows: readonly Row[];
+  /** The oldest stored rows; null where none need be seen, because all up to `clear` go. */
+  readonly rows: readonly Row[] | null;
   /** There are more. */
   readonly more: boolean;
   readonly pages: PageView;
+  /** The chat's newest row, where it is clear too and `rows` is null. */
+  readonly newest: Uint8Array | null;
   /** Number up to which every registered device of every member has everything. */
   readonly clear: number;
 }
@@ -30,23 +32,29 @@ export interface Claimant {
   readonly inbox: Pick<Inbox, 'spans' | 'devices' | 'delivered'>;
 }
 
-/** Rejects when the store cannot be read. */
+/** `aged`: ends by age are to be seen, too. Rejects when the store cannot be read. */
 export async function survey(
   fabric: Fabric,
   chat: Uint8Array,
   clear: number | readonly Claimant[],
   swept: number,
   head: number,
+  aged: boolean,
 ): Promise<Survey> {
   const { store } = fabric;
-  const range = { start: messageKey(chat, 0), end: messageKey(chat, SEQ_END) };
   // Devices first: entries that come while they are read are not clear.
   const known = typeof clear === 'number' ? clear : await readClear(fabric, clear, swept, head);
+  if (known > swept && !aged) {
+    const row = known < head ? undefined : store.get(messageKey(chat, head));
+    const [newest, pages] = await Promise.all([row, viewPages(store, chat)]);
+    return { rows: null, more: false, pages, newest: newest ?? null, clear: known };
+  }
+  const range = { start: messageKey(chat, 0), end: messageKey(chat, SEQ_END), limit: LIMITS.sweepRows };
   const [{ rows, more }, pages] = await Promise.all([
-    store.range({ ...range, limit: LIMITS.sweepRows, maxBytes: LIMITS.pageBytes }),
+    store.range({ ...range, maxBytes: LIMITS.pageBytes }),
     viewPages(store, chat),
   ]);
-  return { rows, more, pages, clear: known };
+  return { rows, more, pages, newest: null, clear: known };
 }
 
 /**

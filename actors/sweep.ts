@@ -99,7 +99,7 @@ export class Sweep {
       clear = this.#clear > swept ? this.#clear : most <= swept ? 0 : [...roster.members.values()];
     }
     const done = context.completion({ type: 'survey', round });
-    survey(fabric, id, clear, swept, head).then(done, () => done(UNREADABLE));
+    survey(fabric, id, clear, swept, head, this.#life <= LIMITS.sweepSoonMs).then(done, () => done(UNREADABLE));
   }
 
   surveyed(found: Read<Survey>, context: ChatContext): void {

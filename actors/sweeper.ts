@@ -60,6 +60,10 @@ class Sweeper {
   /** The timer of the next tick, and when it fires; 0 none. */
   #timer = 0;
   #wakes = 0;
+  /** Turns a ms, and those that are due by it and have not begun. */
+  #rate = 0;
+  #quota = 0;
+  #ticked = 0;
   /** Chat after which the scan goes on; null: at the beginning. */
   #after: Uint8Array | null = null;
 
@@ -104,15 +108,32 @@ class Sweeper {
   #tick(context: SweeperContext): void {
     this.#timer = 0;
     const now = context.now();
+    const { tickMs } = this.#fabric.settings.sweep;
     for (const [chat, began] of this.#turns) {
       if (now - began < LIMITS.sweepPatienceMs) continue;
       // Its actor broke off; the next one starts anew.
       this.#turns.delete(chat);
       this.#queue.add(chat, now);
     }
-    while (this.#turns.size < LIMITS.sweeps) {
+    const passed = this.#rate === 0 ? tickMs : Math.min(now - this.#ticked, 1_000);
+    // As many as it takes to be through with all in good time, however late the tick is; kept up until nothing is due.
+    this.#rate = Math.max(this.#rate, 1 / tickMs, this.#queue.size / LIMITS.sweepAllMs);
+    this.#quota = Math.min(this.#quota + this.#rate * passed, LIMITS.sweepQueue);
+    this.#ticked = now;
+    this.#start(context);
+  }
+
+  /** One or two at a time, so that each append is small; more only if they fall behind. */
+  #start(context: SweeperContext): void {
+    const now = context.now();
+    while (this.#quota >= 1 && this.#turns.size < Math.min(LIMITS.sweeps, 2 + Math.floor(this.#quota / 16))) {
       const chat = this.#queue.take(now);
-      if (chat === null) return;
+      if (chat === null) {
+        this.#quota = 0;
+        this.#rate = 0;
+        return;
+      }
+      this.#quota -= 1;
       this.#turn(chat, now, context);
     }
   }
@@ -135,6 +156,7 @@ class Sweeper {
       this.#stats.sweeps += 1;
       this.#stats.entries += entries;
     }
+    this.#start(context);
   }
 
   #scan(context: SweeperContext): void {

@@ -11,6 +11,9 @@ export interface SuiteOptions {
   readonly seconds: number | undefined;
   /** Connections to open; undefined: the suite's own default. */
   readonly connections: number | undefined;
+  /** Messages in all chats together, and how often they are sent and swept; undefined: the suite's own default. */
+  readonly messages: number | undefined;
+  readonly cycles: number | undefined;
   /** Says what goes on. */
   readonly progress: (line: string) => void;
 }
@@ -39,6 +42,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
     about: 'ten honest clients beside 50 hostile ones at the limit of everything: their latency, against quiet times',
     load: () => import('./flood.js'),
   },
+  retention: {
+    about: 'messages kept until delivered: how soon they are gone, what the file takes, sends during sweeping',
+    load: () => import('./retention.js'),
+  },
   connections: {
     about:
       'idle authenticated connections beside raw uWebSockets.js: bytes of RAM and CPU each, kept after they closed',
@@ -52,12 +59,26 @@ function seconds(text: string): number {
   return value;
 }
 
+function whole(text: string): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1)) throw new InvalidArgumentError('Give a whole number from 1.');
+  return value;
+}
+
 function connections(text: string): number {
   const value = Number(text);
   if (!(Number.isInteger(value) && value >= 1 && value <= 19_000)) {
     throw new InvalidArgumentError('Give connections from 1 to 19000: a process has 20,000 descriptors.');
   }
   return value;
+}
+
+interface Options {
+  readonly seconds?: number;
+  readonly connections?: number;
+  readonly messages?: number;
+  readonly cycles?: number;
+  readonly json?: string;
 }
 
 const list = Object.entries(SUITES)
@@ -69,6 +90,8 @@ const program = new Command('bench')
   .argument('<suite>', `one of: ${Object.keys(SUITES).join(', ')}`)
   .option('--seconds <S>', 'seconds to measure each figure for', seconds)
   .option('--connections <N>', 'connections to open (suite connections)', connections)
+  .option('--messages <N>', 'messages a cycle (suite retention)', whole)
+  .option('--cycles <N>', 'how often they are sent and swept (suite retention)', whole)
   .option('--json <FILE>', 'also write {suite, machine, rows} to FILE ("-": to standard output, without the table)')
   .addHelpText(
     'after',
@@ -80,18 +103,21 @@ Examples:
   npm run bench -- kernel                      a table, after about two minutes
   npm run bench -- kernel --seconds 5          longer, for steadier figures
   npm run bench -- kernel --json kernel.json   the same rows for a program
+  npm run bench -- retention --cycles 2        two cycles of 1,000,000 messages
   npm run bench -- connections                 15,000 idle connections, about six minutes
 
 Machines differ and are shared: compare ratios within one run, not figures of two runs.`,
   )
   .showHelpAfterError()
-  .action(async (name: string, options: { seconds?: number; connections?: number; json?: string }) => {
+  .action(async (name: string, options: Options) => {
     const entry = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined;
     if (entry === undefined) return program.error(`error: there is no suite "${name}"`, { exitCode: 2 });
     const suite = await entry.load();
     const rows = await suite.run({
       seconds: options.seconds,
       connections: options.connections,
+      messages: options.messages,
+      cycles: options.cycles,
       progress: (line) => process.stderr.write(`${line}\n`),
     });
     const report: Report = { suite: name, machine: machine(), rows };

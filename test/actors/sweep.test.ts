@@ -78,6 +78,18 @@ test('a removed device has no claim; one that comes is owed all that is sent fro
   assert.deepEqual(await log(scene), [`4#${OP.erased}`]);
 });
 
+test('who has no device left has what the last one had, and keeps the rest waiting', async () => {
+  const { scene, ada } = await pair();
+  await say(scene, ada, 5);
+  ack(scene, 'bob', 2);
+  await scene.settle();
+  await device(scene, 'bob', '1', true);
+  scene.fabric.chats.tell(DIRECT_KEY, { type: 'forget', user: 'bob', device: '1' });
+  ack(scene, 'ada', 5);
+  await scene.pass(DUE);
+  assert.deepEqual(await log(scene), ['3', '4', '5']);
+});
+
 test('a device that registers while a sweep reads the others is owed what is sent after', async () => {
   const { scene, ada } = await pair();
   await say(scene, ada, 3);
@@ -234,7 +246,8 @@ test('a swept message is not stored again: retries after the sweep, after a cras
 
 test('an unanswered sender comes back after its message has ended: the same number for 30 days more', async () => {
   const { scene, ada } = await pair();
-  const ids = await say(scene, ada, 300);
+  const ids: Uint8Array[] = [];
+  for (let burst = 0; burst < 6; burst += 1) ids.push(...(await say(scene, ada, 50)));
   ack(scene, 'bob', 300);
   await scene.pass(DUE);
   scene.world.time += 30 * DAY + LIMITS.sweepSlackMs;
@@ -270,6 +283,20 @@ test('of acknowledged messages only the newest ids are kept, also of those with 
   assert.ok(pages.rows.length <= 4, `${pages.rows.length} pages`);
   assert.ok(odd.rows.length <= 40, `${odd.rows.length} rows of 120`);
   assert.deepEqual(await log(scene), [`600#${OP.erased}`]);
+});
+
+test('however short the runs between sweeps, the newest ids of a page are known', async () => {
+  const { scene, ada } = await pair();
+  const ids: Uint8Array[] = [];
+  for (const count of [40, 40, 40, 40, 3, 3, 3]) {
+    ids.push(...(await say(scene, ada, count)));
+    ack(scene, 'ada', ids.length);
+    ack(scene, 'bob', ids.length);
+    await scene.pass(DUE);
+    await kill(scene);
+    const from = Math.max(0, ids.length - LIMITS.idPage);
+    for (const at of [from, ids.length - 1]) assert.equal(await repeat(scene, ids[at]!), at + 1);
+  }
 });
 
 test('a sweep whose append fails, or whose outcome is unknown, loses nothing that was not acknowledged', async () => {
@@ -328,6 +355,7 @@ test('a deletion for everyone that meets a sweep does not bring the row back', a
   await say(scene, ada, 3);
   ack(scene, 'ada', 2);
   ack(scene, 'bob', 2);
+  await scene.settle();
   const resume = scene.memory.stall();
   await scene.pass(DUE);
   const asker = { user: 'ada', connection: ada.ref, r: 9 };
