@@ -56,9 +56,17 @@ export function hex(bytes: Uint8Array): string {
 
 /** Undefined where the text is not 32 hexadecimal digits, with or without a UUID's dashes. */
 export function unhex(text: string): Uint8Array | undefined {
-  const digits = text.replaceAll('-', '');
+  const digits = text.length === 32 ? text : text.replaceAll('-', '');
   if (!/^[0-9a-fA-F]{32}$/.test(digits)) return undefined;
-  return Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+  // A start reads ten thousand of them.
+  const bytes = new Uint8Array(16);
+  for (let i = 0; i < 16; i++) bytes[i] = (digit(digits.charCodeAt(2 * i)) << 4) | digit(digits.charCodeAt(2 * i + 1));
+  return bytes;
+}
+
+/** The value of a hexadecimal digit by its character code. */
+function digit(code: number): number {
+  return (code & 0xf) + (code > 0x39 ? 9 : 0);
 }
 
 /** 8-4-4-4-12. */

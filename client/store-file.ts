@@ -3,15 +3,15 @@
 // that line alone; one process at a time.
 // Must not: be imported by browser code.
 //
-//   PATH        one line a write: <SHA-256 of the rest, first 8 hex digits> <JSON array of changes>\n
+//   PATH        the journal (journal.ts)
 //   PATH.new    a rewrite under way; renamed over PATH when it is durable
 //   PATH.lock   the id of the process that has it open
 
-import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LIMITS } from '../actors/limits.js';
 import { WeftError } from './errors.js';
+import { line, lines, replay } from './journal.js';
 import type { ClientStore, StoreChange, StoredState } from './store.js';
 import { StoreImage } from './store-memory.js';
 
@@ -22,6 +22,12 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
+/** A journal written anew, up to what came since. */
+interface Rewritten {
+  readonly file: FileHandle;
+  readonly size: number;
+}
+
 /** Paths that this process has open: its own id in a lock file may also be a dead process's. */
 const held = new Set<string>();
 
@@ -30,10 +36,14 @@ export class FileStore implements ClientStore {
   readonly #image = new StoreImage();
   #file: FileHandle | undefined;
   #size = 0;
-  /** Bytes after the newest rewrite. */
+  /** Bytes that the newest rewrite took, or would about have taken at the start. */
   #base = 0;
   #queue: Write[] = [];
   #working: Promise<void> | undefined;
+  #rewriting: Promise<void> | undefined;
+  /** What was appended since the rewrite began. */
+  #tail: Buffer[] | undefined;
+  #next: Rewritten | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -42,11 +52,12 @@ export class FileStore implements ClientStore {
   async load(): Promise<StoredState> {
     await this.#lock();
     try {
-      const kept = replay(await readFile(this.#path).catch(absent), this.#image);
+      const { end, changes } = replay(await readFile(this.#path).catch(absent), this.#image);
       this.#file = await open(this.#path, 'a', 0o600);
-      await this.#file.truncate(kept);
-      this.#size = kept;
-      this.#base = kept;
+      await this.#file.truncate(end);
+      this.#size = end;
+      // Most of it may be history of runs that were too short for a rewrite.
+      this.#base = changes === 0 ? 0 : Math.floor((end * this.#image.size) / changes);
     } catch (error) {
       await this.#unlock();
       throw error;
@@ -62,7 +73,7 @@ export class FileStore implements ClientStore {
   }
 
   async close(): Promise<void> {
-    await this.#working;
+    while (this.#working !== undefined || this.#rewriting !== undefined) await (this.#working ?? this.#rewriting);
     if (this.#file === undefined) return;
     await this.#file.sync();
     await this.#file.close();
@@ -72,11 +83,12 @@ export class FileStore implements ClientStore {
 
   /** All that waits goes out in one append and at most one sync: callers at the same time share the cost. */
   async #work(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#next !== undefined) {
+      if (this.#next !== undefined) await this.#change(this.#next).catch(() => this.#giveUp(this.#next?.file));
       const writes = this.#queue;
       this.#queue = [];
       try {
-        await this.#append(writes);
+        if (writes.length > 0) await this.#append(writes);
         for (const { resolve } of writes) resolve();
       } catch (error) {
         for (const { reject } of writes) reject(error);
@@ -98,27 +110,58 @@ export class FileStore implements ClientStore {
       throw error;
     }
     this.#size += bytes.length;
+    this.#tail?.push(bytes);
     for (const { changes } of writes) for (const change of changes) this.#image.apply(change);
-    if (this.#size > 2 * this.#base + LIMITS.clientJournalSlack) await this.#rewrite();
+    if (this.#size > 2 * this.#base + LIMITS.clientJournalSlack) this.#rewriting ??= this.#rewrite();
   }
 
+  /** Writes what the journal amounts to beside it, a line at a time, while it goes on. */
   async #rewrite(): Promise<void> {
-    const { owner, chats, outbox } = this.#image.state();
-    const changes: StoreChange[] = [
-      ...(owner === undefined ? [] : [{ type: 'owner', ...owner } as const]),
-      ...chats.map((chat) => ({ type: 'chat', chat }) as const),
-      ...outbox.map((send) => ({ type: 'add', send }) as const),
-    ];
-    const bytes = Buffer.from(changes.map((change) => line([change])).join(''));
-    const file = await open(`${this.#path}.new`, 'w', 0o600);
-    await file.writeFile(bytes);
+    this.#tail = [];
+    let file: FileHandle | undefined;
+    let size = 0;
+    try {
+      file = await open(`${this.#path}.new`, 'w', 0o600);
+      for (const text of lines(this.#image.state())) {
+        size += (await file.write(text)).bytesWritten;
+      }
+      await file.sync();
+      this.#next = { file, size };
+      this.#working ??= this.#work();
+    } catch {
+      await this.#giveUp(file);
+    }
+  }
+
+  /** What came meanwhile follows, and the new journal takes the old one's place. */
+  async #change({ file, size }: Rewritten): Promise<void> {
+    const tail = Buffer.concat(this.#tail ?? []);
+    await file.writeFile(tail);
     await file.sync();
     await rename(`${this.#path}.new`, this.#path);
+    // Should the folder not keep the rename, nothing more may be called durable.
+    const old = this.#file;
+    this.#file = undefined;
     await syncFolder(dirname(this.#path));
-    await this.#file?.close();
+    await old?.close();
     this.#file = file;
-    this.#size = bytes.length;
-    this.#base = bytes.length;
+    this.#size = size + tail.length;
+    this.#base = size;
+    this.#done();
+  }
+
+  /** The journal stays as it is; the next attempt comes when it has grown as much again. */
+  async #giveUp(file: FileHandle | undefined): Promise<void> {
+    this.#base = this.#size;
+    await file?.close().catch(() => {});
+    await rm(`${this.#path}.new`, { force: true }).catch(() => {});
+    this.#done();
+  }
+
+  #done(): void {
+    this.#next = undefined;
+    this.#tail = undefined;
+    this.#rewriting = undefined;
   }
 
   async #lock(): Promise<void> {
@@ -142,38 +185,6 @@ export class FileStore implements ClientStore {
     held.delete(`${this.#path}.lock`);
     await rm(`${this.#path}.lock`, { force: true });
   }
-}
-
-/** Applies the journal's whole and undamaged lines; returns where the last whole line ends. */
-function replay(journal: Buffer, image: StoreImage): number {
-  let start = 0;
-  for (let end = journal.indexOf(10); end >= 0; end = journal.indexOf(10, start)) {
-    for (const change of parse(journal.toString('utf8', start, end))) image.apply(change);
-    start = end + 1;
-  }
-  return start;
-}
-
-function line(changes: readonly StoreChange[]): string {
-  const json = JSON.stringify(changes, (_key, value: unknown) =>
-    value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value,
-  );
-  return `${checksum(json)} ${json}\n`;
-}
-
-/** Nothing for a damaged line: what it settled is sent again under its old id, what it added is lost with it alone. */
-function parse(text: string): StoreChange[] {
-  const json = text.slice(9);
-  if (text.slice(0, 8) !== checksum(json)) return [];
-  return JSON.parse(json, (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && 'base64' in value && typeof value.base64 === 'string'
-      ? Uint8Array.from(Buffer.from(value.base64, 'base64'))
-      : value,
-  ) as StoreChange[];
-}
-
-function checksum(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 
 function alive(pid: number): boolean {

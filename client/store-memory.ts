@@ -41,6 +41,11 @@ export class StoreImage {
     }
   }
 
+  /** Changes that it takes to make it. */
+  get size(): number {
+    return this.chats.size + this.outbox.size + this.profiles.size + 1;
+  }
+
   state(): StoredState {
     const { owner, chats, outbox, marks, blocked, profiles } = this;
     return {
