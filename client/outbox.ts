@@ -156,7 +156,7 @@ export class Outbox {
 
   sent(n: number, seq: number): boolean {
     const pending = this.#flying.get(n);
-    if (pending === undefined) return this.#found.delete(n);
+    if (pending === undefined) return this.#late(n);
     this.#settle(pending, seq);
     return true;
   }
@@ -172,7 +172,7 @@ export class Outbox {
 
   failed(n: number, error: WeftError): boolean {
     const pending = this.#flying.get(n);
-    if (pending === undefined) return this.#found.delete(n);
+    if (pending === undefined) return this.#late(n);
     this.#land(pending);
     if (!error.retry) {
       this.#giveUp(pending, error);
@@ -275,6 +275,13 @@ export class Outbox {
     this.#hooks.failed(lane.log, pending, error);
     pending.reject?.(error);
     this.pump();
+  }
+
+  /** The answer to a message that the log told of: its place in the window is free. */
+  #late(n: number): boolean {
+    if (!this.#found.delete(n)) return false;
+    this.pump();
+    return true;
   }
 
   /** Takes the message out of the window. */

@@ -152,6 +152,39 @@ describe('outbox', () => {
     assert.deepEqual(await Promise.all([head, ...rest]), [{ seq: 2 }, { seq: 3 }, { seq: 4 }, { seq: 5 }]);
   });
 
+  test('a window full of messages that the log told of opens again with their answers', async () => {
+    const { server, world, session } = await bench();
+    server.window = 2;
+    server.echo = false;
+    server.last.cut();
+    await advance(world, 5_000);
+    const chat = session.direct('bob');
+    // Stored, and the answers lost.
+    server.last.intercept = (frame) => {
+      if (frame.type !== 2) return false;
+      server.chat('bob').rows.push({ from: 'alice', id: frame.id, body: frame.body });
+      return true;
+    };
+    const sent = ['1', '2', '3'].map((text) => chat.send(text));
+    await settle(world);
+    server.last.cut();
+    const held: (() => void)[] = [];
+    server.intercept = (frame, connection) => {
+      if (frame.type === 2 && held.length < 2) held.push(() => server.handle(connection, frame));
+      return frame.type === 2 && held.length <= 2 && held.length > 0 && connection.sends === 0;
+    };
+    await advance(world, 5_000);
+    assert.equal(held.length, 2);
+    for (const [i, { from, id, body }] of server.chat('bob').rows.entries()) {
+      server.last.send({ type: 34, chat: server.chat('bob').id, from, seq: i + 1, id, lag: 0, body });
+    }
+    await settle(world);
+    assert.equal(session.pending().length, 1);
+    for (const answer of held) answer();
+    await advance(world, 1_000);
+    assert.deepEqual(await Promise.all(sent), [{ seq: 1 }, { seq: 2 }, { seq: 3 }]);
+  });
+
   test('a refusal for good rejects that message alone, and is told', async () => {
     const { server, world, session } = await bench();
     const failures: string[] = [];

@@ -12,6 +12,7 @@ const MACHINE: Readonly<Record<string, string>> = {
   'client/platform.ts': 'the World of real clients',
   'client/ws-link.ts': 'a link over a real WebSocket',
   'client/store-file.ts': 'a store in a file',
+  'client/journal.ts': 'the form of that file',
   'client/store-idb.ts': 'a store in IndexedDB',
 };
 
