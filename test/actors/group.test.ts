@@ -231,7 +231,7 @@ test('any requests, at once, with failing commits and crashes: answers, log, row
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
