@@ -104,7 +104,7 @@ Examples:
   npm run bench -- kernel --seconds 5          longer, for steadier figures
   npm run bench -- kernel --json kernel.json   the same rows for a program
   npm run bench -- retention --cycles 2        two cycles of 1,000,000 messages
-  npm run bench -- connections                 15,000 idle connections, about six minutes
+  npm run bench -- connections                 15,000 idle connections, about eight minutes
 
 Machines differ and are shared: compare ratios within one run, not figures of two runs.`,
   )
