@@ -144,6 +144,9 @@ export const LIMITS = {
   /** Frames of one connection a second, and at once: a greeting with its chats, watches and outbox. */
   frameRate: 500,
   frameBurst: 1_000,
+  /** Tokens that a device may be short of before it counts as flooding: what a vector of all chats there may be costs, and a
+   * second one after a lost connection. */
+  frameDebt: 4_000,
   /** Bytes that count as a frame: of a body or an answer, which are copied and encoded; of a page, which goes out as it
    * is stored. Largest bodies pass at 8 a second, full pages too. */
   frameBytes: 1_024,

@@ -1,7 +1,7 @@
 // Owns what each frame of one connection's client, and what it sets in motion, counts for, and whether it may come; and its
 // SENDs' count in the node's tables.
 // Invariant: what tells of a message that this connection was sent costs nothing, so that catching up is never slowed; who
-// goes on after as much again as a burst was refused is flooding.
+// goes on far beyond what is allowed is flooding.
 // Must not: answer.
 
 import { type ClientFrame, T } from '../transport/frames.js';
@@ -31,11 +31,11 @@ const MUCH = 0.25;
 
 export class Meter {
   readonly #fabric: Fabric;
-  readonly #login: Login;
+  readonly #login: Pick<Login, 'user' | 'sender'>;
   #full = FULL;
   #told = 0;
 
-  constructor(fabric: Fabric, login: Login) {
+  constructor(fabric: Fabric, login: Pick<Login, 'user' | 'sender'>) {
     this.#fabric = fabric;
     this.#login = login;
   }
@@ -68,7 +68,7 @@ export class Meter {
     if (ms > 0) this.#fabric.allowances.refused.frameRate += 1;
     // What will be refused is cheap.
     this.#full = take(this.#full, frames, now, ms > 0 && ('r' in frame || type === T.SEND) ? LIGHT : cost(frame));
-    return ms > frames.burst * frames.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
+    return ms > LIMITS.frameDebt * frames.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
   }
 
   /** A request was answered with so many bytes. */
