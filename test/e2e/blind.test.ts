@@ -29,6 +29,8 @@ test('arbitrary bytes come out as they went in, and the log shows neither bodies
     file,
     '--log-level',
     'trace',
+    '--frame-rate',
+    '0',
   ];
   const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => {
