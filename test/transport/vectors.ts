@@ -187,6 +187,8 @@ const server: readonly (readonly [string, ServerFrame])[] = [
   ['PONG', { type: 48, n: 0 }],
   ['FAILED', { type: 49, n: 2, code: 'busy', retry: true, after: 200, detail: 'the chat is overloaded' }],
   ['EVENT erased', { type: 35, chat: 1, from: 2, seq: 42, id: ID, lag: 17, op: 15, args: [] }],
+  ['EVENT deleted', { type: 35, chat: 1, from: 2, seq: 43, id: ID, lag: 17, op: 14, args: [42] }],
+  ['EVENT expired', { type: 35, chat: 1, from: 2, seq: 46, id: ID, lag: 0, op: 16, args: [3, 45] }],
   ['EVENT role', { type: 35, chat: 1, from: 2, seq: 44, id: ID, lag: 17, op: 6, args: [['bob', 'carol'], 2] }],
   ['TALLY', { type: 50, chat: 1, delivered: 43, read: 40 }],
   ['COUNT', { type: 51, chat: 1, count: 812 }],
