@@ -100,6 +100,6 @@ function claimed({ spans }: Claimant['inbox'], delivered: number): number {
 }
 
 async function registered(store: Store, user: string): Promise<readonly string[]> {
-  const { rows } = await store.range({ ...deviceRange(user), limit: LIMITS.userDevices + LIMITS.removedDevices });
+  const { rows } = await store.range({ ...deviceRange(user), limit: LIMITS.deviceRows });
   return rows.filter(({ value }) => !decodeDevice(value).removed).map(({ key }) => nameInKey(key));
 }

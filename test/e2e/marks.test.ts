@@ -247,6 +247,38 @@ test('a cleared chat shows nothing of before, to no device, and goes on; the oth
   assert.equal(node.acceptor.crashes, 0);
 });
 
+test('a device that is behind catches up without what was cleared or hidden meanwhile, and is told where it goes on', async (t) => {
+  const { url } = await testNode(t);
+  const ada = await RawClient.join(url, 'ada', 'phone');
+  const chat = await ada.direct('bob');
+  const behind = await RawClient.open(url);
+  behind.send({ type: T.HELLO, version: 1, token: await token('ada', 'laptop'), credit: 0, agent: '' });
+  behind.sync([]);
+  await behind.next(T.SYNCED);
+  const catchUp = async (head: number): Promise<readonly number[]> => {
+    behind.send({ type: T.CREDIT, n: 100 });
+    const began = performance.now();
+    while (holds(behind.frames, chat).have < head) {
+      assert.ok(performance.now() - began < 5_000, `${holds(behind.frames, chat).have} of ${head}`);
+      await behind.changed();
+    }
+    return holds(behind.frames, chat).got;
+  };
+  await send(ada, chat, 9);
+  await mark(ada, chat, MARK_OP.cleared, 3);
+  await mark(ada, chat, MARK_OP.hidden, 0, [5, 9]);
+  assert.deepEqual(await catchUp(9), [4, 6, 7, 8]);
+  behind.close();
+  const other = await RawClient.open(url);
+  other.send({ type: T.HELLO, version: 1, token: await token('ada', 'tablet'), credit: 0, agent: '' });
+  other.sync([]);
+  await other.next(T.SYNCED);
+  await mark(ada, chat, MARK_OP.cleared, 9);
+  other.send({ type: T.CREDIT, n: 100 });
+  await other.next(T.CERT, ({ entries }) => entries.some(({ start }) => start === 10));
+  assert.deepEqual(holds(other.frames, chat).got, []);
+});
+
 test('hidden entries are left out everywhere, and leave the rest as it was', async (t) => {
   const { url, node } = await testNode(t);
   const ada = await RawClient.join(url, 'ada', 'phone');
