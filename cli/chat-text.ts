@@ -82,9 +82,9 @@ function wrapLine(text: string, columns: number): string[] {
   let line = '';
   let used = 0;
   for (const word of text.split(/(?<= )(?! )/)) {
-    const columnsOfWord = width(word.trimEnd());
+    const columnsOfWord = width(trimEnd(word));
     if (used > 0 && used + columnsOfWord > columns) {
-      lines.push(line.trimEnd());
+      lines.push(trimEnd(line));
       line = '';
       used = 0;
     }
@@ -104,8 +104,13 @@ function wrapLine(text: string, columns: number): string[] {
       used += more;
     }
   }
-  lines.push(line.trimEnd());
+  lines.push(trimEnd(line));
   return lines;
+}
+
+/** Without the spaces at its end; others than U+0020 are part of what was written. */
+function trimEnd(text: string): string {
+  return text.replace(/ +$/, '');
 }
 
 /** Where a text that is being typed stands: broken anywhere, so that the cursor moves evenly. */

@@ -45,6 +45,7 @@ test('wrapped lines fit and lose nothing but spaces at their ends', () => {
   assert.deepEqual(wrap('the quick brown fox', 10), ['the quick', 'brown fox']);
   assert.deepEqual(wrap('abcdefghij', 4), ['abcd', 'efgh', 'ij']);
   assert.deepEqual(wrap('a\n\nb', 10), ['a', '', 'b']);
+  assert.deepEqual(wrap('a\u00a0', 2), ['a\u00a0']);
   fc.assert(
     fc.property(text.map(clean), fc.integer({ min: 2, max: 30 }), (raw, columns) => {
       const lines = wrap(raw, columns);
