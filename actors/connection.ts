@@ -167,12 +167,12 @@ export class Connection {
     // On record at once: one that takes over may be there before this one has made way.
     if (much) this.meter.leave();
     context.giveWay(much);
-    const waits = this.#intake.proceed(context);
+    const pause = this.#intake.proceed(context);
     if (this.resume.live) this.#catchUp(context);
-    if ((waits || (this.resume.live && this.stream.blocked)) && !this.#polling) {
+    if ((pause > 0 || (this.resume.live && this.stream.blocked)) && !this.#polling) {
       // The socket's own word that it drained may never come.
       this.#polling = true;
-      context.after(LIMITS.retryMs, { type: 'poll' });
+      context.after(Math.min(pause || LIMITS.retryMs, LIMITS.retryMs), { type: 'poll' });
     }
   }
 

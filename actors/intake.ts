@@ -75,10 +75,11 @@ export class Intake {
     }
   }
 
-  /** False where the frame is taken all the same: nothing would tell the client that it was not. */
+  /** False where the frame is taken all the same: it waits for its turn, or nothing would tell the client that it was not. */
   #tooOften(frame: ClientFrame, ms: number, context: ConnectionContext): boolean {
     if (ms === Number.POSITIVE_INFINITY) this.#connection.violation('rate_limited', CLOSE.flood, 'flooding', context);
     else if (frame.type === T.SEND) this.#send(frame, context, ms);
+    else if (frame.type === T.HISTORY || frame.type === T.LIST) return false;
     else if ('r' in frame) this.#connection.peer.error(frame.r, 'rate_limited', 'too many frames', ms);
     else return frame.type === T.TYPING;
     return true;
@@ -148,14 +149,7 @@ export class Intake {
   answered(r: number, answer: readonly Plain[] | Refusal): void {
     if (!this.#awaited.answer(r)) return;
     if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail, answer.after);
-    else this.#ok(r, answer);
-  }
-
-  #ok(r: number, results: readonly Plain[]): void {
-    const { meter, peer } = this.#connection;
-    const before = peer.pending;
-    peer.frame({ type: T.OK, r, results });
-    meter.answered(peer.pending - before);
+    else this.#questions.ok(r, answer);
   }
 
   /** The actor that answers for `key` ended. */
@@ -201,7 +195,7 @@ export class Intake {
         return this.#join(frame, context);
       case T.LIST:
         if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
-        return this.read(r, () => readList(fabric.reader, user, frame.after, frame.limit));
+        return this.read(r, () => readList(fabric.reader, user, frame.after, frame.limit), frame.limit);
       case T.INFO:
       case T.INVITE:
       case T.CHANGE:
@@ -224,7 +218,7 @@ export class Intake {
       return this.#ask(r, target.key, { type: 'change', asker, id, op, users, args }, context);
     }
     if (!within(frame.limit, LIMITS.historyRows)) return this.#badLimit(r, LIMITS.historyRows);
-    return this.read(r, () => readHistory(fabric.reader, user, target.chat, frame.before, frame.limit));
+    return this.read(r, () => readHistory(fabric.reader, user, target.chat, frame.before, frame.limit), frame.limit);
   }
 
   #direct({ r, user: other }: Of<7>): void {
@@ -278,28 +272,17 @@ export class Intake {
     this.#awaited.watch(ACCOUNT, fabric.users.lookup(user), context);
   }
 
-  /** Answers when the store did. */
-  read(r: number, read: Question['read']): void {
-    if (!this.#tooMany(r)) this.#questions.ask({ r, read });
+  /** Answers when the store did; `rows` may be read for it. */
+  read(r: number, read: Question['read'], rows = 0): void {
+    if (!this.#tooMany(r)) this.#questions.ask({ r, read, rows });
   }
 
   answeredRead(r: number, value: unknown): void {
-    this.#questions.answered();
-    const { meter, peer } = this.#connection;
-    const answer = value as Answer;
-    if ('code' in answer) return peer.error(r, answer.code, answer.detail);
-    if ('results' in answer) {
-      meter.paged(answer.bytes);
-      return this.#ok(r, answer.results);
-    }
-    if (!('rows' in answer)) return this.#ok(r, answer);
-    const before = peer.pending;
-    peer.page(r, answer.rows, answer.more);
-    meter.paged(peer.pending - before);
+    this.#questions.answered(r, value as Answer);
   }
 
-  /** The slice is over and the socket was given its frames. True: something waits for room in it. */
-  proceed(context: ConnectionContext): boolean {
+  /** The slice is over and the socket was given its frames. Answers ms after which something wants another look; 0: nothing. */
+  proceed(context: ConnectionContext): number {
     return this.#questions.proceed(context);
   }
 

@@ -148,9 +148,9 @@ export const LIMITS = {
    * second one after a lost connection. */
   frameDebt: 4_000,
   /** Bytes that count as a frame: of a body or an answer, which are copied and encoded; of a page, which goes out as it
-   * is stored. Largest bodies pass at 8 a second, full pages too. */
-  frameBytes: 1_024,
-  framePage: 4_096,
+   * is stored. Largest bodies and full pages pass at 4 a second. */
+  frameBytes: 512,
+  framePage: 2_048,
   /** New connections of one user a second, and at once: all devices on a bad network. A new one has a full burst of frames. */
   logins: 1,
   loginBurst: 60,

@@ -71,6 +71,18 @@ export class Meter {
     return ms > LIMITS.frameDebt * frames.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
   }
 
+  /** ms until the client has tokens again; 0: it has. */
+  get pause(): number {
+    return this.#full === FULL
+      ? 0
+      : Math.ceil(wait(this.#full, this.#fabric.allowances.frames, this.#fabric.world.now()));
+  }
+
+  /** So many rows will be read for a request. */
+  asked(rows: number): void {
+    this.#take(rows / ROWS);
+  }
+
   /** A request was answered with so many bytes. */
   answered(bytes: number): void {
     this.#take(bytes / LIMITS.frameBytes);
@@ -137,7 +149,8 @@ function cost(frame: ClientFrame): number {
       return 2 * LIGHT;
     case T.HISTORY:
     case T.LIST:
-      return LIGHT + Math.ceil(frame.limit / ROWS);
+      // The rest when it is read (asked).
+      return LIGHT;
     default:
       return WAKING;
   }

@@ -1,9 +1,9 @@
 // Owns the questions of one client that the store answers: HISTORY, LIST and what they own.
-// Invariant: one is read at a time, and none while the client leaves the answers before unread: what it costs in memory is
-// one answer and what a socket may buffer, however many it asks.
+// Invariant: one is read at a time, none while the client leaves the answers before unread, and none while it has used up
+// its rate: what it costs is one answer and what a socket may buffer, however many it asks. None is refused for that.
 // Must not: know what is asked.
 
-import type { Plain } from '../transport/frames.js';
+import { type Plain, T } from '../transport/frames.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import type { Refusal } from './errors.js';
 import type { HistoryPage } from './history.js';
@@ -15,6 +15,8 @@ export type Answer = HistoryPage | Listed | readonly Plain[] | Refusal;
 export interface Question {
   readonly r: number;
   readonly read: () => Promise<Answer>;
+  /** Rows to be read at most. */
+  readonly rows: number;
 }
 
 export class Questions {
@@ -37,18 +39,39 @@ export class Questions {
   }
 
   /** The answer is here. */
-  answered(): void {
+  answered(r: number, answer: Answer): void {
     this.#reading = false;
+    const { meter, peer } = this.#connection;
+    if ('code' in answer) return peer.error(r, answer.code, answer.detail);
+    if ('results' in answer) {
+      meter.paged(answer.bytes);
+      return this.ok(r, answer.results);
+    }
+    if (!('rows' in answer)) return this.ok(r, answer);
+    const before = peer.pending;
+    peer.page(r, answer.rows, answer.more);
+    meter.paged(peer.pending - before);
   }
 
-  /** Reads for the next one if it can be. True: only the socket holds it up. */
-  proceed(context: ConnectionContext): boolean {
-    if (this.#reading || this.#waiting.length === 0) return false;
-    if (this.#connection.peer.buffered() > LIMITS.buffered) return true;
-    const { r, read } = this.#waiting.shift()!;
+  /** OK, and it counts for its length. */
+  ok(r: number, results: readonly Plain[]): void {
+    const { meter, peer } = this.#connection;
+    const before = peer.pending;
+    peer.frame({ type: T.OK, r, results });
+    meter.answered(peer.pending - before);
+  }
+
+  /** Reads for the next one if it can be. Answers ms after which that may be otherwise; 0: it is not for the time. */
+  proceed(context: ConnectionContext): number {
+    if (this.#reading || this.#waiting.length === 0) return 0;
+    const { peer, meter } = this.#connection;
+    const pause = Math.max(meter.pause, peer.buffered() > LIMITS.buffered ? LIMITS.retryMs : 0);
+    if (pause > 0) return pause;
+    const { r, read, rows } = this.#waiting.shift()!;
     this.#reading = true;
+    meter.asked(rows);
     const done = context.completion({ type: 'read', r });
     read().then(done, () => done({ code: 'unavailable', detail: 'the store cannot be read now' }));
-    return false;
+    return 0;
   }
 }
