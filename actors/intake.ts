@@ -132,7 +132,9 @@ export class Intake {
   }
 
   sent(n: number, seq: number, members: number): void {
-    if (this.#awaited.settle(n) === undefined) return;
+    const open = this.#awaited.settle(n);
+    if (open === undefined) return;
+    this.#connection.resume.acknowledged(open.view.key, seq);
     this.#connection.meter.told(members);
     this.#connection.peer.sent(n, seq);
   }
@@ -194,7 +196,7 @@ export class Intake {
       case T.JOIN:
         return this.#join(frame, context);
       case T.LIST:
-        if (!within(frame.limit, LIMITS.listRows)) return this.#badLimit(r, LIMITS.listRows);
+        if (this.#badLimit(r, frame.limit, LIMITS.listRows)) return;
         return this.read(r, () => readList(fabric.reader, user, frame.after, frame.limit), frame.limit);
       case T.INFO:
       case T.INVITE:
@@ -217,7 +219,7 @@ export class Intake {
       if (!isMessageId(id)) return peer.error(r, 'bad_id', 'an id is a UUIDv7');
       return this.#ask(r, target.key, { type: 'change', asker, id, op, users, args }, context);
     }
-    if (!within(frame.limit, LIMITS.historyRows)) return this.#badLimit(r, LIMITS.historyRows);
+    if (this.#badLimit(r, frame.limit, LIMITS.historyRows)) return;
     return this.read(r, () => readHistory(fabric.reader, user, target.chat, frame.before, frame.limit), frame.limit);
   }
 
@@ -246,7 +248,6 @@ export class Intake {
 
   #ask(r: number, key: string, message: ChatMessage, context: ConnectionContext): void {
     const { peer, fabric, meter } = this.#connection;
-    if (this.#awaited.isOpen(r)) return peer.error(r, 'bad_request', 'a request of this number is under way');
     if (this.#tooMany(r)) return;
     // What becomes an event is told to all members like any message, so it counts like one.
     const counts = message.type === 'change' || message.type === 'join';
@@ -264,7 +265,6 @@ export class Intake {
     const { peer, fabric } = this.#connection;
     const { user } = this.#connection.login;
     const { r } = frame;
-    if (this.#awaited.isOpen(r)) return peer.error(r, 'bad_request', 'a request of this number is under way');
     if (this.#tooMany(r)) return;
     const told = fabric.users.tell(user, { type: 'request', asker: { user, connection: context.self, r }, frame });
     if (told !== 'ok') return peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'not now');
@@ -288,16 +288,16 @@ export class Intake {
 
   /** Requests are bounded like SENDs: their answers are larger than they are. */
   #tooMany(r: number): boolean {
-    if (this.#questions.open + this.#awaited.asked < LIMITS.window) return false;
-    this.#connection.peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
+    const { peer } = this.#connection;
+    if (this.#awaited.isOpen(r)) peer.error(r, 'bad_request', 'a request of this number is under way');
+    else if (this.#questions.open + this.#awaited.asked < LIMITS.window) return false;
+    else peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
     return true;
   }
 
-  #badLimit(r: number, limit: number): void {
+  #badLimit(r: number, value: number, limit: number): boolean {
+    if (value >= 1 && value <= limit) return false;
     this.#connection.peer.error(r, 'bad_request', `limit is 1 to ${limit}`);
+    return true;
   }
-}
-
-function within(value: number, limit: number): boolean {
-  return value >= 1 && value <= limit;
 }

@@ -31,6 +31,8 @@ export class Resume {
   #whole: Vector | null = null;
   /** What has arrived since the inbox is being read; null while it is not. */
   #arrived: Map<string, Arrived> | null = null;
+  /** Numbers that the client was told of its own messages since then; null while there are none. */
+  #sent: Map<string, number> | null = null;
   /** News were lost while the inbox was read, so what was read may lack them. */
   stale = false;
   /** The client was certified and gets deliveries. */
@@ -53,6 +55,7 @@ export class Resume {
     assert(whole !== null, 'a whole vector is answered');
     this.#whole = null;
     this.#arrived = new Map();
+    this.#sent = null;
     this.stale = false;
     this.live = false;
     views.forget();
@@ -75,12 +78,23 @@ export class Resume {
     else known.last = Math.max(known.last, delivery.seq);
   }
 
+  /** The client is told that its message is stored: a certificate read before must not say less. */
+  acknowledged(key: string, seq: number): void {
+    if (this.#arrived === null) return;
+    this.#sent ??= new Map();
+    this.#sent.set(key, Math.max(seq, this.#sent.get(key) ?? 0));
+  }
+
   /** Sends the certificates and sets the views. True: another vector waits to be read. */
-  certify(certificates: readonly Certificate[], user: string, views: Views, peer: Peer): boolean {
+  certify(read: readonly Certificate[], user: string, views: Views, peer: Peer): boolean {
     const arrivals = this.#arrived;
+    const sent = this.#sent;
     assert(arrivals !== null, 'certificates answer a vector');
     this.#arrived = null;
+    this.#sent = null;
     this.live = true;
+    const certificates =
+      sent === null ? read : read.map((one) => ({ ...one, head: Math.max(one.head, sent.get(one.key) ?? 0) }));
     for (let at = 0; at < certificates.length; at += LIMITS.certEntries) {
       const entries = certificates.slice(at, at + LIMITS.certEntries).map(entryOf);
       peer.frame({ type: T.CERT, entries });

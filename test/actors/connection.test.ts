@@ -445,3 +445,40 @@ test('a message becomes durable between the reading of the head and its certific
     );
   }
 });
+
+test('SENT comes between the reading of the inbox and its certificate: that says no less', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  scene.send(client.ref!);
+  await scene.settle();
+  // What is read was true when it was read, and is long in coming.
+  const read = scene.store.range.bind(scene.store);
+  const late: (() => void)[] = [];
+  scene.store.range = async (query) => {
+    const page = await read(query);
+    await new Promise<void>((resolve) => late.push(resolve));
+    return page;
+  };
+  client.frames.length = 0;
+  client.say({ type: T.SYNC, entries: [{ chat: DIRECT, seq: 1, read: 0, flags: 0 }], more: false, backfill: 0 });
+  await scene.settle();
+  // The inbox and its marks; the head is read, and on its way.
+  for (let reads = 0; reads < 2; reads += 1) {
+    late.shift()!();
+    await scene.settle();
+  }
+  client.say({ type: T.SEND, chat: DIRECT, id: scene.id(), body: new Uint8Array(1) });
+  await scene.settle();
+  assert.equal(client.of(T.SENT).at(-1)?.seq, 2);
+  scene.store.range = read;
+  for (const come of late) come();
+  await scene.settle();
+  assert.deepEqual(
+    client.of(T.CERT).flatMap(({ entries }) => entries.map(({ head, start }) => [head, start])),
+    [[2, 2]],
+  );
+  assert.deepEqual(
+    client.of(T.MESSAGE).map(({ seq }) => seq),
+    [2],
+  );
+});
