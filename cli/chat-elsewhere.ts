@@ -1,34 +1,32 @@
-// Owns what is unread in chats that are not open.
-// Invariant: a chat without unread messages is not in it.
-// Must not: ask the node.
+// Owns what is told of chats that are not open.
+// Invariant: a chat without unread messages, or one that is muted, is not in it.
+// Must not: count; the session does.
 
 import type { Chat, ChatSummary } from '../client/index.js';
 import { cleanLine } from './chat-text.js';
 
 export class Elsewhere {
   /** By chat id. */
-  readonly #unread = new Map<string, { readonly name: string; readonly count: number }>();
+  readonly #chats = new Map<string, Chat>();
 
   /** `carol: 2 new · trip: 1 new`. */
   get text(): string {
-    return [...this.#unread.values()].map(({ name, count }) => `${name}: ${count} new`).join(' · ');
+    const unread = [...this.#chats.values()].filter((chat) => chat.unread > 0 && chat.marks.muted <= Date.now());
+    return unread.map((chat) => `${cleanLine(chat.name)}: ${chat.unread} new`).join(' · ');
   }
 
-  /** The node's count, in place of what was counted here. */
   set(chats: readonly ChatSummary[]): void {
-    this.#unread.clear();
-    for (const { id, name, unread } of chats) {
-      if (unread > 0) this.#unread.set(id, { name: cleanLine(name), count: unread });
-    }
+    this.#chats.clear();
+    for (const { unread, chat } of chats) if (unread > 0) this.add(chat);
   }
 
   /** A message came. */
   add(chat: Chat): void {
-    const count = (this.#unread.get(chat.id)?.count ?? 0) + 1;
-    this.#unread.set(chat.id, { name: cleanLine(chat.name), count });
+    this.#chats.set(chat.id, chat);
   }
 
-  read(chat: Chat): void {
-    this.#unread.delete(chat.id);
+  /** The chat is open. */
+  remove(chat: Chat): void {
+    this.#chats.delete(chat.id);
   }
 }

@@ -17,6 +17,8 @@ export interface Format {
   ): string | undefined;
   /** A group was made. */
   group(chat: Chat): string | undefined;
+  /** What a command answered. */
+  answer(command: string, text: string): string | undefined;
 }
 
 /** `named`: more than one chat is shown, so a group's lines tell which it is. */
@@ -29,6 +31,7 @@ export function plainFormat(named: boolean): Format {
     },
     other: () => undefined,
     group: (chat) => `* group ${chat.id}`,
+    answer: (_command, text) => text,
   };
 }
 
@@ -46,6 +49,7 @@ export const jsonFormat: Format = {
     return json({ type: name, ...(chat === undefined ? {} : place(chat)), ...fields, ...reason });
   },
   group: (chat) => json({ type: 'group', ...place(chat) }),
+  answer: (command, text) => json({ type: 'answer', command, text }),
 };
 
 function wrapped(event: SessionEvents[keyof SessionEvents]) {

@@ -13,6 +13,7 @@ import {
   type SessionEvents,
   WeftError,
 } from '../client/index.js';
+import { runCommands } from './chat-do.js';
 import { linesOf } from './chat-input.js';
 import { type Format, jsonFormat, plainFormat } from './chat-lines.js';
 import { asFailure, type Connection, detailOf, endOf, openChat, unreachable, waiting } from './chat-session.js';
@@ -26,6 +27,8 @@ export interface PipeOptions extends Connection {
   readonly json: boolean;
   /** Seconds to stay when all is sent; Infinity: until it is stopped. */
   readonly stay: number;
+  /** Commands, in place of lines on stdin. */
+  readonly commands: readonly string[];
   /** ms without a node after which it gives up. */
   readonly patience: number;
 }
@@ -41,6 +44,20 @@ export async function runPipe(options: PipeOptions): Promise<void> {
     await session.close();
   }
 }
+
+/** What programs may want to know of a chat besides its messages. */
+const TOLD = [
+  'receipt',
+  'tally',
+  'typing',
+  'presence',
+  'count',
+  'truncated',
+  'deleted',
+  'expired',
+  'marks',
+  'profile',
+] as const;
 
 class Pipe {
   readonly #session: Session;
@@ -92,16 +109,21 @@ class Pipe {
   }
 
   async #work(): Promise<void> {
-    const { target, stay } = this.#options;
+    const { target, stay, commands } = this.#options;
     // A user's chat needs no node to be named: its lines reach the outbox whatever else fails.
-    const early = target?.type === 'user' ? this.#send(await chatOf(this.#session, target)) : undefined;
+    const early =
+      target?.type === 'user' && commands.length === 0 ? this.#send(await chatOf(this.#session, target)) : undefined;
     // What fails while this waits for the node is told when it is awaited below.
     early?.catch(() => {});
     await this.#until(() => this.#synced);
     const chat = target === undefined ? undefined : await chatOf(this.#session, target);
     if (target?.type === 'new' && chat !== undefined) await this.#print(this.#format.group(chat));
-    await this.#listen(chat);
-    await (early ?? this.#send(chat));
+    if (commands.length === 0 || stay > 0) await this.#listen(chat);
+    if (commands.length === 0) await (early ?? this.#send(chat));
+    else
+      await runCommands(this.#session, this.#options, chat, commands, (...said) =>
+        this.#print(this.#format.answer(...said)),
+      );
     await this.#until(() => this.#sending === 0 && this.#session.pending().length === 0);
     // Without end, only a signal or the reader's end is one.
     await new Promise<void>((done) => (stay === Number.POSITIVE_INFINITY ? undefined : setTimeout(done, stay * 1_000)));
@@ -177,7 +199,7 @@ class Pipe {
     this.#session.on('message', show);
     this.#session.on('event', show);
     if (!this.#options.json) return;
-    for (const name of ['receipt', 'typing', 'presence', 'truncated'] as const) this.#tell(name, chat);
+    for (const name of TOLD) this.#tell(name, chat);
     chat?.watch(true);
   }
 

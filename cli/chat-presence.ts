@@ -3,7 +3,7 @@
 // Must not: ask the node.
 
 import { LIMITS } from '../actors/limits.js';
-import type { Chat } from '../client/index.js';
+import type { Chat, Session, UserPresence } from '../client/index.js';
 import { cleanLine } from './chat-text.js';
 import { listed } from './chat-transcript.js';
 import { clock, dayOf } from './chat-view.js';
@@ -13,6 +13,8 @@ export class Presence {
   readonly #seen = new Map<string, { readonly online: boolean; readonly lastSeen: number }>();
   readonly #typing = new Map<string, NodeJS.Timeout>();
   #members: readonly string[] = [];
+  /** How many of a large group are online. */
+  #count: number | undefined;
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -27,6 +29,7 @@ export class Presence {
   /** For another chat. */
   clear(): void {
     this.#members = [];
+    this.#count = undefined;
     this.#seen.clear();
     for (const timer of this.#typing.values()) clearTimeout(timer);
     this.#typing.clear();
@@ -37,9 +40,27 @@ export class Presence {
     this.#changed();
   }
 
-  set(user: string, online: boolean, lastSeen: number): void {
-    this.#seen.set(user, { online, lastSeen });
+  /** What the session tells of the chat that `shows` names. */
+  listen(session: Session, shows: (chat: Chat) => boolean): void {
+    session.on('presence', (news) => this.set(news));
+    session.on('typing', ({ chat, user, on }) => {
+      if (shows(chat)) this.types(user, on);
+    });
+    session.on('count', ({ chat, online }) => {
+      if (shows(chat)) this.count(online);
+    });
+  }
+
+  /** Nothing is known of who hides it, or is only counted. */
+  set({ user, online, lastSeen, precision }: UserPresence): void {
+    if (precision === 'hidden' || precision === 'count') this.#seen.delete(user);
+    else this.#seen.set(user, { online, lastSeen });
     if (!online) this.types(user, false);
+    this.#changed();
+  }
+
+  count(online: number): void {
+    this.#count = online;
     this.#changed();
   }
 
@@ -63,6 +84,9 @@ export class Presence {
     const others = this.#members.filter((user) => this.online(user)).length;
     const members = this.#members.length;
     if (members === 0) return { text: '', online: false };
+    if (this.#count !== undefined) {
+      return { text: `${members} members · ${this.#count} online`, online: this.#count > 1 };
+    }
     return { text: `${members} members · ${others} others online`.replace('1 others', '1 other'), online: others > 0 };
   }
 

@@ -6,7 +6,7 @@ import type { Key } from 'node:readline';
 import pc from 'picocolors';
 import { LIMITS } from '../actors/limits.js';
 import { type Session, WeftError } from '../client/index.js';
-import { completed, isQuit, messageOf, runCommand } from './chat-commands.js';
+import { answerOf, completed, isQuit, messageOf } from './chat-commands.js';
 import { Editor } from './chat-editor.js';
 import { insert, press, type Wish } from './chat-keys.js';
 import { asFailure, type Connection, detailOf, endOf, openChat, waiting } from './chat-session.js';
@@ -92,7 +92,7 @@ class ChatScreen {
     }
     await synced(this.#session);
     if (target === undefined) {
-      await runCommand(this.#window, '/chats');
+      await this.#run('/chats');
       return;
     }
     try {
@@ -180,7 +180,21 @@ class ChatScreen {
     }
     const message = messageOf(line);
     if (message !== undefined) this.#window.send(message.trimEnd());
-    else runCommand(this.#window, line).catch(this.#fail);
+    else this.#run(line).catch(this.#fail);
+  }
+
+  /** What is wrong with a command is told where its answer would be. */
+  async #run(line: string): Promise<void> {
+    try {
+      const answer = await answerOf(this.#window, line);
+      if (answer !== undefined) this.#window.note(answer);
+    } catch (error) {
+      if (!(error instanceof CliFailure)) throw error;
+      const [name] = line.split(' ', 1);
+      this.#window.note(
+        `${error.code === 'bad_usage' ? '' : `${name}: `}${capital(error.message)} ${codeOf(error)}`.trimEnd(),
+      );
+    }
   }
 
   /** The first time, what is on its way may arrive; a second time does not wait. */
@@ -198,6 +212,15 @@ class ChatScreen {
       await new Promise((done) => setTimeout(done, 20));
     }
   }
+}
+
+/** A way of writing is no failure, and needs no code. */
+function codeOf({ code }: CliFailure): string {
+  return code === 'bad_usage' ? '' : `(${code})`;
+}
+
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 /** Resolves when the node has told of all chats. */

@@ -82,6 +82,20 @@ export class Transcript {
     this.#insert({ kind: 'note', seq: this.newest, from: '', text: clean(text), at, own: false });
   }
 
+  /** The content of these is gone: for everyone, so that a trace stays, or for this user alone. */
+  erase(seqs: readonly number[], everyone: boolean): void {
+    const gone = new Set(seqs);
+    const hit = ({ kind, seq, failed }: Entry): boolean => kind !== 'note' && failed === undefined && gone.has(seq);
+    this.#entries = everyone
+      ? this.#entries.map((entry) => (hit(entry) ? { ...entry, kind: 'event', text: ERASED } : entry))
+      : this.#entries.filter((entry) => !hit(entry));
+  }
+
+  /** Everything up to `seq` is deleted for this user. */
+  clear(seq: number): void {
+    this.#entries = this.#entries.filter((entry) => entry.kind === 'note' || entry.seq > seq);
+  }
+
   #take(id: string): Entry | undefined {
     const found = this.#waiting.find((waiting) => waiting.id === id);
     this.#waiting = this.#waiting.filter((waiting) => waiting !== found);
@@ -107,6 +121,8 @@ export class Transcript {
     return logged;
   }
 }
+
+const ERASED = 'message deleted';
 
 const INVITES: Readonly<Record<InviteMode, (from: string) => string>> = {
   off: (from) => `${from} ended the invite link`,
@@ -157,7 +173,7 @@ export function eventText(event: GroupEvent): string {
     case 'deleted':
       return `${from} deleted a message`;
     case 'erased':
-      return `message deleted`;
+      return ERASED;
     case 'expired':
       return event.first === event.last
         ? 'a message ended before everyone had it'

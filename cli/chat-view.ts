@@ -29,6 +29,8 @@ export interface View {
   mark(entry: Entry): Mark;
   /** The first message that the user had not read when the chat was opened; 0 for none. */
   readonly unreadFrom: number;
+  /** Messages' numbers stand in place of their times. */
+  readonly numbers: boolean;
   /** There is more before the first entry. */
   readonly more: boolean;
   /** Lines scrolled up from the end. */
@@ -176,7 +178,7 @@ function entryRows(view: View, entry: Entry, columns: number, name: number, colo
   const indent = 1 + TIME + 2;
   if (entry.kind !== 'message') {
     const color = entry.kind === 'note' ? colors.cyan : colors.dim;
-    const time = entry.kind === 'note' ? '·'.padStart(TIME) : clock(entry.at);
+    const time = entry.kind === 'note' ? '·'.padStart(TIME) : placeOf(view, entry);
     return wrapped(entry, columns - indent - 1).map((line, i) =>
       row(i === 0 ? ` ${colors.dim(time)}  ${color(line)}` : ' '.repeat(indent) + color(line)),
     );
@@ -185,12 +187,17 @@ function entryRows(view: View, entry: Entry, columns: number, name: number, colo
   const lines = wrapped(entry, columns - indent - name - 2 - 4);
   const rows = lines.map((line, i) => {
     const who = colorOf(entry, view.me, colors)(pad(entry.from, name));
-    const head = i === 0 ? ` ${colors.dim(clock(entry.at))}  ${who}  ` : ' '.repeat(indent + name + 2);
+    const head = i === 0 ? ` ${colors.dim(placeOf(view, entry))}  ${who}  ` : ' '.repeat(indent + name + 2);
     return i === lines.length - 1 && entry.own ? row(head + line, ...tick(view.mark(entry), colors)) : row(head + line);
   });
   if (reason !== '')
     rows.push(row(' '.repeat(indent + name + 1) + colors.red(fit(reason, columns - indent - name - 2))));
   return rows;
+}
+
+/** When it was, or which: a number in as many columns. */
+function placeOf({ numbers }: View, { at, seq }: Entry): string {
+  return numbers ? (seq === 0 ? '' : String(seq)).padStart(TIME).slice(-TIME) : clock(at);
 }
 
 function tick(mark: Mark, colors: Colors): [string, number] {

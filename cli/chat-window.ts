@@ -4,14 +4,8 @@
 // Must not: know keys, the terminal or commands' syntax.
 
 import { LIMITS } from '../actors/limits.js';
-import {
-  type Chat,
-  type ChatSummary,
-  type GroupEvent,
-  type Message,
-  type Session,
-  WeftError,
-} from '../client/index.js';
+import { type Chat, type GroupEvent, type Message, type Session, WeftError } from '../client/index.js';
+import type { Place } from './chat-command.js';
 import { Elsewhere } from './chat-elsewhere.js';
 import { Presence } from './chat-presence.js';
 import { type Connection, detailOf } from './chat-session.js';
@@ -19,11 +13,12 @@ import { statusOf } from './chat-status.js';
 import { cleanLine } from './chat-text.js';
 import { type Entry, Transcript } from './chat-transcript.js';
 import type { Mark, View } from './chat-view.js';
+import { Viewport } from './chat-viewport.js';
 
 /** Entries of a chat that are read at a time. */
 const PAGE = 50;
 
-export class Window {
+export class Window implements Place {
   readonly session: Session;
   readonly connection: Connection;
   readonly presence: Presence;
@@ -33,9 +28,8 @@ export class Window {
   #unreadFrom = 0;
   /** The newest messages were read from the node: what was unread is known, and may now count as read. */
   #loaded = false;
-  #scroll = 0;
-  /** The last entry that is shown while scrolled up, so that what arrives does not move the text. */
-  #anchor: Entry | undefined;
+  readonly #viewport = new Viewport();
+  #numbers = false;
   #synced = false;
   #loading = false;
   #hint = '';
@@ -56,16 +50,22 @@ export class Window {
 
   /** Shows a chat from its newest messages on. */
   async open(chat: Chat): Promise<void> {
-    if (this.#chat !== undefined) this.#chat.watch(false);
+    this.close();
     this.#chat = chat;
-    this.#transcript = new Transcript();
-    this.#unreadFrom = 0;
-    this.#loaded = false;
-    this.end();
-    this.presence.clear();
     chat.watch(true);
     for (const pending of this.session.pending()) if (this.#shows(pending.chat)) this.#show(pending.id, pending.body);
     await this.load();
+  }
+
+  /** Shows no chat. */
+  close(): void {
+    this.#chat?.watch(false);
+    this.#chat = undefined;
+    this.#transcript = new Transcript();
+    this.#unreadFrom = 0;
+    this.#loaded = false;
+    this.presence.clear();
+    this.end();
   }
 
   /** Sends a message; it is shown at once. */
@@ -106,15 +106,13 @@ export class Window {
       this.end();
       return;
     }
-    this.#anchor ??= this.#transcript.entries.at(-1);
-    this.#scroll = lines;
+    this.#viewport.up(lines, this.#transcript.entries);
     this.#changed();
   }
 
   /** Back to the newest. */
   end(): void {
-    this.#scroll = 0;
-    this.#anchor = undefined;
+    this.#viewport.end();
     this.#read();
     this.#changed();
   }
@@ -142,26 +140,30 @@ export class Window {
     return got;
   }
 
-  /** Every chat, those with unread messages first. */
-  async chats(): Promise<ChatSummary[]> {
-    const chats = await this.session.chats();
-    return chats.sort((a, b) => b.unread - a.unread || a.name.localeCompare(b.name));
+  /** Shows the messages' numbers in place of their times, or no longer; answers which. */
+  numbers(): boolean {
+    this.#numbers = !this.#numbers;
+    this.#changed();
+    return this.#numbers;
+  }
+
+  get terminal(): Window {
+    return this;
   }
 
   view(draft: View['draft'], hint: string): View {
     const chat = this.#chat;
-    const entries = this.#transcript.entries;
-    const last = this.#anchor === undefined ? entries.length : entries.indexOf(this.#anchor) + 1;
     return {
       me: cleanLine(this.connection.account.user),
       title: chat === undefined ? 'weft' : cleanLine(chat.name) || 'group',
       presence: this.#synced ? this.presence.who(chat) : { text: '', online: false },
       connection: statusOf(this.session, this.#synced, this.#tried),
-      entries: last > 0 ? entries.slice(0, last) : entries,
+      entries: this.#viewport.visible(this.#transcript.entries),
+      numbers: this.#numbers,
       mark: (entry) => this.#mark(entry),
       unreadFrom: this.#unreadFrom,
       more: this.#transcript.more,
-      scroll: this.#scroll,
+      scroll: this.#viewport.scroll,
       status: this.#hint || this.presence.typing,
       elsewhere: this.#elsewhere.text,
       hint,
@@ -186,16 +188,16 @@ export class Window {
         else this.note(`A message to ${cleanLine(chat.name)} was not sent: ${reason}.`);
       }),
     );
-    session.on('typing', ({ chat, user, on }) => {
-      if (this.#shows(chat)) this.presence.types(user, on);
-    });
-    session.on('presence', ({ user, online, lastSeen }) => this.presence.set(user, online, lastSeen));
-    session.on('receipt', ({ chat, user, read }) => {
-      // This user read it on another device.
-      if (user === session.user && read >= chat.head) this.#elsewhere.read(chat);
+    this.presence.listen(session, (chat) => this.#shows(chat));
+    session.on('deleted', ({ chat, seqs, everyone }) => {
+      if (this.#shows(chat)) this.#transcript.erase(seqs, everyone);
       this.#changed();
     });
-    session.on('chat', () => this.#changed());
+    session.on('marks', ({ chat }) => {
+      if (this.#shows(chat)) this.#transcript.clear(chat.marks.cleared);
+      this.#changed();
+    });
+    for (const name of ['receipt', 'tally', 'chat'] as const) session.on(name, () => this.#changed());
     session.on('state', ({ state, previous }) => {
       if (state !== 'online') this.#synced = false;
       if (state === 'waiting' && previous === 'connecting') this.#warn();
@@ -204,7 +206,11 @@ export class Window {
     session.on('synced', () => {
       this.#synced = true;
       void this.load();
-      void this.#count();
+      // What fails is asked again by the next connection.
+      this.session.chats().then(
+        (chats) => this.#settle(() => this.#elsewhere.set(chats.filter(({ chat }) => !this.#shows(chat)))),
+        () => {},
+      );
     });
     session.on('error', (error) => {
       if (error.code === 'diverged')
@@ -224,7 +230,7 @@ export class Window {
     if (this.#shows(item.chat)) {
       this.#transcript.add(item);
       this.#grew(item.seq, item.type === 'event');
-      if (this.#scroll === 0) this.#read();
+      if (this.#viewport.scroll === 0) this.#read();
     } else if (!item.own && item.type === 'message') {
       this.#elsewhere.add(item.chat);
     }
@@ -245,6 +251,7 @@ export class Window {
     try {
       // Who has left learns nothing of the members, and still sees what was there before.
       const read = await this.#refresh().catch(() => chat.readUpTo);
+      transcript.clear(chat.marks.cleared);
       const before = transcript.oldest;
       const page = await chat.history({ limit: PAGE });
       if (transcript !== this.#transcript) return;
@@ -258,7 +265,7 @@ export class Window {
     }
     if (transcript !== this.#transcript) return;
     this.#loaded = true;
-    if (this.#scroll === 0) this.#read();
+    if (this.#viewport.scroll === 0) this.#read();
     this.#changed();
   }
 
@@ -276,21 +283,11 @@ export class Window {
     return Math.max(chat.readUpTo, mine?.read ?? 0);
   }
 
-  async #count(): Promise<void> {
-    try {
-      const chats = await this.session.chats();
-      this.#elsewhere.set(chats.filter(({ chat }) => !this.#shows(chat)));
-      this.#changed();
-    } catch {
-      // The next connection counts again.
-    }
-  }
-
   #read(): void {
     const chat = this.#chat;
     if (chat === undefined || !this.#loaded || this.#transcript.newest === 0) return;
     chat.read(this.#transcript.newest);
-    this.#elsewhere.read(chat);
+    this.#elsewhere.remove(chat);
   }
 
   #warn(): void {

@@ -23,6 +23,7 @@ In a pipe each line of stdin is a message, and messages of others are lines of s
   $ echo hi | weft chat --user ada --to bob           exits 0 once it is sent
   $ weft chat --user bob --to ada --wait 5 </dev/null shows what came, for 5 seconds
   $ weft chat --user bob --follow --json </dev/null   every event of every chat, until Ctrl-C
+  $ weft chat --user ada --group Trip --do '/invite open'   a command of the chat, without a terminal (/help lists them)
   Empty lines are left out. Without a node the lines wait in the outbox, the exit code is 3, and the next run sends them.
   With --json: {type: message|event|sent|failed|receipt|typing|presence|state|…, chat, name, seq, from, text, at, …}
 
@@ -44,6 +45,7 @@ interface Options {
   readonly wait?: number;
   readonly follow?: boolean;
   readonly timeout?: number;
+  readonly do?: readonly string[];
 }
 
 export function register(program: Command): void {
@@ -65,6 +67,7 @@ export function register(program: Command): void {
       new Option('--wait <seconds>', 'in a pipe: stay so long after the last line').argParser(secondsOf('--wait')),
     )
     .option('--follow', 'in a pipe: stay until Ctrl-C')
+    .option('--do <command>', 'run a command, as in --do "/members"; may be given again', gathered)
     .addOption(
       new Option('--timeout <seconds>', 'in a pipe: wait so long for a node (default 10)').argParser(
         secondsOf('--timeout'),
@@ -81,15 +84,16 @@ async function chat(options: Options): Promise<void> {
   const url = urlOf(options.url);
   const terminal = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb' && options.json !== true;
   const stay = options.follow === true ? Number.POSITIVE_INFINITY : (options.wait ?? 0);
-  if (!terminal && target === undefined && stay === 0) {
+  const commands = options.do ?? [];
+  if (!terminal && target === undefined && stay === 0 && commands.length === 0) {
     const message = 'say with whom, with --to USER or --group ID; to listen to all chats, add --follow or --wait';
     throw new CliFailure('bad_usage', message, EXIT.usage);
   }
   const account = openAccount({ ...options }, url);
-  if (terminal) await runScreen({ url, account }, target);
+  if (terminal && commands.length === 0) await runScreen({ url, account }, target);
   else {
     const patience = options.timeout === undefined ? LIMITS.chatPatienceMs : options.timeout * 1_000;
-    await runPipe({ url, account, target, stay, patience, json: options.json === true });
+    await runPipe({ url, account, target, stay, patience, json: options.json === true, commands });
   }
 }
 
@@ -103,6 +107,11 @@ function urlOf(text: string): URL {
   const whole = new URL(url.href.replace(/^http/, 'ws'));
   if (whole.pathname === '/') whole.pathname = '/v1';
   return whole;
+}
+
+/** An option that may be given again. */
+function gathered(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 function secondsOf(flag: string): (text: string) => number {

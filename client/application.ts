@@ -8,7 +8,7 @@ import type { Core } from './core.js';
 import { Emitter, type Listener } from './emitter.js';
 import { WeftError } from './errors.js';
 import { PRECISIONS, type SessionEvents } from './events.js';
-import { present } from './message.js';
+import { type Change, present } from './message.js';
 import type { ReceiverHooks } from './receiver.js';
 
 export class Application {
@@ -65,6 +65,15 @@ export class Application {
     if (change === 'expired') both.push(this.emit('expired', { chat, first: shown.first, last: shown.last }));
     const waits = both.filter((wait) => wait !== undefined);
     return waits.length === 0 ? undefined : Promise.all(waits);
+  }
+
+  /** This device made a change: of that, what is gone and what the chat is now is told here too. */
+  made(log: ChatLog, change: Change): void {
+    const chat = this.chat(log);
+    if (change.change === 'deleted') {
+      this.emit('deleted', { chat, seqs: [change.target], by: this.#core.me, everyone: true });
+    }
+    this.emit('chat', { chat });
   }
 
   /** The user's marks of a chat changed. */

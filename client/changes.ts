@@ -8,7 +8,7 @@ import type { ChatTable } from './chat-table.js';
 import { WeftError } from './errors.js';
 import type { Flusher } from './flush.js';
 import { hex, type IdSource } from './ids.js';
-import { changeOf } from './message.js';
+import { type Change, changeOf } from './message.js';
 import type { Receipt } from './outbox.js';
 import { bytesOf, countOf } from './plain.js';
 import type { Receiver } from './receiver.js';
@@ -32,9 +32,11 @@ export class Changes {
   /** Ids (32 hexadecimal digits) of those on their way: their events are this device's own. */
   readonly own = new Set<string>();
   readonly #parts: ChangesParts;
+  readonly #made: (log: ChatLog, change: Change) => void;
 
-  constructor(parts: ChangesParts) {
+  constructor(parts: ChangesParts, made: (log: ChatLog, change: Change) => void) {
     this.#parts = parts;
+    this.#made = made;
   }
 
   create(title: string, users: readonly string[]): Promise<ChatLog> {
@@ -54,8 +56,10 @@ export class Changes {
       receiver.own(log, seq);
       // As its event says it to the others; that of this device is passed over.
       const first = users.length > 0 ? [[...users], ...args] : args;
-      log.changed(receiver.me, changeOf(op, first));
+      const change = changeOf(op, first);
+      log.changed(receiver.me, change);
       flusher.dirty(log);
+      this.#made(log, change);
       return { seq };
     });
   }

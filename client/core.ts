@@ -86,7 +86,7 @@ export class Core {
     const hooks = this.application.hooks((error) => this.dialer.fail(error));
     this.receiver = new Receiver(this, hooks);
     this.queries = new Queries(this, options.backfill ?? 0);
-    this.changes = new Changes(this);
+    this.changes = new Changes(this, (log, change) => this.application.made(log, change));
     this.marks = new MarkSync(this, this.application);
     this.list = new ChatList(this, (log) => hooks.chat(log));
     this.account = new Account(this);

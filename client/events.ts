@@ -30,7 +30,7 @@ export interface SessionEvents {
   event: GroupEvent;
   /**
    * Entries whose content is gone: `everyone` by a `deleted` event, else this user deleted them for himself, here or on
-   * another device. A promise holds back the chat's next entry only for the former.
+   * another device. A promise holds back the chat's next entry where another device deleted for everyone.
    */
   deleted: { readonly chat: Chat; readonly seqs: readonly number[]; readonly by: string; readonly everyone: boolean };
   /** Of the entries from `first` to `last` some ended before everyone had them, by the chat's timer or the node's. */

@@ -8,6 +8,7 @@
 
 import { LIMITS } from '../actors/limits.js';
 import { MARK_OP, type Plain, type ServerFrame, T } from '../transport/frames.js';
+import type { ChatList } from './chat-list.js';
 import type { ChatLog } from './chat-log.js';
 import type { Marks } from './chat-state.js';
 import type { ChatTable } from './chat-table.js';
@@ -18,6 +19,7 @@ import type { Ask } from './requests.js';
 export interface MarksParts {
   readonly table: ChatTable;
   readonly flusher: Flusher;
+  readonly list: ChatList;
   ask: Ask;
 }
 
@@ -72,7 +74,11 @@ export class MarkSync {
   #take(log: ChatLog, version: number, marks: Marks): void {
     const hidden = log.state.mark(version, marks);
     if (hidden === undefined) return;
-    for (const seq of hidden) log.state.unread.remove(seq, seq, Math.max(log.read, marks.cleared));
+    for (const seq of hidden) {
+      log.state.unread.remove(seq, seq, Math.max(log.read, marks.cleared));
+      // Not here yet: whether it is among those that the server counted, only the server knows.
+      if (seq > log.done && seq > log.read) this.#parts.list.missed();
+    }
     log.settle();
     this.#parts.flusher.dirty(log);
     this.#hooks.marked(log);

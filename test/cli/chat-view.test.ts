@@ -93,6 +93,7 @@ function view(entries: readonly Entry[], change: Partial<View> = {}): View {
     entries,
     mark: () => 'read',
     unreadFrom: 0,
+    numbers: false,
     more: false,
     scroll: 0,
     status: 'bob is typing…',
