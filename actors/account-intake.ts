@@ -65,7 +65,7 @@ export function accountRequest(
       if (limit < 1 || limit > LIMITS.marksRows) {
         return refused(refuse('bad_request', `limit is 1 to ${LIMITS.marksRows}`));
       }
-      return intake.read(r, () => readMarksPage(fabric.reader, login.user, since, limit));
+      return intake.read(r, () => readMarksPage(fabric.reader, login.user, since, limit), limit);
     }
     case T.BLOCKS:
       return intake.read(frame.r, () => readBlocks(connection.fabric.reader, connection.login.user));
