@@ -56,6 +56,8 @@ export class ChatLog {
   placed = false;
   cursor = 0;
   done = 0;
+  /** What the newest SYNC said of it: the answer may be older than what has come since. */
+  listed = 0;
   /** Highest sequence number seen or certified. */
   head = 0;
   /** Highest sequence number that arrived. */

@@ -110,6 +110,7 @@ export class ChatTable {
     for (const log of this.#byKey.values()) {
       if (!log.placed || log.id === undefined) continue;
       const read = Math.min(log.read, log.done);
+      log.listed = log.done;
       entries.push({ chat: log.id, seq: log.done, read, flags: log.wantsReceipts(me) ? 1 : 0 });
     }
     return entries;

@@ -235,8 +235,8 @@ export class Receiver {
     log.head = Math.max(log.head, entry.head);
     if (entry.start <= entry.head) list.missed();
     if (!log.placed) log.place(Math.max(0, entry.start - 1));
-    else if (entry.head < log.done) {
-      this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.done}`));
+    else if (entry.head < log.listed) {
+      this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.listed}`));
     } else log.truncate(entry.start);
     // Most of ten thousand chats are as they were.
     if (before[0] !== log.placed || before[1] !== log.cursor || before[2] !== log.head) flusher.dirty(log);

@@ -105,6 +105,27 @@ describe('order', () => {
     assert.deepEqual(seen, ['bob:1:m1', 'bob:2:m2', 'bob:3:m3']);
   });
 
+  test('a certificate below what SYNC said is a fault of the server; below what has come since it is not', async () => {
+    const { server, seen, world, session } = await bench();
+    const faults: string[] = [];
+    session.on('error', ({ code }) => void faults.push(code));
+    const chat = server.chat('bob');
+    server.post(chat, 'm1');
+    await advance(world, 2 * LIMITS.clientAckMs);
+    server.last.intercept = (frame) => frame.type === 6;
+    server.last.send({ type: 46 });
+    await settle(world);
+    // Read by the server before m2 was, and sent after it.
+    server.post(chat, 'm2');
+    await settle(world);
+    server.last.send({ type: 37, entries: [{ chat: chat.id, head: 1, start: 2 }] });
+    await settle(world);
+    assert.deepEqual([seen, faults], [['bob:1:m1', 'bob:2:m2'], []]);
+    server.last.send({ type: 37, entries: [{ chat: chat.id, head: 0, start: 1 }] });
+    await settle(world);
+    assert.deepEqual(faults, ['diverged']);
+  });
+
   test('an own message takes its place in the order and is not shown', async () => {
     const { server, seen, world, session } = await bench();
     const chat = server.chat('bob');
