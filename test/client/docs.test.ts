@@ -129,8 +129,14 @@ test('docs/client.md: its snippets compile, run in order, and print what they sa
     'too_large false',
     'ada owner, bob member, dan member',
     '3 welcome false',
-    'direct bob 2',
-    'group Weavers 4',
+    'true false []',
+    'gone from Weavers of Ulm: 11 for all',
+    'gone from Weavers of Ulm: 3 for me',
+    'direct bob 2 0 pinned muted',
+    'group Weavers of Ulm 12 0',
+    'bob tells no name',
+    'laptop true',
+    "[ 'mallory' ]",
     'closed',
   ]) {
     assert.ok(
@@ -139,7 +145,7 @@ test('docs/client.md: its snippets compile, run in order, and print what they sa
     );
   }
   await run(t, url, { snippets: browser!, browser: true });
-  assert.deepEqual(heard, ['ada: hello', 'Weavers: welcome', 'ada: from a page']);
+  assert.deepEqual(heard, ['ada: hello', 'Weavers: welcome', 'Weavers of Ulm: oops', 'ada: from a page']);
 });
 
 test('README.md: the snippet of a client', async (t) => {
