@@ -45,6 +45,7 @@ export class Device {
   #sends = 0;
   #r = 0;
   #handled = 0;
+  #heart: NodeJS.Timeout | undefined;
   received = 0;
 
   constructor(name: string) {
@@ -62,6 +63,8 @@ export class Device {
     this.#send({ type: T.HELLO, version: 1, token, credit: LIMITS.credit, agent: 'bench' });
     this.#send({ type: T.SYNC, entries: [], more: false, backfill: 0 });
     await synced;
+    // A silent client is cut off.
+    this.#heart = setInterval(() => this.#send({ type: T.PING, n: 0 }), LIMITS.heartbeatMs / 2);
   }
 
   async direct(user: string): Promise<Place> {
@@ -104,6 +107,7 @@ export class Device {
   }
 
   close(): void {
+    clearInterval(this.#heart);
     this.#socket?.close();
   }
 

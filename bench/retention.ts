@@ -82,7 +82,7 @@ class Scene {
       }),
     );
     while (this.received < before + count || this.senders.some(({ unanswered }) => unanswered > 0)) {
-      if (this.failures.length > 0) return;
+      if (this.failures.length > 0) throw new Error(this.failures.slice(0, 5).join('; '));
       await pause(20);
     }
   }
@@ -95,13 +95,13 @@ class Scene {
   async probe(into: Histogram, goes: () => boolean): Promise<void> {
     const { from } = this.probes;
     const began = performance.now();
-    for (let n = 0; goes(); n += 1) {
+    for (let n = 0; goes() && from.failures.length === 0; n += 1) {
       const due = began + (n * 1_000) / RATE;
       const rest = due - performance.now();
       if (rest > 0) await pause(rest);
       await from.send(this.#probed!, BODY, (ms) => into.recordValue(Math.round(ms * 1_000)));
     }
-    while (from.unanswered > 0) await pause(5);
+    while (from.unanswered > 0 && from.failures.length === 0) await pause(5);
   }
 
   /** Entries that the node has emptied so far. */
@@ -146,6 +146,7 @@ async function cycle(scene: Scene, quietMs: number): Promise<Cycle> {
   await scene.probe(quiet, () => gone === 0 && performance.now() - began < 3 * GONE_MS);
   await scene.probe(busy, () => gone < expected && performance.now() - began < 3 * GONE_MS);
   await watching;
+  if (scene.failures.length > 0) throw new Error(scene.failures.slice(0, 5).join('; '));
   const calm = performance.now() + quietMs;
   await scene.probe(quiet, () => performance.now() < calm);
   scene.probes.from.acknowledge();
