@@ -17,6 +17,8 @@ export interface Certificate {
   readonly key: string;
   readonly kind: number;
   readonly name: string;
+  /** Its members are told tallies, not receipts. */
+  readonly large: boolean;
   readonly head: number;
   /** First number that will be streamed; head + 1: none. */
   readonly start: number;
@@ -62,6 +64,7 @@ export async function readCertificates(
         key,
         kind: inbox.kind,
         name: inbox.name,
+        large: inbox.large,
         head,
         start: await firstStored(store, after, spans, startOf(spans, has, head, missed), head),
         listed: entry !== undefined,
@@ -72,7 +75,16 @@ export async function readCertificates(
     if (!page.more) break;
   }
   if (found.size === vector.size) return certificates;
-  const nothing = { kind: 0, name: '', head: 0, start: 1, listed: true, news: null, wantsReceipts: false };
+  const nothing = {
+    kind: 0,
+    name: '',
+    large: false,
+    head: 0,
+    start: 1,
+    listed: true,
+    news: null,
+    wantsReceipts: false,
+  };
   for (const [key, { chat }] of vector) if (!found.has(key)) certificates.push({ chat, key, ...nothing });
   return certificates;
 }

@@ -12,6 +12,7 @@ import type { Behaviour, Context, ExitReason, Signal } from './behaviour.js';
 import { type Certificate, readCertificates } from './certificate.js';
 import type { Code } from './errors.js';
 import type { Fabric, Verdict } from './fabric.js';
+import { FollowUp } from './follow-up.js';
 import { Intake } from './intake.js';
 import { LIMITS } from './limits.js';
 import { Login } from './login.js';
@@ -34,6 +35,7 @@ export type ConnectionTag =
         | 'expiry'
         | 'poll'
         | 'watch'
+        | 'follow'
         | 'reread'
         | 'register'
         | 'registered'
@@ -73,6 +75,8 @@ export class Connection {
   readonly inflow: Inflow;
   readonly network: string;
   readonly meter: Meter;
+  /** Made with the first SYNC that has something to tell. */
+  #followUp: FollowUp | null = null;
   #polling = false;
   /** News were dropped that nothing else will bring: the client must be asked where it stands. */
   #lost = false;
@@ -102,7 +106,7 @@ export class Connection {
       case 'failed':
         return this.#intake.failed(message.n, message);
       case 'answer':
-        return this.#intake.answered(message.r, message.results);
+        return this.#intake.answered(message.r, message.results, message.members);
       case 'refused':
         return this.#intake.answered(message.r, message);
       case 'drained':
@@ -213,10 +217,10 @@ export class Connection {
       return this.violation('unavailable', CLOSE.goingAway, 'the store cannot be read', context);
     this.meter.certified(certificates.length, certificates.filter(({ kind }) => kind === 0).length);
     if (this.resume.certify(certificates, this.login.user, this.views, this.peer)) return this.synchronise(context);
-    const { user, device } = this.login;
-    for (const { key, news, wantsReceipts } of certificates) {
-      if (news !== null) this.fabric.chats.tell(key, { type: 'cursor', user, device, ...news });
-      if (wantsReceipts) this.fabric.chats.tell(key, { type: 'receipts', user, connection: context.self });
+    const told = certificates.filter(({ news, wantsReceipts }) => news !== null || wantsReceipts);
+    if (told.length > 0) {
+      this.#followUp ??= new FollowUp(this);
+      this.#followUp.add(told, context);
     }
     if (this.resume.stale) this.resync();
   }
@@ -253,6 +257,7 @@ export class Connection {
     if (tag.type === 'poll') this.#polling = false;
     else if (tag.type === 'reread') this.stream.page(null);
     else if (tag.type === 'watch') this.#intake.watching.due(context);
+    else if (tag.type === 'follow') this.#followUp?.due(context);
     else if (tag.type === 'register') this.login.register(context);
     else if (tag.type === 'expiry') this.violation('token_expired', CLOSE.auth, 'the token has expired', context);
     else if (this.phase === 'hello') {

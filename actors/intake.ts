@@ -112,8 +112,8 @@ export class Intake {
       return this.#refuse(n, 'rate_limited', 'too many messages', ms);
     }
     const { user } = this.#connection.login;
-    const after = view.unanswered > 0 ? view.lastSend : null;
     const { pair } = view;
+    const after = view.unanswered > 0 ? view.lastSend : null;
     const message = { type: 'send', user, connection: context.self, n, id, idText: text, after, body, pair } as const;
     const told = fabric.chats.tell(view.key, message);
     if (told !== 'ok') {
@@ -147,9 +147,9 @@ export class Intake {
     this.#connection.peer.failed(n, code, detail, after);
   }
 
-  /** A chat answered a request. */
-  answered(r: number, answer: readonly Plain[] | Refusal): void {
+  answered(r: number, answer: readonly Plain[] | Refusal, members = 0): void {
     if (!this.#awaited.answer(r)) return;
+    this.#connection.meter.told(members);
     if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail, answer.after);
     else this.#questions.ok(r, answer);
   }

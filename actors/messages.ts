@@ -98,7 +98,8 @@ export type ConnectionMessage =
   /** `members`: how many were told of it. */
   | { readonly type: 'sent'; readonly n: number; readonly seq: number; readonly members: number }
   | ({ readonly type: 'failed'; readonly n: number } & Refusal)
-  | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[] }
+  /** `members`: how many were told of the event that the request made. */
+  | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[]; readonly members?: number }
   | ({ readonly type: 'refused'; readonly r: number } & Refusal)
   | { readonly type: 'replaced' }
   /** The device was removed from its user's. */

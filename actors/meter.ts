@@ -24,6 +24,8 @@ const PROFILE = 8;
 /** What counts as one token: rows to be read, or looked for; members who are told of a message. */
 const ROWS = 20;
 const MEMBERS = 10;
+/** Users to be looked up before a group takes them in. */
+const USERS = 6;
 /** Chats of a vector that nobody knows are hardly ever an accident. */
 const UNKNOWN = 4;
 /** Share of a burst from which on a client has used so much that others come first. */
@@ -98,7 +100,7 @@ export class Meter {
     this.#take(chats / ROWS + unknown / UNKNOWN);
   }
 
-  /** A SEND is being told to so many members. */
+  /** An entry of this client is being told to so many members. */
   told(members: number): void {
     this.#take(members / MEMBERS);
   }
@@ -112,7 +114,11 @@ export class Meter {
   #take(tokens: number): void {
     const { frames } = this.#fabric.allowances;
     const whole = Math.floor(tokens);
-    if (whole > 0 && frames.every > 0) this.#full = take(this.#full, frames, this.#fabric.world.now(), whole);
+    if (whole === 0 || frames.every === 0) return;
+    const now = this.#fabric.world.now();
+    // The client was not told to wait when it asked for this: it must hear so before it counts as flooding.
+    const most = now + LIMITS.frameDebt * frames.every;
+    this.#full = Math.max(this.#full, Math.min(most, take(this.#full, frames, now, whole)));
   }
 
   /** ms until device and user may send once more; 0: now. Takes nothing: what is refused must not count. */
@@ -140,6 +146,9 @@ function cost(frame: ClientFrame): number {
       return LIGHT;
     case T.SYNC:
       return (frame.more ? WAKING : SYNC) + Math.floor(frame.entries.length / ROWS);
+    case T.CREATE:
+    case T.CHANGE:
+      return WAKING + Math.floor(frame.users.length / USERS);
     case T.TYPING:
       return TYPING;
     case T.PROFILE:

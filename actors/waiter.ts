@@ -44,7 +44,7 @@ function joinedAs({ roster, sequencer }: Chat, user: string): number {
 /** `members`: how many are told of the entry, if it is a new one. */
 export function settle(waiter: Waiter, seq: number, members = 0): void {
   if (waiter.type === 'send') waiter.connection.tell({ type: 'sent', n: waiter.n, seq, members });
-  else waiter.connection.tell({ type: 'answer', r: waiter.r, results: waiter.results(seq) });
+  else waiter.connection.tell({ type: 'answer', r: waiter.r, results: waiter.results(seq), members });
 }
 
 export function decline(waiter: Waiter, code: Code, detail: string, after?: number): void {

@@ -1,0 +1,91 @@
+// Owns the proof that what honest clients do at once, after a pause or a reconnect, neither ends their connection nor turns
+// them in circles, and that what a client sets in motion at others counts for as much as it costs.
+// Invariant: the limits of rates are the product's own where they are what is tested.
+// Must not: measure throughput (npm run bench).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DEFAULT_QUOTAS } from '../../actors/allowances.js';
+import { LIMITS } from '../../actors/limits.js';
+import { OP, type ServerFrame, T } from '../../transport/frames.js';
+import { newId, RawClient, testNode, token, utf8 } from './harness.js';
+import { ask, create } from './talk.js';
+
+const quotas = { ...DEFAULT_QUOTAS, loopback: false };
+const crowd = (count: number): string[] => Array.from({ length: count }, (_, at) => `u${at}`);
+
+test('all that a device may send at once goes to a group of any size, and the sender is no flood', async (t) => {
+  const { url } = await testNode(t, { settings: { quotas } });
+  const ada = await RawClient.join(url, 'ada', 'a1');
+  const chat = await create(ada, crowd(LIMITS.members - 1));
+  for (let i = 0; i < LIMITS.sendBurst; i += 1) ada.send({ type: T.SEND, chat, id: newId(), body: utf8('x') });
+  const answered: ServerFrame[] = [];
+  while (answered.length < LIMITS.sendBurst) {
+    answered.push(await ada.next([T.SENT, T.FAILED]));
+  }
+  // Each costs 103 tokens; those that found none are to come again.
+  assert.ok(answered.filter(({ type }) => type === T.SENT).length > LIMITS.frameBurst / (LIMITS.members / 10));
+  ada.send({ type: T.PING, n: 7 });
+  assert.equal((await ada.next(T.PONG)).n, 7);
+  const refused = await ask(ada, (r) => ({ type: T.INFO, r, chat }));
+  assert.ok(refused.type === T.ERROR && refused.code === 'rate_limited', 'it is told to wait');
+  assert.equal(ada.closed, null);
+});
+
+test('changes of a large group count by its members, as messages do', async (t) => {
+  const { url } = await testNode(t, { settings: { quotas } });
+  const ada = await RawClient.join(url, 'ada', 'a1');
+  const chat = await create(ada, crowd(LIMITS.members - 1));
+  let changed = 0;
+  for (;;) {
+    const args = [`title ${changed}`];
+    const answer = await ask(ada, (r) => ({ type: T.CHANGE, r, chat, id: newId(), op: OP.title, users: [], args }));
+    if (answer.type === T.ERROR) {
+      assert.equal(answer.code, 'rate_limited');
+      break;
+    }
+    changed += 1;
+    assert.ok(changed < LIMITS.sendBurst, 'before the rate of messages alone ends it');
+  }
+});
+
+test('users who are looked up for a group count, also where it is refused', async (t) => {
+  const { url } = await testNode(t, { settings: { quotas } });
+  const [mallory, bob] = [await RawClient.join(url, 'mallory', 'm1'), await RawClient.join(url, 'bob', 'b1')];
+  await ask(bob, (r) => ({ type: T.BLOCK, r, user: 'mallory', on: true }));
+  const users = ['bob', ...crowd(LIMITS.members - 2)];
+  const codes: string[] = [];
+  for (let i = 0; i < 20; i += 1) {
+    const answer = await ask(mallory, (r) => ({ type: T.CREATE, r, id: newId(), title: 'x', users }));
+    codes.push(answer.type === T.ERROR ? answer.code : 'made');
+  }
+  assert.ok(codes.includes('rate_limited'), `${codes}`);
+});
+
+test('who wants the receipts of all chats at once gets them, and is not told to resync for it', async (t) => {
+  const [groups, members] = [110, 40];
+  assert.ok(groups * members > LIMITS.userMailbox, 'more than the user can be told at once');
+  const { url } = await testNode(t);
+  const ada = await RawClient.join(url, 'ada', 'a1');
+  const names = crowd(members);
+  const others = await Promise.all(names.map((user) => RawClient.join(url, user, 'd1')));
+  const chats: Uint8Array[] = [];
+  for (let i = 0; i < groups; i += 1) chats.push(await create(ada, names));
+  for (const other of others) for (const chat of chats) other.send({ type: T.ACK, chat, seq: 1 });
+  for (const other of others) {
+    other.send({ type: T.PING, n: 1 });
+    await other.next(T.PONG);
+    other.close();
+  }
+  const phone = await RawClient.open(url);
+  phone.send({ type: T.HELLO, version: 1, token: await token('ada', 'a2'), credit: 1_000, agent: 'test' });
+  const entries = chats.map((chat) => ({ chat, seq: 1, read: 1, flags: 1 }));
+  phone.send({ type: T.SYNC, entries, more: false, backfill: 0 });
+  await phone.next(T.SYNCED);
+  const receipts = (): number => phone.frames.filter(({ type }) => type === T.RECEIPT).length;
+  const deadline = performance.now() + 10_000;
+  while (receipts() < groups * members && performance.now() < deadline) await sleep(20);
+  assert.ok(receipts() >= groups * members, `${receipts()} receipts`);
+  assert.equal(phone.frames.filter(({ type }) => type === T.RESYNC).length, 0);
+});
