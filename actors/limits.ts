@@ -421,6 +421,8 @@ export const LIMITS = {
   clientTimerMs: 3_600_000,
   /** ms in which a repeated `typing(true)` is not sent again. */
   clientTypingMs: 3_000,
+  /** ms between two LISTs that only large groups call for: their other devices' readings are not pushed. */
+  clientListMs: 5_000,
   /** Profiles that a client keeps; the longest unused give way. Of the usual size they are 200 KB. */
   clientProfiles: 1_000,
   /** Chats in one line of a journal, and in one write of positions: a damaged line costs no more, and writing one holds

@@ -3,6 +3,7 @@
 // Must not: count unread messages itself (unread.ts).
 
 import { LIMITS } from '../actors/limits.js';
+import type { World } from '../actors/world.js';
 import { type Plain, T } from '../transport/frames.js';
 import type { ChatLog } from './chat-log.js';
 import type { ChatTable } from './chat-table.js';
@@ -12,6 +13,7 @@ import type { Receiver } from './receiver.js';
 import type { Ask } from './requests.js';
 
 export interface ListParts {
+  readonly world: World;
   readonly table: ChatTable;
   readonly flusher: Flusher;
   readonly receiver: Receiver;
@@ -25,6 +27,7 @@ export class ChatList {
   /** Another device may have read, or messages were missed. */
   #stale = true;
   #reading: Promise<void> | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ListParts, recounted: (log: ChatLog) => void) {
     this.#parts = parts;
@@ -52,6 +55,7 @@ export class ChatList {
 
   /** Resolves when what is known here is the server's word; at once where it is. */
   refresh(): Promise<void> {
+    if (this.#parts.world.now() - this.#readAt >= LIMITS.clientListMs && this.#unheard()) this.#stale = true;
     if (!this.#stale && this.#reading === undefined) return Promise.resolve();
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -70,8 +74,16 @@ export class ChatList {
     );
   }
 
+  /** Of large groups no receipts come, not even of what this user reads on another device. */
+  #unheard(): boolean {
+    for (const { state } of this.#parts.table.all())
+      if (state.tally !== undefined && state.unread.count > 0) return true;
+    return false;
+  }
+
   async #read(): Promise<void> {
     this.#stale = false;
+    this.#readAt = this.#parts.world.now();
     try {
       let after: Uint8Array | null = null;
       for (let more = true; more; ) {

@@ -139,6 +139,33 @@ describe('chats', () => {
     await session.chats();
     assert.equal(server.last.of(11).length, 1);
   });
+
+  test('what was read elsewhere in a large group is learnt by the next list, asked for at most every 5 s', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const chat = server.chat('all', 2);
+    for (let n = 0; n < 3; n++) server.post(chat, 'x', 'bob');
+    server.last.send({ type: 50, chat: chat.id, delivered: 0, read: 0 });
+    await settle(world);
+    await session.chats();
+    const { length } = server.last.of(11);
+    // Of large groups no receipt is pushed.
+    chat.read = 2;
+    assert.deepEqual(
+      (await session.chats()).map(({ unread }) => unread),
+      [3],
+    );
+    await advance(world, 6_000);
+    assert.deepEqual(
+      (await session.chats()).map(({ unread }) => unread),
+      [1],
+    );
+    assert.deepEqual(
+      (await session.chats()).map(({ unread }) => unread),
+      [1],
+    );
+    assert.equal(server.last.of(11).length, length + 1);
+  });
 });
 
 describe('marks', () => {
