@@ -52,6 +52,11 @@ function reasonOf(error: WeftError | undefined, { url, account }: Connection): C
       return new CliFailure(code, `the node at ${url.href} does not take the token: ${detail}; ${account.remedy}`);
     case 'replaced':
       return new CliFailure(code, `${detail}; give each terminal a --device of its own`);
+    case 'device_removed':
+      return new CliFailure(
+        code,
+        `${detail || 'this device was removed'}; weft chat with a new token registers it anew`,
+      );
     case 'store_mismatch':
       return new CliFailure(code, `${detail}; choose another --store or --device`);
     default:

@@ -123,3 +123,32 @@ test('commands, groups, paste, what others write, small terminals, leaving with 
   await node.up();
   await terminals.shows('again', /waits +✓$/m);
 });
+
+test(
+  'commands change what is on the screen: numbers, deletion for all and for one, marked unread',
+  needs('tmux'),
+  async (t) => {
+    const node = await ChatNode.start(t);
+    const terminals = new Terminals(node);
+    await terminals.open('ada', '--user', 'ada', '--to', 'bob');
+    await terminals.open('bob', '--user', 'bob', '--to', 'ada');
+    for (const name of ['ada', 'bob']) await terminals.shows(name, /connected/);
+    await terminals.type('ada', 'hello', 'Enter');
+    await terminals.type('ada', 'oops', 'Enter');
+    await terminals.shows('bob', /hello[\s\S]*oops/);
+    await terminals.type('ada', '/numbers', 'Enter');
+    await terminals.shows('ada', / 2 {2}ada +oops/);
+    await terminals.type('ada', '/delete', 'Enter');
+    for (const name of ['ada', 'bob']) {
+      const screen = await terminals.shows(name, /hello[\s\S]*message deleted[\s\S]*ada deleted a message/);
+      assert.doesNotMatch(screen, /oops/);
+    }
+    await terminals.type('bob', '/hide 1', 'Enter');
+    await terminals.shows('bob', /connected(?![\s\S]*hello)/);
+    await terminals.shows('ada', /hello/);
+    await terminals.type('bob', '/unread', 'Enter');
+    await terminals.shows('bob', /weft[\s\S]*marked as unread/);
+    await terminals.type('bob', '/op', 'Tab', '1', 'Enter');
+    await terminals.shows('bob', / ada .*\n[\s\S]*Message ada/);
+  },
+);

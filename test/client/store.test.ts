@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -153,6 +154,31 @@ describe('file store', () => {
     await again.close();
     assert.equal(state.outbox.length, 1);
     assert.deepEqual(state.chats, [chat(B, 8)]);
+  });
+
+  test('a journal of the first version is read, and what it lacks is as in a new chat', async () => {
+    const path = join(folder, 'old');
+    const id = 'e'.repeat(32);
+    const lines = [
+      '[{"type":"owner","user":"alice","device":"phone"}]',
+      `[{"type":"chat","chat":{"id":"${id}","kind":2,"name":"tea","placed":true,"cursor":7,"read":5,"lastOwn":6,"own":[9]}}]`,
+      `[{"type":"add","send":{"id":"${A}","chat":"${id}","user":"","body":{"base64":"aGk="}}}]`,
+    ];
+    const sum = (line: string): string => createHash('sha256').update(line).digest('hex').slice(0, 8);
+    await writeFile(path, lines.map((line) => `${sum(line)} ${line}\n`).join(''));
+    const world = new ManualWorld();
+    const server = new FakeServer(world);
+    server.up = false;
+    const opening = bench({ world, server, store: new FileStore(path), offline: true });
+    const { session } = await opening;
+    const [tea] = await session.chats();
+    const { name, head, read, unread, at, pinned } = tea!;
+    assert.deepEqual([name, head, read, unread, at, pinned], ['tea', 9, 5, 0, 0, 0]);
+    assert.deepEqual(
+      session.pending().map(({ chat, body }) => [chat.name, Buffer.from(body).toString()]),
+      [['tea', 'hi']],
+    );
+    await session.close();
   });
 
   test('a write that fails rejects, and the store goes on with the next', async () => {
