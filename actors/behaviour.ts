@@ -12,10 +12,11 @@ export type Delivery = 'ok' | 'busy' | 'dead';
  * What a full mailbox does with a message.
  * - `refuse`: the sender hears `busy`.
  * - `latest`: replaces the queued message with the same `coalesce` key, or is dropped where there is none.
+ * - `keep`: replaces it too, and enters where there is none. Only for classes whose keys are bounded elsewhere.
  * - `drop`: dropped; `dropped(state, message)` marks that, and the sender hears `ok`.
  * - `admit`: enters anyway. Only for classes whose number is bounded elsewhere (say, answers to a bounded window).
  */
-export type Overflow = 'refuse' | 'latest' | 'drop' | 'admit';
+export type Overflow = 'refuse' | 'latest' | 'keep' | 'drop' | 'admit';
 
 /** Why an actor ended. `normal` and `shutdown` are no failures; `crash` carries the error that a handler threw. */
 export type ExitReason =
@@ -60,7 +61,7 @@ export interface Behaviour<S, M, A = void, T = unknown> {
   signal?(state: S, signal: Signal<T>, context: Context<M, T>): void;
   /** Asked only when the mailbox is full. Absent: everything is refused. */
   overflow?(message: M): Overflow;
-  /** Two `latest` messages with the same key supersede each other. */
+  /** Two `latest` messages with the same key supersede each other, two `keep` ones too. */
   coalesce?(message: M): unknown;
   /** A `drop` message was dropped. Runs in the sender's turn: may only mark the state. */
   dropped?(state: S, message: M): void;

@@ -239,20 +239,16 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
   #overflow(message: unknown): Delivery {
     const { behaviour } = this.#kind;
     try {
-      switch (behaviour.overflow?.(message)) {
-        case 'latest': {
-          const keyOf = (queued: unknown): unknown =>
-            behaviour.overflow?.(queued) === 'latest' ? behaviour.coalesce?.(queued) : EMPTY;
-          this.supersede(message, behaviour.coalesce?.(message), keyOf);
-          return 'ok';
-        }
+      const overflow = behaviour.overflow?.(message);
+      switch (overflow) {
+        case 'latest':
+        case 'keep':
+          return this.#replace(message) || overflow === 'latest' ? 'ok' : this.#admit(message);
         case 'drop':
           behaviour.dropped?.(this.#state, message);
           return 'ok';
         case 'admit':
-          if (!this.offer(message, this.#kind.capacity + this.#core.limits.admitted, this.#core.rings)) return 'busy';
-          this.#core.accepted++;
-          return 'ok';
+          return this.#admit(message);
         default:
           return 'busy';
       }
@@ -260,6 +256,22 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
       this.#endSoon({ type: 'crash', error });
       return 'busy';
     }
+  }
+
+  /** True: it took the place of an older one of its key. */
+  #replace(message: unknown): boolean {
+    const { behaviour } = this.#kind;
+    const keyOf = (queued: unknown): unknown => {
+      const overflow = behaviour.overflow?.(queued);
+      return overflow === 'latest' || overflow === 'keep' ? behaviour.coalesce?.(queued) : EMPTY;
+    };
+    return this.supersede(message, behaviour.coalesce?.(message), keyOf);
+  }
+
+  #admit(message: unknown): Delivery {
+    if (!this.offer(message, this.#kind.capacity + this.#core.limits.admitted, this.#core.rings)) return 'busy';
+    this.#core.accepted++;
+    return 'ok';
   }
 
   #end(reason: ExitReason): void {

@@ -38,10 +38,12 @@ export const connectionOverflow = {
       case 'tally':
         return 'drop';
       case 'typing':
-      case 'presence':
       case 'profiled':
-      case 'count':
         return 'latest';
+      case 'presence':
+      case 'count':
+        // One for each user or chat that is watched, which is bounded: nothing would say it again.
+        return 'keep';
       default:
         // Frames, which the acceptor counts; answers to a bounded window of requests; and what closes the connection.
         return 'admit';

@@ -8,7 +8,11 @@ import type { Behaviour, ExitReason } from '../../actors/behaviour.js';
 import { setUp } from './puppet.js';
 
 describe('a full mailbox', () => {
-  type Note = { readonly type: 'keep' | 'latest' | 'drop' | 'admit' | 'bad'; readonly key: number; readonly n: number };
+  type Note = {
+    readonly type: 'keep' | 'latest' | 'fresh' | 'drop' | 'admit' | 'bad';
+    readonly key: number;
+    readonly n: number;
+  };
 
   const noted = (heard: string[]): Behaviour<{ dropped: number }, Note> => ({
     kind: 'noted',
@@ -18,7 +22,8 @@ describe('a full mailbox', () => {
     receive: (_state, note) => heard.push(`${note.type}${note.key}:${note.n}`),
     overflow(note) {
       if (note.type === 'bad') throw new Error('a bug in overflow');
-      return note.type === 'keep' ? 'refuse' : note.type;
+      if (note.type === 'keep') return 'refuse';
+      return note.type === 'fresh' ? 'keep' : note.type;
     },
     coalesce: (note) => note.key,
     dropped(state) {
@@ -42,6 +47,19 @@ describe('a full mailbox', () => {
     world.settle();
     assert.deepEqual(heard, ['dropped', 'keep0:0', 'latest7:2', 'keep0:0', 'admit1:1']);
     assert.equal(runtime.stats().queued, 0);
+  });
+
+  test('the newest of a key is kept, and the first of one enters all the same', () => {
+    const { world, runtime } = setUp({ limits: { admitted: 2 } });
+    const heard: string[] = [];
+    const ref = runtime.spawn(noted(heard), 'a', undefined);
+    for (let n = 0; n < 3; n += 1) assert.equal(ref.tell(note('keep', 0, n)), 'ok');
+    assert.equal(ref.tell(note('fresh', 7, 1)), 'ok');
+    assert.equal(ref.tell(note('fresh', 8, 1)), 'ok');
+    assert.equal(ref.tell(note('fresh', 7, 2)), 'ok');
+    assert.equal(ref.tell(note('fresh', 9, 1)), 'busy', 'there is a bound for those too');
+    world.settle();
+    assert.deepEqual(heard, ['keep0:0', 'keep0:1', 'keep0:2', 'fresh7:2', 'fresh8:1']);
   });
 
   test('never throws into the sender: a hook that throws is the crash of the actor whose hook it is', () => {

@@ -89,3 +89,21 @@ test('who wants the receipts of all chats at once gets them, and is not told to 
   assert.ok(receipts() >= groups * members, `${receipts()} receipts`);
   assert.equal(phone.frames.filter(({ type }) => type === T.RESYNC).length, 0);
 });
+
+test('who opens many chats at once is told of each of their members', async (t) => {
+  const { url } = await testNode(t);
+  const [groups, members] = [6, LIMITS.watches - 1];
+  assert.ok(groups * members > LIMITS.connectionMailbox);
+  const ada = await RawClient.join(url, 'ada', 'a1');
+  const chats: Uint8Array[] = [];
+  for (let group = 0; group < groups; group += 1) {
+    chats.push(
+      await create(
+        ada,
+        crowd(members).map((user) => `${user} of ${group}`),
+      ),
+    );
+  }
+  for (const chat of chats) ada.send({ type: T.WATCH, chat, on: true });
+  for (let told = 0; told < groups * members; told += 1) await ada.next(T.PRESENCE);
+});
