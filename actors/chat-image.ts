@@ -24,6 +24,7 @@ import { CHAT_KIND } from '../transport/frames.js';
 import { decodeRow, rowSender } from '../transport/row.js';
 import { readBlockers } from './blocks.js';
 import { assert } from './errors.js';
+import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
 import { type Known, RecentIds } from './recent-ids.js';
@@ -63,15 +64,22 @@ export function encodeKnown(known: Known): Uint8Array {
   return value;
 }
 
+type Home = Pick<Fabric, 'store' | 'world'>;
+
 /** The users' views of the chat, of those who have one. */
 async function readViews(
-  store: Store,
+  { store, world }: Home,
   chat: Uint8Array,
   users: readonly string[],
 ): Promise<ReadonlyMap<string, Inbox>> {
-  const rows = await Promise.all(users.map((user) => store.get(inboxKey(user, chat))));
   const views = new Map<string, Inbox>();
-  for (const [at, row] of rows.entries()) if (row !== undefined) views.set(users[at]!, decodeInbox(row));
+  for (let at = 0; at < users.length; at += LIMITS.viewsRead) {
+    // Many groups may wake at once: the event loop has its turn between some rows of each.
+    if (at > 0) await new Promise<void>((resolve) => world.defer(resolve));
+    const some = users.slice(at, at + LIMITS.viewsRead);
+    const rows = await Promise.all(some.map((user) => store.get(inboxKey(user, chat))));
+    for (const [place, row] of rows.entries()) if (row !== undefined) views.set(some[place]!, decodeInbox(row));
+  }
   return views;
 }
 
@@ -106,7 +114,8 @@ async function readRecent(store: Store, chat: Uint8Array): Promise<{ recent: Rec
 }
 
 /** Reads the chat. Rejects when the store cannot. */
-export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImage> {
+export async function readChat(home: Home, chat: Uint8Array): Promise<ChatImage> {
+  const { store } = home;
   const [stored, sweep, head, { recent, clock }] = await Promise.all([
     store.get(chatRowKey(chat)),
     store.get(sweepKey(chat)),
@@ -117,7 +126,7 @@ export async function readChat(store: Store, chat: Uint8Array): Promise<ChatImag
   const users = row === null ? [] : row.members.map((member) => member.user);
   const pair: [string, string] | null = row?.kind === CHAT_KIND.direct ? [users[0]!, users[users.length - 1]!] : null;
   const [inboxes, blockers] = await Promise.all([
-    readViews(store, chat, users),
+    readViews(home, chat, users),
     pair === null ? [] : readBlockers(store, pair),
   ]);
   assert(inboxes.size === users.length, 'a member has an inbox row');

@@ -136,10 +136,11 @@ export class Chat {
     this.round += 1;
     this.sequencer = null;
     this.roster = null;
-    const { log, store } = this.fabric;
+    const { log } = this.fabric;
     // An actor of this chat that broke off may have an append in flight, which would land behind what is read now.
     const settled = log.settled(this.id, shardOf(this.id));
-    const image = settled === null ? readChat(store, this.id) : settled.then(() => readChat(store, this.id));
+    const image =
+      settled === null ? readChat(this.fabric, this.id) : settled.then(() => readChat(this.fabric, this.id));
     this.#reads.hold(image, { type: 'image', round: this.round }, context);
   }
 

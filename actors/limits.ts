@@ -276,6 +276,8 @@ export const LIMITS = {
   expiry: 31_622_400,
   /** Names in the text of a refusal; of more, only how many. */
   namesTold: 10,
+  /** Members' rows read for a chat that wakes before other work has its turn. */
+  viewsRead: 64,
   /** Users looked up for a change of members before other work has its turn: about a ms. */
   newcomersRead: 32,
   /** Who waits for approval in one group: a page that its admins can read, and the chat's row stays under the store's limit. */
