@@ -84,6 +84,8 @@ export class Desk {
       (devices, later) => {
         this.#home.admit(device, connection, later);
         reply.answer('registered' satisfies Registration);
+        const last = devices.get(device)?.last ?? this.#now;
+        if (this.#now - last >= LIMITS.seenMs) this.#seen(device, LIMITS.seenMs, later);
         // Left so by a life that ended before it was done.
         this.#leaving.delete(device);
         for (const [name, { lingers }] of devices) {
@@ -96,11 +98,16 @@ export class Desk {
 
   /** The connection of the device has ended. */
   left(device: string, context: UserContext): void {
-    const nobody = (): void => undefined;
-    const seen = (devices: Devices): Planned => seenDevice(this.#user, device, LIMITS.seenSlackMs, this.#now, devices);
-    this.#devices(nobody, seen, nobody, context);
+    this.#seen(device, LIMITS.seenSlackMs, context);
     // Not before: what it still acknowledged would bring its positions back.
     if (this.#leaving.delete(device)) this.#drop(device, context);
+  }
+
+  /** Where it cannot be written, what is listed is older than it might be. */
+  #seen(device: string, slack: number, context: UserContext): void {
+    const nobody = (): void => undefined;
+    const seen = (devices: Devices): Planned => seenDevice(this.#user, device, slack, this.#now, devices);
+    this.#devices(nobody, seen, nobody, context);
   }
 
   /** Has the chats forget how far the device is; where none knows it any more, that goes on record. */

@@ -37,7 +37,8 @@ export function registerDevice(
   const known = devices.get(device);
   const barred = known === undefined ? account.floor : known.barred;
   if (issued <= barred && barred > 0) return refuse('device_removed', 'the device was removed; get a new token');
-  if (known !== undefined && !known.removed) return seenDevice(user, device, LIMITS.seenMs, now, devices);
+  // Nothing to write: it may come in to read, also while the disk is full.
+  if (known !== undefined && !known.removed) return NOTHING;
   const registered = [...devices.values()].filter(({ removed }) => !removed).length;
   if (registered >= LIMITS.userDevices) {
     return refuse('full', `a user has at most ${LIMITS.userDevices} devices; remove one`);

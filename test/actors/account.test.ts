@@ -57,6 +57,24 @@ test('changes are made one after the other; one that the store refuses is refuse
   assert.deepEqual(answers(), [1, 'unavailable', 2]);
 });
 
+test('a device that is known comes in while nothing can be written, however long it was away', async () => {
+  const { scene, say, register } = await desk();
+  await scene.pass(2 * LIMITS.seenMs);
+  const row = async (): Promise<number> => decodeDevice((await scene.store.get(deviceKey('ada', 'phone')))!).last;
+  const before = await row();
+  scene.faults = ['store_full'];
+  const answers: unknown[] = [];
+  const reply = { answer: (value: unknown) => void answers.push(value) };
+  const [connection, issued] = [scene.connection().ref, scene.world.wall()];
+  say({ type: 'register', device: 'phone', issued, connection, reply });
+  await scene.settle();
+  assert.deepEqual(answers, ['registered']);
+  assert.equal(await row(), before);
+  register(scene.connection(), 'phone');
+  await scene.settle();
+  assert.equal(await row(), scene.world.wall(), 'the next time it is put on record');
+});
+
 test('a commit whose outcome is unknown is settled before the next change is decided', async () => {
   for (const fault of ['unknown_applied', 'unknown_dropped'] as const) {
     const { scene, ask, answers, pin } = await desk();
