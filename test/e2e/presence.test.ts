@@ -425,8 +425,8 @@ test('typing and presence write nothing to chats or to what users have of them',
   const chat = await ada.direct('bob');
   await say(ada, chat);
   await bob.next(T.MESSAGE);
-  // Messages, ids, chats, inboxes, pages: every table but those of devices, accounts and last seen.
-  const tables = [1, 2, 3, 4, 7, 8, 9].map((tag) => ({ start: Uint8Array.of(tag), end: Uint8Array.of(tag + 1) }));
+  // Messages, ids, chats, inboxes, pages. A device that comes in is put on record, and a shard's dirty set names that.
+  const tables = [1, 2, 3, 4, 9].map((tag) => ({ start: Uint8Array.of(tag), end: Uint8Array.of(tag + 1) }));
   const dump = async (): Promise<string[]> => {
     const pages = await Promise.all(tables.map((range) => node.store.range({ ...range, limit: 10_000 })));
     return pages.flatMap(({ rows }) => rows.map(({ key, value }) => `${hex(key)} ${hex(value)}`));
