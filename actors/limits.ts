@@ -324,11 +324,15 @@ export const LIMITS = {
   sweepMembers: 32,
   /** ms from a chat's first acknowledgement to its sweep: one sweep for what a burst frees, and all of it within a minute. */
   sweepRestMs: 15_000,
-  /** ms between two looks at which chats are due, and in which all that wait at one time have had their turn. */
+  /** ms between two looks at what is due, and in which all chats of a round have had their turn. */
   sweepTickMs: 10,
-  sweepAllMs: 20_000,
-  /** Sweeps that may be under way at once. */
-  sweeps: 16,
+  sweepAllMs: 25_000,
+  /** Chats of a round: their keys are sorted in one go. */
+  sweepRound: 16_384,
+  /** Sweeps that begin together (neighbours in one transaction write a third of the pages that they would alone), and that
+   * may be under way at once where they fall behind. */
+  sweepGroup: 16,
+  sweeps: 32,
   /** ms a sweep may take before its chat is asked again. */
   sweepPatienceMs: 30_000,
   /** ms before a chat that could not be swept is asked again. */

@@ -25,6 +25,8 @@ export interface Swept {
   /** Entries whose content went. */
   readonly entries: number;
   readonly failed: boolean;
+  /** There is more to take at once. */
+  readonly more: boolean;
 }
 
 export class Sweep {
@@ -147,7 +149,7 @@ export class Sweep {
     this.#taken = false;
     this.#forgot = plan.sweep.forgot;
     this.#next(plan);
-    this.#end(plan.sweep.swept - swept, false);
+    this.#end(plan.sweep.swept - swept, false, plan.more);
   }
 
   /** The append failed, or the state is read anew. */
@@ -157,20 +159,19 @@ export class Sweep {
     this.#end(0, true);
   }
 
-  #next({ more, oldest }: Plan): void {
-    if (more) this.#soon = this.#due(0);
+  #next({ oldest }: Plan): void {
     if (oldest === null || this.#life > LIMITS.sweepSoonMs) return;
     const rest = oldest + this.#life + slack(this.#life) - this.#chat.fabric.world.wall();
     this.#aging = this.#due(Math.max(0, rest));
   }
 
-  #end(entries: number, failed: boolean): void {
+  #end(entries: number, failed: boolean, more = false): void {
     const reply = this.#reply;
     this.#reply = null;
-    if (reply !== null) answer(reply, entries, failed);
+    if (reply !== null) answer(reply, entries, failed, more);
   }
 }
 
-function answer(reply: Reply, entries: number, failed: boolean): void {
-  reply.answer({ entries, failed } satisfies Swept);
+function answer(reply: Reply, entries: number, failed: boolean, more = false): void {
+  reply.answer({ entries, failed, more } satisfies Swept);
 }

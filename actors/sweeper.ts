@@ -1,9 +1,9 @@
 // Owns the pace of sweeping on a node: which chat has its turn when, and how many at once.
-// Invariant: few sweeps at a time, each small and no two starts within a tick, so senders notice nothing; what chats say is
-// kept in bounds, and whatever is lost of it the slow scan finds again.
+// Invariant: few sweeps at a time, each small, no faster than what waits needs, so senders notice little; what chats say
+// is kept in bounds, and whatever is lost of it the slow scan finds again.
 // Must not: read or change a chat's rows (the chat's own actor does, in its own appends).
 //
-//   chats ── due ──▶ queue by time ──▶ a few turns per tick ──▶ chat: sweep ──▶ Swept
+//   chats ── due ──▶ queue by time ──▶ round in key order ──▶ a few turns at a time ──▶ chat: sweep ──▶ Swept
 //                       ▲
 //   slow scan of all chats, for what is old and what a crash left
 
@@ -38,6 +38,9 @@ export interface SweepStats {
 
 export const noSweeps = (): SweepStats => ({ sweeps: 0, entries: 0, failed: 0, waiting: 0, late: 0, rounds: 0 });
 
+/** Rounds in the rest that a chat takes before it is due. */
+const GATHERS = 3;
+
 type Tag =
   | { readonly type: 'tick' }
   | { readonly type: 'scan' }
@@ -60,8 +63,11 @@ class Sweeper {
   /** The timer of the next tick, and when it fires; 0 none. */
   #timer = 0;
   #wakes = 0;
-  /** Turns a ms, and those that are due by it and have not begun. */
+  /** Chats that have their turn in this round, the last first; when it began, and its turns a ms. */
+  readonly #round: string[] = [];
+  #began = Number.NEGATIVE_INFINITY;
   #rate = 0;
+  /** Turns that are due by it and have not begun. */
   #quota = 0;
   #ticked = 0;
   /** Chat after which the scan goes on; null: at the beginning. */
@@ -90,10 +96,10 @@ class Sweeper {
   }
 
   #arm(context: SweeperContext): void {
-    const next = this.#queue.next();
     const now = context.now();
-    this.#stats.waiting = this.#queue.size;
-    this.#stats.late = next === null ? 0 : Math.max(0, now - next);
+    const next = this.#round.length > 0 ? now : this.#queue.next();
+    this.#stats.waiting = this.#queue.size + this.#round.length;
+    this.#stats.late = next === null ? 0 : Math.max(0, now - (this.#round.length > 0 ? this.#began : next));
     if (next === null && this.#turns.size === 0) return;
     const { tickMs } = this.#fabric.settings.sweep;
     const rest = Math.max(tickMs, (next ?? now + LIMITS.sweepPatienceMs) - now);
@@ -108,31 +114,47 @@ class Sweeper {
   #tick(context: SweeperContext): void {
     this.#timer = 0;
     const now = context.now();
-    const { tickMs } = this.#fabric.settings.sweep;
     for (const [chat, began] of this.#turns) {
       if (now - began < LIMITS.sweepPatienceMs) continue;
       // Its actor broke off; the next one starts anew.
       this.#turns.delete(chat);
       this.#queue.add(chat, now);
     }
-    const passed = this.#rate === 0 ? tickMs : Math.min(now - this.#ticked, 1_000);
-    // As many as it takes to be through with all in good time, however late the tick is; kept up until nothing is due.
-    this.#rate = Math.max(this.#rate, 1 / tickMs, this.#queue.size / LIMITS.sweepAllMs);
-    this.#quota = Math.min(this.#quota + this.#rate * passed, LIMITS.sweepQueue);
+    if (this.#round.length === 0) this.#gather(now);
+    this.#quota = Math.min(this.#quota + this.#rate * (now - this.#ticked), LIMITS.sweepRound);
     this.#ticked = now;
-    this.#start(context);
+    this.#start(now, context);
   }
 
-  /** One or two at a time, so that each append is small; more only if they fall behind. */
-  #start(context: SweeperContext): void {
-    const now = context.now();
-    while (this.#quota >= 1 && this.#turns.size < Math.min(LIMITS.sweeps, 2 + Math.floor(this.#quota / 16))) {
-      const chat = this.#queue.take(now);
-      if (chat === null) {
-        this.#quota = 0;
-        this.#rate = 0;
-        return;
-      }
+  /** All that are due, in the order in which their rows lie: neighbours share pages of the store, and so writes. */
+  #gather(now: number): void {
+    const { restMs, tickMs } = this.#fabric.settings.sweep;
+    // For what remains of a chat after its turn.
+    this.#rate = 1 / tickMs;
+    this.#quota = 0;
+    if (now - this.#began < restMs / GATHERS) return;
+    for (let chat = this.#queue.take(now); chat !== null; chat = this.#queue.take(now)) {
+      this.#round.push(chat);
+      if (this.#round.length >= LIMITS.sweepRound) break;
+    }
+    if (this.#round.length === 0) return;
+    this.#round.sort().reverse();
+    this.#began = now;
+    this.#ticked = now;
+    // As many as it takes to be through in good time, however late ticks are.
+    this.#rate = Math.max(1 / tickMs, this.#round.length / LIMITS.sweepAllMs);
+    this.#quota = LIMITS.sweepGroup;
+  }
+
+  /** A few at a time, whose appends share a transaction; more only where they fall behind. */
+  #start(now: number, context: SweeperContext): void {
+    const group = Math.min(LIMITS.sweepGroup, this.#round.length);
+    const behind = this.#quota >= 4 * LIMITS.sweepGroup;
+    if (this.#quota < group || (this.#turns.size > 0 && !behind)) return;
+    const most = behind ? LIMITS.sweeps : group;
+    while (this.#quota >= 1 && this.#turns.size < most) {
+      const chat = this.#round.pop();
+      if (chat === undefined) return;
       this.#quota -= 1;
       this.#turn(chat, now, context);
     }
@@ -147,7 +169,7 @@ class Sweeper {
     else if (told === 'busy') this.#queue.add(chat, now + LIMITS.sweepRetryMs);
   }
 
-  #swept(chat: string, began: number, { entries, failed }: Swept, context: SweeperContext): void {
+  #swept(chat: string, began: number, { entries, failed, more }: Swept, context: SweeperContext): void {
     if (this.#turns.get(chat) === began) this.#turns.delete(chat);
     if (failed) {
       this.#stats.failed += 1;
@@ -156,7 +178,8 @@ class Sweeper {
       this.#stats.sweeps += 1;
       this.#stats.entries += entries;
     }
-    this.#start(context);
+    if (more) this.#round.push(chat);
+    this.#start(context.now(), context);
   }
 
   #scan(context: SweeperContext): void {

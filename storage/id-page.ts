@@ -93,13 +93,15 @@ export interface PageView {
 
 export async function viewPages(store: Store, chat: Uint8Array): Promise<PageView> {
   const range = idPageRange(chat, 0);
-  const [first, last, odd] = await Promise.all([
-    store.range({ ...range, limit: LIMITS.sweepPages }),
+  const page = ({ key, value }: Row): StoredPage => ({ key, ...decodeIdPage(value) });
+  const first = await store.range({ ...range, limit: LIMITS.sweepPages });
+  const oldest = first.rows.map(page);
+  // Of two pages none is forgotten.
+  if (oldest.length <= 2 && !first.more) return { oldest, newest: oldest, odd: false };
+  const [last, odd] = await Promise.all([
     store.range({ ...range, limit: 2, reverse: true }),
     store.range({ ...idRange(chat), limit: 1 }),
   ]);
-  const page = ({ key, value }: Row): StoredPage => ({ key, ...decodeIdPage(value) });
-  const oldest = first.rows.map(page);
   return { oldest, newest: first.more ? last.rows.map(page).reverse() : oldest.slice(-2), odd: odd.rows.length > 0 };
 }
 
