@@ -1,5 +1,5 @@
 // Owns the seam between sockets and connection actors: each accepted socket gets an actor, each message becomes a frame.
-// Invariant: bytes are decoded before the call returns and never kept; a socket and its actor end together, whichever
+// Invariant: bytes are decoded, or copied, before the call returns and never kept; a socket and its actor end together, whichever
 // ends first; hostile bytes cost the sender its connection and nothing else.
 // Must not: interpret frames.
 
@@ -133,7 +133,8 @@ class Handler implements SocketHandler {
   }
 
   message(bytes: Uint8Array): void {
-    if (this.#over) return;
+    if (this.#over || this.#inflow.most === 0) return;
+    if (bytes.length > LIMITS.frameTurn) return this.#take({ type: 'raw', raw: bytes.slice(), bytes: bytes.length });
     const frame = decodeClient(bytes);
     if (frame.type === 0) return;
     if (frame.type === -1) this.#violation(frame.reason);
@@ -160,7 +161,7 @@ class Handler implements SocketHandler {
   }
 
   /** Frames are counted here and not by the mailbox, which deliveries may fill without the client's fault. */
-  #take(message: Extract<ConnectionMessage, { type: 'frame' }>): void {
+  #take(message: Extract<ConnectionMessage, { type: 'frame' | 'raw' }>): void {
     const inflow = this.#inflow;
     inflow.frames += 1;
     inflow.bytes += message.bytes;

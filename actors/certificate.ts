@@ -75,7 +75,14 @@ export async function readCertificates(
     if (!page.more) break;
   }
   if (found.size === vector.size) return certificates;
-  const nothing = {
+  for (const [key, { chat }] of vector) if (!found.has(key)) certificates.push(unknown(chat, key));
+  return certificates;
+}
+
+function unknown(chat: Uint8Array, key: string): Certificate {
+  return {
+    chat,
+    key,
     kind: 0,
     name: '',
     large: false,
@@ -85,8 +92,6 @@ export async function readCertificates(
     news: null,
     wantsReceipts: false,
   };
-  for (const [key, { chat }] of vector) if (!found.has(key)) certificates.push({ chat, key, ...nothing });
-  return certificates;
 }
 
 /** The first of the entries from `start` on that is still stored; what has ended before it is not coming. */

@@ -5,7 +5,8 @@
 //
 //   hello ── HELLO ──▶ joining (token, user) ──▶ ready ── SYNC ──▶ certificates, stream, live ──▶ closed
 
-import { CLOSE, type ClientFrame, T } from '../transport/frames.js';
+import { decodeClient } from '../transport/codec.js';
+import { CLOSE, T } from '../transport/frames.js';
 import type { Socket } from '../transport/socket.js';
 import { ACCOUNT } from './account-intake.js';
 import type { Behaviour, Context, ExitReason, Signal } from './behaviour.js';
@@ -98,9 +99,10 @@ export class Connection {
         else this.stream.delivery(message, this.login.user, message.origin === context.self);
         return;
       case 'frame':
+      case 'raw':
         this.inflow.frames -= 1;
         this.inflow.bytes -= message.bytes;
-        return this.#frame(message.frame, context);
+        return this.#frame(message.type === 'frame' ? message.frame : decodeClient(message.raw), context);
       case 'sent':
         return this.#intake.sent(message.n, message.seq, message.members);
       case 'failed':
@@ -167,11 +169,9 @@ export class Connection {
       context.stop();
       return;
     }
-    const much = this.phase === 'ready' && this.meter.much;
-    // On record at once: one that takes over may be there before this one has made way.
-    if (much) this.meter.leave();
-    context.giveWay(much);
+    context.giveWay(this.phase === 'ready' && this.meter.heavy());
     const pause = this.#intake.proceed(context);
+    if (!context.self.alive) return;
     if (this.resume.live) this.#catchUp(context);
     if ((pause > 0 || (this.resume.live && this.stream.blocked)) && !this.#polling) {
       // The socket's own word that it drained may never come.
@@ -190,8 +190,10 @@ export class Connection {
 
   // ---- frames ----
 
-  #frame(frame: ClientFrame, context: ConnectionContext): void {
-    if (frame.type === T.HELLO) {
+  #frame(frame: ReturnType<typeof decodeClient>, context: ConnectionContext): void {
+    if (frame.type === 0) return;
+    if (frame.type === -1) this.violation('bad_frame', CLOSE.badFrame, frame.reason, context);
+    else if (frame.type === T.HELLO) {
       if (this.phase === 'hello') this.login.hello(frame, context);
       else this.violation('not_ready', CLOSE.auth, 'HELLO comes once', context);
     } else if (this.phase === 'hello') this.violation('not_ready', CLOSE.auth, 'HELLO comes first', context);
@@ -215,6 +217,10 @@ export class Connection {
   #certify(certificates: readonly Certificate[] | null, context: ConnectionContext): void {
     if (certificates === null)
       return this.violation('unavailable', CLOSE.goingAway, 'the store cannot be read', context);
+    if (!this.resume.tell(certificates, this.peer)) {
+      const done = context.completion({ type: 'certificates' });
+      return this.fabric.world.defer(() => done(certificates));
+    }
     this.meter.certified(certificates.length, certificates.filter(({ kind }) => kind === 0).length);
     if (this.resume.certify(certificates, this.login.user, this.views, this.peer)) return this.synchronise(context);
     const told = certificates.filter(({ news, wantsReceipts }) => news !== null || wantsReceipts);
@@ -277,6 +283,8 @@ export class Connection {
   /** Says what is wrong and closes. */
   violation(code: Code, close: number, detail: string, context: ConnectionContext, after?: number): void {
     this.peer.error(0, code, detail, after);
+    // What is still on its way is not even decoded.
+    this.inflow.most = 0;
     this.phase = 'closed';
     this.peer.close(close, code);
     context.stop();

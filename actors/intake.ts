@@ -17,6 +17,7 @@ import { readList } from './list.js';
 import { idText, isMessageId } from './message-id.js';
 import type { AccountFrame, ChatMessage } from './messages.js';
 import { type Answer, type Question, Questions } from './questions.js';
+import { Syncs } from './syncs.js';
 import { Watching } from './watching.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
@@ -29,16 +30,19 @@ export class Intake {
   readonly #awaited = new Awaited();
   #sends = 0;
   readonly #questions: Questions;
+  readonly #syncs: Syncs;
   #watching: Watching | null = null;
 
   constructor(connection: Connection) {
     this.#connection = connection;
     this.#questions = new Questions(connection);
+    this.#syncs = new Syncs(connection);
   }
 
   frame(frame: ClientFrame, context: ConnectionContext): void {
-    const { peer, resume, stream } = this.#connection;
+    const { peer, stream } = this.#connection;
     const { user, device } = this.#connection.login;
+    if (frame.type === T.SYNC) return this.#syncs.take(frame, context);
     const ms = this.#connection.meter.count(frame, stream.sent);
     if (ms > 0 && this.#tooOften(frame, ms, context)) return;
     switch (frame.type) {
@@ -51,15 +55,6 @@ export class Intake {
       case T.CREDIT:
         stream.credit = Math.min(LIMITS.credit, stream.credit + frame.n);
         return;
-      case T.SYNC: {
-        const next = resume.add(frame.entries, frame.more, frame.backfill);
-        if (next === 'flood') {
-          const detail = `a vector lists at most ${LIMITS.userChats} chats`;
-          return this.#connection.violation('full', CLOSE.flood, detail, context);
-        }
-        if (next === 'read') this.#connection.synchronise(context);
-        return;
-      }
       case T.TYPING:
         return this.#tellChat(frame.chat, { type: 'typing', user, connection: context.self, on: frame.on });
       case T.WATCH:
@@ -283,7 +278,7 @@ export class Intake {
 
   /** The slice is over and the socket was given its frames. Answers ms after which something wants another look; 0: nothing. */
   proceed(context: ConnectionContext): number {
-    return this.#questions.proceed(context);
+    return this.#syncs.proceed(context) || this.#questions.proceed(context);
   }
 
   /** Requests are bounded like SENDs: their answers are larger than they are. */

@@ -57,12 +57,18 @@ export const LIMITS = {
   // ---- frames ----
   /** Bytes of a message body: an encrypted text with its padding and a thumbnail; larger media goes to object storage. */
   body: 65_536,
-  /** Bytes of a frame from a client: a body and its header, or a SYNC of 4,000 entries. */
+  /** Bytes of a frame from a client: a body and its header, or a CREATE that names a thousand users. */
   frame: 131_072,
-  /** Entries of one SYNC frame: 4,000 × 32 bytes fit a frame. */
-  syncEntries: 4_000,
+  /** Bytes of a frame up to which it is decoded as it comes; a longer one has to wait for its connection's turn. */
+  frameTurn: 8_192,
+  /** Entries of one SYNC frame: what is taken in a few ms. */
+  syncEntries: 1_000,
+  /** SYNC frames of a connection that wait for their turn: a vector of all the chats there may be, and another one. */
+  syncFrames: 40,
   /** Entries of one CERT frame: keeps it under 64 KiB with names. */
   certEntries: 400,
+  /** Certificates sent in one turn of a connection: a millisecond or two, then others have theirs. */
+  certTurn: 2_000,
   /** Nesting of arrays in a client's frame: [type, [[…]]] needs 3. */
   depth: 4,
   /** The same in a server's frame: the users of an event within a PAGE are at 5, and servers may be newer than the SDK. */
@@ -166,11 +172,12 @@ export const LIMITS = {
   allowances: 65_536,
   /** Chats that one connection watches, and members of a chat whose presence can be watched. */
   watches: 256,
-  /** ms between two steps of what a connection tells its chats after a SYNC, and what one step may cost, in frames: a direct
-   * chat 1, a small group up to a hundred receipts, a large one a thousand members to be read. */
+  /** ms between two steps of what a connection tells its chats after a SYNC, and what one step may cost: a direct chat is 1,
+   * a small group has up to a hundred receipts to tell, a large one a thousand members to read. 1,600 direct chats a second,
+   * 400 small groups, 25 large ones. */
   followMs: 10,
   followRoom: 16,
-  followGroup: 8,
+  followGroup: 4,
   followLarge: 64,
   /** Chats that a connection may open for presence at once, and ms until it may open one more: each costs its members work. */
   watchBurst: 32,

@@ -94,6 +94,8 @@ export type ConnectionMessage =
   | CountNews
   /** `bytes`: size of the frame as it came. */
   | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number }
+  /** A long frame as it came: it is decoded in its connection's turn, so that others have theirs in between. */
+  | { readonly type: 'raw'; readonly raw: Uint8Array; readonly bytes: number }
   | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }
   /** `members`: how many were told of it. */
   | { readonly type: 'sent'; readonly n: number; readonly seq: number; readonly members: number }

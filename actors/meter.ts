@@ -105,12 +105,15 @@ export class Meter {
     this.#take(members / MEMBERS);
   }
 
-  /** Something that costs so many tokens was done for the client. */
-  caused(tokens: number): void {
-    this.#take(tokens);
+  /** The client has used much lately: others come first. That is on record at once: a connection that takes over may be
+   * there before this one has made way. */
+  heavy(): boolean {
+    if (!this.much) return false;
+    this.leave();
+    return true;
   }
 
-  /** The client has used much lately: others come first. */
+  /** It has used a good part of what goes at once. */
   get much(): boolean {
     const { frames } = this.#fabric.allowances;
     return this.#full !== FULL && missing(this.#full, frames, this.#fabric.world.now()) > MUCH * frames.burst;

@@ -33,6 +33,8 @@ export class Resume {
   #arrived: Map<string, Arrived> | null = null;
   /** Numbers that the client was told of its own messages since then; null while there are none. */
   #sent: Map<string, number> | null = null;
+  /** How many of the certificates that were read the client was sent. */
+  #told = 0;
   /** News were lost while the inbox was read, so what was read may lack them. */
   stale = false;
   /** The client was certified and gets deliveries. */
@@ -56,6 +58,7 @@ export class Resume {
     this.#whole = null;
     this.#arrived = new Map();
     this.#sent = null;
+    this.#told = 0;
     this.stale = false;
     this.live = false;
     views.forget();
@@ -85,7 +88,20 @@ export class Resume {
     this.#sent.set(key, Math.max(seq, this.#sent.get(key) ?? 0));
   }
 
-  /** Sends the certificates and sets the views. True: another vector waits to be read. */
+  /** Sends the next of the certificates that were read, as many as one turn takes. True: all are sent. */
+  tell(read: readonly Certificate[], peer: Peer): boolean {
+    const end = Math.min(read.length, this.#told + LIMITS.certTurn);
+    const sent = this.#sent;
+    while (this.#told < end) {
+      const next = Math.min(end, this.#told + LIMITS.certEntries);
+      const part = read.slice(this.#told, next);
+      peer.frame({ type: T.CERT, entries: part.map((one) => entryOf(sent === null ? one : risen(one, sent))) });
+      this.#told = next;
+    }
+    return end === read.length;
+  }
+
+  /** All certificates are sent: sets the views. True: another vector waits to be read. */
   certify(read: readonly Certificate[], user: string, views: Views, peer: Peer): boolean {
     const arrivals = this.#arrived;
     const sent = this.#sent;
@@ -93,12 +109,7 @@ export class Resume {
     this.#arrived = null;
     this.#sent = null;
     this.live = true;
-    const certificates =
-      sent === null ? read : read.map((one) => ({ ...one, head: Math.max(one.head, sent.get(one.key) ?? 0) }));
-    for (let at = 0; at < certificates.length; at += LIMITS.certEntries) {
-      const entries = certificates.slice(at, at + LIMITS.certEntries).map(entryOf);
-      peer.frame({ type: T.CERT, entries });
-    }
+    const certificates = sent === null ? read : read.map((one) => risen(one, sent));
     peer.frame({ type: T.SYNCED, chats: certificates.length });
     for (const { chat, key, kind, name, head, start } of certificates) {
       const arrived = arrivals.get(key);
@@ -114,6 +125,7 @@ export class Resume {
       views.fallBehind(view, target);
       arrivals.delete(key);
     }
+    if (arrivals.size === 0) return this.#whole !== null;
     const certified = new Set(certificates.map(({ key }) => key));
     for (const [key, { delivery, last }] of arrivals) {
       if (certified.has(key)) continue;
@@ -130,6 +142,11 @@ export class Resume {
     }
     return this.#whole !== null;
   }
+}
+
+/** With what the client was told since it was read. */
+function risen(one: Certificate, sent: ReadonlyMap<string, number>): Certificate {
+  return { ...one, head: Math.max(one.head, sent.get(one.key) ?? 0) };
 }
 
 function entryOf({ chat, head, start, listed, kind, name }: Certificate): CertEntry {

@@ -3,7 +3,7 @@
 // Invariant: one that the server ends comes back at once; what they do is counted, so that a run can show that they did it.
 // Must not: judge what the server answers.
 
-import { getPriority, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import { ATTACKS, type Scene } from './attacks.js';
 import { Hostile } from './hostile-client.js';
 
@@ -32,7 +32,7 @@ const TICK_MS = 10;
 
 const load = JSON.parse(process.argv[2]!) as HostileLoad;
 // What the machine has to give goes to the server and to those who measure.
-setPriority(Math.min(19, getPriority() + 10));
+setPriority(19);
 
 const scene: Scene = { crowd: null, room: null, history: load.history };
 const clients = Array.from({ length: load.clients }, (_, at) => {

@@ -218,10 +218,13 @@ test('what a frame sets in motion counts: large bodies, long answers, chats that
     new DataView(unknown.buffer).setUint32(4, at);
     return { chat: unknown, seq: 1, read: 0, flags: 0 };
   });
-  asker.send({ type: T.SYNC, entries, more: false, backfill: 0 });
-  await asker.next(T.SYNCED);
+  for (let i = 0; i < 4; i += 1) asker.send({ type: T.SYNC, entries, more: false, backfill: 0 });
+  for (let i = 0; i < 3; i += 1) await asker.next(T.SYNCED);
   asker.send({ type: T.DIRECT, r: 50, user: 'bob' });
   assert.equal((await asker.next(T.ERROR)).code, 'rate_limited');
+  asker.send({ type: T.PING, n: 1 });
+  await asker.next(T.PONG);
+  assert.ok(!asker.frames.some(({ type }) => type === T.SYNCED), 'the fourth waits for its turn');
 });
 
 test('who catches up is not slowed, however many chats are acknowledged', async (t) => {
@@ -252,7 +255,7 @@ test('a new connection is no way around the rate of frames', async (t) => {
   for (let i = 0; i < LIMITS.frameBurst / 10; i += 1) first.send(typing);
   first.send({ type: T.PING, n: 1 });
   await first.next(T.PONG);
-  const again = await RawClient.join(url, 'ada', 'a1');
+  const again = await RawClient.join(url, 'ada', 'a1', null);
   again.send({ type: T.DIRECT, r: 1, user: 'bob' });
   assert.equal((await again.next(T.ERROR)).code, 'rate_limited');
   await (await RawClient.join(url, 'ada', 'a2')).direct('bob');

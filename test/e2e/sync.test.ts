@@ -235,8 +235,10 @@ test('5,000 chats: certified in full, streamed in order, and the node answers ot
   const vector = [...reader.cursors].map(([chat, seq]): [Uint8Array, number] => [Buffer.from(chat, 'hex'), seq]);
   const again = await RawClient.join(url, 'bob', '2', null, 100);
   const entries = vector.map(([chat, seq]) => ({ chat, seq, read: 0, flags: 0 }));
-  again.send({ type: T.SYNC, entries: entries.slice(0, LIMITS.syncEntries), more: true, backfill: 0 });
-  again.send({ type: T.SYNC, entries: entries.slice(LIMITS.syncEntries), more: false, backfill: 0 });
+  while (entries.length > 0) {
+    const part = entries.splice(0, LIMITS.syncEntries);
+    again.send({ type: T.SYNC, entries: part, more: entries.length > 0, backfill: 0 });
+  }
   const certs = await certificates(again);
   assert.equal(certs.length, count);
   assert.ok(certs.every(({ head, start }) => start === head + 1));
