@@ -5,6 +5,7 @@
 import type { ChatRow } from '../storage/rows.js';
 import type { Behaviour, Context } from './behaviour.js';
 import { Chat } from './chat.js';
+import type { DevicePosition } from './cursor.js';
 import type { DeletionRequest } from './deletion.js';
 import type { Refusal } from './errors.js';
 import type { Fabric } from './fabric.js';
@@ -46,6 +47,7 @@ export type Tag =
   | { readonly type: 'count' }
   | { readonly type: 'typing' }
   | { readonly type: 'positions'; readonly question: Extract<ChatMessage, { type: 'positions' }> }
+  | { readonly type: 'former'; readonly round: number; readonly position: DevicePosition }
   | { readonly type: 'reload' };
 
 /** What names a chat's actor and gives it its node. */

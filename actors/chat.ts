@@ -5,9 +5,9 @@
 // being read the user lane is held, so nothing is handled against half a state.
 // Must not: decide who may create, join or leave (ChatRules do), or know how connections speak to clients.
 
-import { chatFromKey, shardOf } from '../storage/keys.js';
+import { chatFromKey, inboxKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
-import type { ChatRow } from '../storage/rows.js';
+import { type ChatRow, decodeInbox } from '../storage/rows.js';
 import { Admission } from './admission.js';
 import type { Signal } from './behaviour.js';
 import { type ChatImage, readChat } from './chat-image.js';
@@ -29,6 +29,7 @@ import type { Survey } from './survey.js';
 import { Sweep } from './sweep.js';
 import { Tally } from './tally.js';
 import { Typists } from './typists.js';
+import { leftAt } from './visibility.js';
 import { decline, type RequestMessage } from './waiter.js';
 
 export class Chat {
@@ -52,6 +53,8 @@ export class Chat {
   readonly #reads: Reads;
   readonly #admission: Admission;
   readonly #gate: Gate;
+  /** Rows of those who left that are being read. */
+  #formers = 0;
   #clock = 0;
   #lastActive: number;
 
@@ -121,6 +124,9 @@ export class Chat {
     if (tag.type === 'typing') return this.#typists.due(this.roster, context);
     if (signal.type !== 'result') return;
     if (tag.type === 'positions') return this.#positions.found(tag.question, signal.value as Read<Found>);
+    if (tag.type === 'former') {
+      return this.#formerRead(signal.value as Uint8Array | undefined, tag.position, tag.round, context);
+    }
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
     if (tag.type === 'survey') {
       return tag.round === this.round ? this.sweep.surveyed(signal.value as Read<Survey>, context) : undefined;
@@ -180,7 +186,7 @@ export class Chat {
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.sequencer === null || (this.sequencer.idle && this.roster?.unwritten !== true);
     const told = this.#typists.none && this.#tally.settled && this.#positions.none && this.#fanOut.onlookers.idle;
-    if (rest <= 0 && still && told && this.#reads.none && this.sweep.idle) {
+    if (rest <= 0 && still && told && this.#formers === 0 && this.#reads.none && this.sweep.idle) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
       if (this.roster?.cool() === true) this.#gate.append(context);
       else context.passivate();
@@ -203,7 +209,34 @@ export class Chat {
   }
 
   #cursor(position: DevicePosition, context: ChatContext): void {
+    const { user, read } = position;
+    if (this.roster?.members.has(user) === false)
+      return read > 0 ? this.#readOn(position, this.roster, context) : undefined;
     if (this.#pace.take(position, this.roster, this.sequencer, context)) this.#gate.append(context);
+  }
+
+  /** Who left reads what came before: for the user's own unread count, and nobody else is told. */
+  #readOn(position: DevicePosition, { departed }: Roster, context: ChatContext): void {
+    const { user, read } = position;
+    if (departed.has(user)) {
+      if (departed.read(user, read)) this.#gate.append(context);
+    } else if (this.#formers < LIMITS.conversationInFlight) {
+      // Beyond the bound it is dropped, like what comes while the chat cannot be read: it is said again.
+      this.#formers += 1;
+      const done = context.completion({ type: 'former', round: this.round, position });
+      this.fabric.store.get(inboxKey(user, this.id)).then(done, () => done(undefined));
+    }
+  }
+
+  #formerRead(row: Uint8Array | undefined, position: DevicePosition, round: number, context: ChatContext): void {
+    this.#formers -= 1;
+    const { roster } = this;
+    if (row === undefined || roster === null || round !== this.round) return;
+    if (roster.members.has(position.user) || roster.departed.has(position.user)) return this.#cursor(position, context);
+    const inbox = decodeInbox(row);
+    if (leftAt(inbox.spans) === null) return;
+    roster.departed.add(position.user, inbox);
+    this.#cursor(position, context);
   }
 
   #receipts(user: string, connection: ConnectionRef, roster: Roster): void {

@@ -1,7 +1,8 @@
 // Owns what a connection tells its chats after a SYNC: where its client is, and that it wants their receipts.
 // Invariant: paced. Each chat that is told may have to be read from the store first, and answers with as many receipts as it
 // has members: all of them at once would stop the node and overrun their own user's mailbox, whose client would then have
-// to ask for all of it again, without end. What a later SYNC says of a chat takes the place of what still waits.
+// to ask for all of it again, without end. It counts for what it costs, and waits where the client has used much, so its own
+// messages do not wait for it. What a later SYNC says of a chat takes the place of what still waits.
 // Must not: read the store, or promise anything: with the connection it ends, and the next SYNC says it again.
 
 import { CHAT_KIND } from '../transport/frames.js';
@@ -33,9 +34,12 @@ export class FollowUp {
   }
 
   #step(context: ConnectionContext): void {
+    const { meter } = this.#connection;
     for (const [key, certificate] of this.#waiting) {
-      if (this.#room <= 0) break;
-      this.#room -= costOf(certificate);
+      if (this.#room <= 0 || meter.much) break;
+      const cost = costOf(certificate);
+      this.#room -= cost;
+      meter.caused(cost);
       this.#waiting.delete(key);
       this.#tell(certificate, context);
     }

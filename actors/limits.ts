@@ -172,12 +172,11 @@ export const LIMITS = {
   allowances: 65_536,
   /** Chats that one connection watches, and members of a chat whose presence can be watched. */
   watches: 256,
-  /** ms between two steps of what a connection tells its chats after a SYNC, and what one step may cost: a direct chat is 1,
-   * a small group has up to a hundred receipts to tell, a large one a thousand members to read. 1,600 direct chats a second,
-   * 400 small groups, 25 large ones. */
+  /** ms between two steps of what a connection tells its chats after a SYNC, and what one step may cost, in frames: a direct
+   * chat 1, a small group up to a hundred receipts, a large one a thousand members to be read. */
   followMs: 10,
   followRoom: 16,
-  followGroup: 4,
+  followGroup: 8,
   followLarge: 64,
   /** Chats that a connection may open for presence at once, and ms until it may open one more: each costs its members work. */
   watchBurst: 32,

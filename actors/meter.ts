@@ -105,6 +105,11 @@ export class Meter {
     this.#take(members / MEMBERS);
   }
 
+  /** Something that costs so many tokens was done for the client. */
+  caused(tokens: number): void {
+    this.#take(tokens);
+  }
+
   /** The client has used much lately: others come first. That is on record at once: a connection that takes over may be
    * there before this one has made way. */
   heavy(): boolean {

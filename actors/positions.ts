@@ -3,12 +3,13 @@
 // Must not: hold up the chat: whose entry it is, is read beside it.
 
 import { inboxKey, messageKey } from '../storage/keys.js';
-import { type DeviceCursor, decodeInbox } from '../storage/rows.js';
+import { decodeInbox } from '../storage/rows.js';
 import type { Store } from '../storage/store.js';
 import type { Plain } from '../transport/frames.js';
 import { rowSender } from '../transport/row.js';
 import type { Chat } from './chat.js';
 import type { ChatContext } from './chat-rules.js';
+import { readDevices } from './devices.js';
 import type { Code } from './errors.js';
 import { LIMITS } from './limits.js';
 import type { Member } from './member.js';
@@ -21,7 +22,8 @@ type Question = Extract<ChatMessage, { type: 'positions' }>;
 /** What the store has of an entry. */
 export interface Found {
   readonly from: string;
-  readonly devices: readonly DeviceCursor[];
+  /** The asker's devices, with how far each is. */
+  readonly devices: readonly (readonly [device: string, delivered: number])[];
 }
 
 const STATE = { none: 0, delivered: 1, read: 2 } as const;
@@ -68,8 +70,7 @@ export class Positions {
     }
     const delivered = states.filter(([, state]) => state !== STATE.none).length;
     const read = states.filter(([, state]) => state === STATE.read).length;
-    const devices = found.devices.map(({ device, delivered: has }) => [device, has]);
-    const results: Plain[] = [delivered, read, states, devices];
+    const results: Plain[] = [delivered, read, states, found.devices];
     asker.connection.tell({ type: 'answer', r: asker.r, results });
   }
 }
@@ -79,11 +80,17 @@ function sees({ inbox }: Member, seq: number): boolean {
 }
 
 async function readFound(store: Store, chat: Uint8Array, user: string, seq: number): Promise<Found> {
-  const [row, inbox] = await Promise.all([store.get(messageKey(chat, seq)), store.get(inboxKey(user, chat))]);
+  const [row, inbox, devices] = await Promise.all([
+    store.get(messageKey(chat, seq)),
+    store.get(inboxKey(user, chat)),
+    readDevices(store, user),
+  ]);
+  const cursors = inbox === undefined ? [] : decodeInbox(inbox).devices;
+  const registered = [...devices].filter(([, { removed }]) => !removed);
   return {
     // Of an entry that is gone nobody knows whose it was: who asks mostly asks for his own.
     from: row === undefined ? user : rowSender(row),
-    devices: inbox === undefined ? [] : decodeInbox(inbox).devices,
+    devices: registered.map(([name]) => [name, cursors.find(({ device }) => device === name)?.delivered ?? 0]),
   };
 }
 

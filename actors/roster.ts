@@ -10,6 +10,7 @@ import { CHAT_KIND, ROLE } from '../transport/frames.js';
 import type { Change } from './chat-event.js';
 import type { ChatImage } from './chat-image.js';
 import type { Cursor, DevicePosition } from './cursor.js';
+import { Departed } from './departed.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { type Member, memberOf } from './member.js';
@@ -42,7 +43,7 @@ export class Roster {
   #at = 0;
   /** Every member's row says that the log is to be asked. */
   #hot = false;
-  readonly #departed = new Map<string, Inbox>();
+  readonly departed = new Departed();
   /** Members whose cursors moved since the last commit was composed, with the device if one alone moved them. */
   readonly #moved = new Map<Member, string>();
   #written: Cursor[] = [];
@@ -210,7 +211,8 @@ export class Roster {
 
   /** A commit is due. */
   get dirty(): boolean {
-    return this.#rowTouched || this.#touched.size > 0 || this.#lagging.size > 0 || this.#titles.ripe.size > 0;
+    if (this.#rowTouched || this.departed.dirty) return true;
+    return this.#touched.size > 0 || this.#lagging.size > 0 || this.#titles.ripe.size > 0;
   }
 
   /** A commit is due now or later. */
@@ -236,6 +238,8 @@ export class Roster {
         this.#write(member, add);
       }
     }
+    const rows = this.departed.take((room - bytes) / (4 * LIMITS.memberRowBytes));
+    for (const { user, inbox } of rows) add(inboxKey(user, this.info.chat), encodeInbox(inbox));
     return bytes;
   }
 
@@ -273,8 +277,7 @@ export class Roster {
 
   #join(user: string, role: number, seq: number, stored: Inbox | null): void {
     // Who left a moment ago may not be in the store as gone yet.
-    const former = this.#departed.get(user) ?? stored;
-    this.#departed.delete(user);
+    const former = this.departed.remove(user) ?? stored;
     const spans = former?.spans ?? [];
     // The oldest stay is forgotten: better to hide what one once saw than to show what one never should.
     if (spans.length >= LIMITS.spans) spans.shift();
@@ -310,8 +313,7 @@ export class Roster {
     this.#lagging.delete(user);
     this.#waiting.delete(user);
     this.members.delete(user);
-    this.#departed.set(user, member.inbox);
-    if (this.#departed.size > LIMITS.members) this.#departed.delete(this.#departed.keys().next().value!);
+    this.departed.add(user, member.inbox);
     this.#touched.set(user, member);
   }
 }

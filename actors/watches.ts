@@ -75,7 +75,7 @@ export class Watches {
     const known = this.#chats.get(chat);
     const onlooker = known?.get(connection);
     if (onlooker !== undefined) {
-      onlooker.counted ||= counted;
+      onlooker.counted = counted;
       return onlooker;
     }
     if (known !== undefined && known.size >= LIMITS.watchers) return null;

@@ -63,6 +63,8 @@ export interface Node {
   readonly server: Server;
   readonly acceptor: Acceptor;
   readonly allowances: Allowances;
+  readonly online: Online;
+  readonly watches: Watches;
   readonly users: Pool<UserMessage>;
   readonly chats: readonly Pool<ChatMessage>[];
   readonly sweeps: Readonly<SweepStats>;
@@ -121,6 +123,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
       return present(parts.acceptor, 'acceptor');
     },
     allowances: fabric.allowances,
+    online: fabric.online,
+    watches: fabric.watches,
     users,
     chats: [conversations, groups],
     sweeps,

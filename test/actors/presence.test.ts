@@ -317,6 +317,13 @@ test('a group that grows: who joins is told of, and beyond 256 all are counted',
   assert.equal(heard(ada).at(-1), '#1');
   assert.equal(heard(ada).length, others.length + 3);
   assert.equal(town.scene.fabric.watches.sizes.users, 0);
+  // Small again: so it is told from the next WATCH on, and no longer counted.
+  await town.change(chat, OP.removed, ['yan']);
+  await town.watch(chat, 'ada', ada);
+  const known = heard(ada).length;
+  await town.online('zoe');
+  await town.scene.pass(2 * LIMITS.countMs);
+  assert.deepEqual(heard(ada).slice(known), ['zoe+0']);
 });
 
 test('a connection that ended before its watch was looked at leaves nothing behind', async () => {

@@ -90,6 +90,31 @@ test('who wants the receipts of all chats at once gets them, and is not told to 
   assert.equal(phone.frames.filter(({ type }) => type === T.RESYNC).length, 0);
 });
 
+test('who asks for all receipts again and again gets them as fast as the rate allows', async (t) => {
+  const { url } = await testNode(t, { settings: { quotas: { ...quotas, newGroups: 0 } } });
+  const ada = await RawClient.join(url, 'ada', 'a1');
+  const chats: Uint8Array[] = [];
+  for (let i = 0; i < 100; i += 1) chats.push(await create(ada, []));
+  const desk = await RawClient.join(url, 'ada', 'a3');
+  for (const chat of chats) ada.send({ type: T.READ, chat, seq: 1 });
+  for (let read = 0; read < chats.length; read += 1) await desk.next(T.RECEIPT);
+  const phone = await RawClient.join(url, 'ada', 'a2', []);
+  const entries = chats.map((chat) => ({ chat, seq: 1, read: 1, flags: 1 }));
+  const began = performance.now();
+  for (let i = 0; i < 8; i += 1) {
+    phone.send({ type: T.SYNC, entries, more: false, backfill: 0 });
+    await phone.next(T.SYNCED);
+    await sleep(80);
+  }
+  phone.send({ type: T.PING, n: 1 });
+  await phone.next(T.PONG);
+  const told = phone.frames.filter(({ type }) => type === T.RECEIPT).length;
+  // What each SYNC costs is missing for it, too.
+  const tokens = LIMITS.frameBurst / 4 + ((performance.now() - began) * LIMITS.frameRate) / 1_000 - 7 * 55;
+  assert.ok(told <= tokens / LIMITS.followGroup + 2, `${told} receipts`);
+  assert.equal(phone.closed, null);
+});
+
 test('who opens many chats at once is told of each of their members', async (t) => {
   const { url } = await testNode(t);
   const [groups, members] = [6, LIMITS.watches - 1];

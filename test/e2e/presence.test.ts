@@ -418,3 +418,32 @@ test('a block while watched hides both from each other at once, until it is lift
     assert.ok(!client.frames.some((frame) => frame.type === T.PRESENCE));
   }
 });
+
+test('typing and presence write nothing to chats or to what users have of them', async (t) => {
+  const { url, node } = await testNode(t);
+  const [ada, bob] = [await RawClient.join(url, 'ada', '1'), await RawClient.join(url, 'bob', '1')];
+  const chat = await ada.direct('bob');
+  await say(ada, chat);
+  await bob.next(T.MESSAGE);
+  // Messages, ids, chats, inboxes, pages. A device that comes in is put on record, and a shard's dirty set names that.
+  const tables = [1, 2, 3, 4, 9].map((tag) => ({ start: Uint8Array.of(tag), end: Uint8Array.of(tag + 1) }));
+  const dump = async (): Promise<string[]> => {
+    const pages = await Promise.all(tables.map((range) => node.store.range({ ...range, limit: 10_000 })));
+    return pages.flatMap(({ rows }) => rows.map(({ key, value }) => `${hex(key)} ${hex(value)}`));
+  };
+  const before = await dump();
+  assert.ok(before.length >= 4);
+  for (const client of [ada, bob]) {
+    client.send({ type: T.WATCH, chat, on: true });
+    assert.equal((await client.next(T.PRESENCE)).online, true);
+  }
+  for (const on of [true, false]) {
+    ada.send({ type: T.TYPING, chat, on });
+    assert.equal((await bob.next(T.TYPING_OF)).on, on);
+  }
+  bob.cut();
+  assert.equal((await ada.next(T.PRESENCE)).online, false);
+  await RawClient.join(url, 'bob', '2');
+  assert.equal((await ada.next(T.PRESENCE)).online, true);
+  assert.deepEqual(await dump(), before);
+});

@@ -163,7 +163,12 @@ test('RECEIPTS of a small group and a direct chat; of nothing, and by strangers,
   await say(bob, chat);
   ada.send({ type: T.READ, chat, seq: 2 });
   await until(bob, chat, { ada: '2/2', bob: '0/0', eve: '0/0' });
-  assert.deepEqual(await receipts(bob, chat, 2), { delivered: 1, read: 1, members: { ada: 2, eve: 0 }, devices: {} });
+  assert.deepEqual(await receipts(bob, chat, 2), {
+    delivered: 1,
+    read: 1,
+    members: { ada: 2, eve: 0 },
+    devices: { 1: 0 },
+  });
   assert.deepEqual((await receipts(ada, chat, 2)).devices, { 1: 2 });
   const eve = await RawClient.join(url, 'zoe', '1');
   const code = async (client: RawClient, seq: number, of = chat): Promise<string> => {
