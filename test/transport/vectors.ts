@@ -27,6 +27,7 @@ const MAX = Number.MAX_SAFE_INTEGER;
 const CHAT = bytes('c0ffee00112233445566778899aabbcc');
 const CHAT2 = bytes('00000000000000000000000000000001');
 const ID = bytes('0199aa55b0f27c3d8e4f5a6b7c8d9e0f');
+const NOW = 1_760_000_000_000;
 const HELLO_BODY = bytes('68656c6c6f');
 const NONE = new Uint8Array(0);
 
@@ -127,7 +128,7 @@ const server: readonly (readonly [string, ServerFrame])[] = [
   ['MESSAGE, lowest lag', { type: 34, chat: 1, from: 2, seq: MAX, id: ID, lag: -MAX, body: NONE }],
   [
     'EVENT created',
-    { type: 35, chat: 1, from: 'alice', seq: 1, id: ID, lag: 3, op: 1, args: ['Weavers', ['bob', 'carol']] },
+    { type: 35, chat: 1, from: 'alice', seq: 1, id: ID, lag: 3, op: 1, args: ['Weavers', ['alice', 'bob', 'carol']] },
   ],
   ['EVENT left', { type: 35, chat: 1, from: 2, seq: 9, id: ID, lag: 0, op: 4, args: [] }],
   ['RECEIPT', { type: 36, chat: 1, user: 2, delivered: 43, read: 40 }],
@@ -147,7 +148,36 @@ const server: readonly (readonly [string, ServerFrame])[] = [
   ['USER', { type: 40, alias: 2, user: 'bob' }],
   ['OK without results', { type: 41, r: 9, results: [] }],
   ['OK of DIRECT', { type: 41, r: 1, results: [CHAT] }],
-  ['OK of LIST', { type: 41, r: 5, results: [[[CHAT, 2, 'Weavers', 43, 43, 40]], 0] }],
+  [
+    'OK of LIST',
+    {
+      type: 41,
+      r: 5,
+      results: [[[CHAT, 2, 'Weavers', 43, 43, 40, NOW, 3, NOW, 2, 0, 1, 'https://example.org/w.png']], 0],
+    },
+  ],
+  ['OK of JOIN', { type: 41, r: 11, results: [CHAT, 12, 2] }],
+  [
+    'OK of RECEIPTS',
+    {
+      type: 41,
+      r: 12,
+      results: [
+        2,
+        1,
+        [
+          ['bob', 2],
+          ['carol', 1],
+          ['dave', 0],
+        ],
+        [['phone', 43]],
+      ],
+    },
+  ],
+  ['OK of DEVICES', { type: 41, r: 13, results: [[['phone', 'the old phone', NOW, NOW + 9, 1]]] }],
+  ['OK of PROFILE', { type: 41, r: 16, results: [4, 'Bob', '', 'weaving', [['city', 'Basel']]] }],
+  ['OK of PROFILE, unchanged', { type: 41, r: 16, results: [3] }],
+  ['OK of MARKS', { type: 41, r: 24, results: [[[CHAT, 18, NOW, 2, 0, 1, 40, [41, 43]]], 0] }],
   [
     'OK of INFO',
     {
@@ -161,6 +191,11 @@ const server: readonly (readonly [string, ServerFrame])[] = [
           ['alice', 3, 43, 43],
           ['bob', 1, 43, 40],
         ],
+        'https://example.org/w.png',
+        0,
+        86_400,
+        2,
+        ['erin'],
       ],
     },
   ],
@@ -176,7 +211,7 @@ const server: readonly (readonly [string, ServerFrame])[] = [
       type: 45,
       r: 256,
       rows: [
-        { type: 35, from: 'alice', seq: 1, id: ID, lag: 3, op: 1, args: ['Weavers', ['bob', 'carol']] },
+        { type: 35, from: 'alice', seq: 1, id: ID, lag: 3, op: 1, args: ['Weavers', ['alice', 'bob', 'carol']] },
         { type: 34, from: 'bob', seq: 2, id: ID, lag: -250, body: HELLO_BODY },
       ],
       more: true,

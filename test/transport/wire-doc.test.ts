@@ -91,17 +91,20 @@ test('the limits are as documented', () => {
   const section = page.slice(page.indexOf('## 7. Limits'), page.indexOf('## 8.'));
   const number = (n: number): string => n.toLocaleString('en');
   for (const text of [
-    `Frame ${LIMITS.frame / 1_024} KiB`,
-    `body ${number(LIMITS.body)} bytes`,
-    `\`window\` ${LIMITS.window}`,
-    `SYNC entries ${number(LIMITS.syncEntries)} a frame`,
-    `nesting depth ${LIMITS.depth}`,
-    `user id ${LIMITS.userId} bytes`,
-    `device id ${LIMITS.deviceId} bytes`,
-    `title ${LIMITS.title} bytes`,
-    `group ${number(LIMITS.members)} members`,
-    `a user's groups ${number(LIMITS.userGroups)}`,
-    `waiting for approval ${LIMITS.joinRequests} a group`,
+    `| a frame | ${LIMITS.frame / 1_024} KiB; a body ${number(LIMITS.body)} bytes; a token ${number(LIMITS.token)} bytes;`,
+    `nesting ${LIMITS.depth} deep in a client's frame, the frame's own array included, and ${LIMITS.serverDepth} in a server's`,
+    `| a connection | ${LIMITS.window} SENDs unanswered (\`window\`); ${LIMITS.window} requests under way; ${number(LIMITS.credit)} credit;`,
+    `${LIMITS.inflowGreeting / 2 ** 20} MiB of frames before WELCOME, ${LIMITS.inflowBytes / 2 ** 20} MiB and ${number(LIMITS.inflowFrames)} frames`,
+    `${number(LIMITS.chatAliases)} chat and ${LIMITS.userAliases} user aliases;`,
+    `${LIMITS.watches} chats open for presence, ${number(LIMITS.watched)} users watched`,
+    `| a vector | ${number(LIMITS.syncEntries)} SYNC entries a frame`,
+    `${number(LIMITS.userChats)} chats in all its frames`,
+    `| a user | ${LIMITS.userId} bytes of user id; ${LIMITS.userDevices} devices,`,
+    `${LIMITS.deviceId} bytes of device id and ${LIMITS.deviceName} of name; the ${LIMITS.removedDevices} devices removed last`,
+    `${number(LIMITS.userGroups)} groups; ${number(LIMITS.blocks)} blocked users; ${LIMITS.pinned} pinned chats`,
+    `| a group | ${number(LIMITS.members)} members, ${LIMITS.joinRequests} who wait for approval; ${LIMITS.title} bytes of title, ${LIMITS.avatar} of avatar; ${LIMITS.spans} stays`,
+    `| a chat | ${number(LIMITS.expiry)} s of expiry timer; ${number(LIMITS.hidden)} hidden entries of a user; ${number(LIMITS.watchers)} connections`,
+    `| a page | HISTORY ${LIMITS.historyRows} rows, LIST and MARKS ${LIMITS.listRows} |`,
   ]) {
     assert.ok(section.includes(text), text);
   }
