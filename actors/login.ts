@@ -137,6 +137,8 @@ export class Login {
     if (this.#welcomed) return connection.resync();
     this.#welcomed = true;
     connection.meter.resume();
+    const { barred } = connection.meter;
+    if (barred > 0) return connection.violation('rate_limited', CLOSE.tooMany, 'after a flood', context, barred);
     connection.phase = 'ready';
     connection.inflow.most = LIMITS.inflowBytes;
     context.resume();

@@ -73,6 +73,17 @@ export class Meter {
     return ms > LIMITS.frameDebt * frames.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
   }
 
+  /** It was flooding: as far in debt as can be. */
+  flooded(): void {
+    this.#take(LIMITS.frameBurst + LIMITS.frameDebt);
+  }
+
+  /** ms for which the device is not let in, after a flood; 0: it is. */
+  get barred(): number {
+    const { frames } = this.#fabric.allowances;
+    return this.pause > (LIMITS.frameDebt / 2) * frames.every ? this.pause : 0;
+  }
+
   /** ms until the client has tokens again; 0: it has. */
   get pause(): number {
     return this.#full === FULL

@@ -22,8 +22,13 @@ export class Syncs {
 
   /** Its turn comes with `proceed`. */
   take(sync: Sync, context: ConnectionContext): void {
-    if (this.#waiting.length < LIMITS.syncFrames) this.#waiting.push(sync);
-    else this.#connection.violation('rate_limited', CLOSE.flood, 'flooding', context);
+    if (this.#waiting.length < LIMITS.syncFrames) {
+      this.#waiting.push(sync);
+      return;
+    }
+    this.#waiting = [];
+    this.#connection.meter.flooded();
+    this.#connection.violation('rate_limited', CLOSE.flood, 'flooding', context);
   }
 
   /** Takes what may be taken now. Answers ms after which that may be otherwise; 0: nothing waits. */

@@ -55,3 +55,14 @@ test('what tells of messages costs nothing, what does not counts', async () => {
   for (let i = 0; i < LIMITS.frameBurst; i += 1) meter.count({ type: T.ACK, chat, seq: i }, 3_000);
   assert.ok(meter.much);
 });
+
+test('after a flood the device is not let in for a while; a heavy vector is no flood', async () => {
+  const { meter, scene } = await metered();
+  meter.certified(LIMITS.userChats, 0);
+  assert.equal(meter.barred, 0);
+  meter.flooded();
+  const ms = meter.barred;
+  assert.ok(ms > 0 && ms <= (LIMITS.frameDebt * 1_000) / LIMITS.frameRate + 10, `${ms} ms`);
+  scene.world.time += ms;
+  assert.equal(meter.barred, 0);
+});
