@@ -191,9 +191,13 @@ class Sweeper {
   }
 
   #scanned(page: ScanPage | null, context: SweeperContext): void {
-    const { scanMs, roundMs } = this.#fabric.settings.sweep;
+    const { restMs, scanMs, roundMs } = this.#fabric.settings.sweep;
     if (page === null) return void context.after(Math.max(scanMs, LIMITS.sweepRetryMs), { type: 'scan' });
-    for (const chat of page.due) this.#queue.add(chat, context.now());
+    // A chat in memory speaks for itself, mostly a little later: what it frees goes in one sweep.
+    for (const chat of page.due) {
+      const rest = this.#fabric.chats.lookup(chat) === undefined ? 0 : restMs;
+      this.#queue.add(chat, context.now() + rest);
+    }
     this.#after = page.after;
     if (page.after === null) this.#stats.rounds += 1;
     context.after(page.after === null ? roundMs : scanMs, { type: 'scan' });
