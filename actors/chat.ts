@@ -213,6 +213,8 @@ export class Chat {
     if (this.roster?.members.has(user) === false)
       return read > 0 ? this.#readOn(position, this.roster, context) : undefined;
     if (this.#pace.take(position, this.roster, this.sequencer, context)) this.#gate.append(context);
+    // Also where the user as a whole has moved no further: this device may have been the last.
+    this.sweep.moved();
   }
 
   /** Who left reads what came before: for the user's own unread count, and nobody else is told. */

@@ -335,9 +335,9 @@ export const LIMITS = {
   sweepAllMs: 25_000,
   /** Chats of a round: their keys are sorted in one go. */
   sweepRound: 16_384,
-  /** Sweeps that begin together (neighbours in one transaction write a third of the pages that they would alone), and that
+  /** Sweeps that begin together (neighbours in one transaction write far fewer pages than they would alone), and that
    * may be under way at once where they fall behind. */
-  sweepGroup: 16,
+  sweepGroup: 4,
   sweeps: 32,
   /** ms a sweep may take before its chat is asked again. */
   sweepPatienceMs: 30_000,
