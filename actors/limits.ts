@@ -329,10 +329,10 @@ export const LIMITS = {
   /** Members whose devices are read before the event loop has its turn. */
   sweepMembers: 32,
   /** ms from a chat's first acknowledgement to its sweep: one sweep for what a burst frees, and all of it within a minute. */
-  sweepRestMs: 15_000,
+  sweepRestMs: 12_000,
   /** ms between two looks at what is due, and in which all chats of a round have had their turn. */
   sweepTickMs: 10,
-  sweepAllMs: 25_000,
+  sweepAllMs: 32_000,
   /** Chats of a round: their keys are sorted in one go. */
   sweepRound: 16_384,
   /** Sweeps that begin together (neighbours in one transaction write far fewer pages than they would alone), and that
