@@ -147,15 +147,16 @@ export const LIMITS = {
   /** Direct chats begun and groups made by one user in an hour: more is advertising. */
   newDirects: 100,
   newGroups: 30,
-  /** Frames of one connection a second, and at once: a greeting with its chats, watches and outbox. */
-  frameRate: 500,
-  frameBurst: 1_000,
+  /** Frames of one device a second, and at once: a greeting with its chats, watches and outbox. A frame's worth of work is
+   * some 40 µs, so fifty devices at their limit take half of a core, and their bursts are over within a second. */
+  frameRate: 250,
+  frameBurst: 400,
   /** Tokens that a device may be short of before it counts as flooding: what a vector of all chats there may be costs, and a
    * second one after a lost connection. */
   frameDebt: 4_000,
   /** Bytes that count as a frame: of a body or an answer, which are copied and encoded; of a page, which goes out as it
-   * is stored. Largest bodies and full pages pass at 4 a second. */
-  frameBytes: 512,
+   * is stored. Largest bodies pass at 4 a second, full pages at 2. */
+  frameBytes: 1_024,
   framePage: 2_048,
   /** New connections of one user a second, and at once: all devices on a bad network. A new one has a full burst of frames. */
   logins: 1,

@@ -29,7 +29,7 @@ const USERS = 6;
 /** Chats of a vector that nobody knows are hardly ever an accident. */
 const UNKNOWN = 4;
 /** Share of a burst from which on a client has used so much that others come first. */
-const MUCH = 0.25;
+const MUCH = 0.1;
 
 export class Meter {
   readonly #fabric: Fabric;

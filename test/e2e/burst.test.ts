@@ -94,7 +94,7 @@ test('who asks for all receipts again and again gets them as fast as the rate al
   const { url } = await testNode(t, { settings: { quotas: { ...quotas, newGroups: 0 } } });
   const ada = await RawClient.join(url, 'ada', 'a1');
   const chats: Uint8Array[] = [];
-  for (let i = 0; i < 100; i += 1) chats.push(await create(ada, []));
+  for (let i = 0; i < 50; i += 1) chats.push(await create(ada, []));
   const desk = await RawClient.join(url, 'ada', 'a3');
   for (const chat of chats) ada.send({ type: T.READ, chat, seq: 1 });
   for (let read = 0; read < chats.length; read += 1) await desk.next(T.RECEIPT);
@@ -111,7 +111,7 @@ test('who asks for all receipts again and again gets them as fast as the rate al
   const told = phone.frames.filter(({ type }) => type === T.RECEIPT).length;
   // What each SYNC costs is missing for it, too.
   const tokens = LIMITS.frameBurst / 4 + ((performance.now() - began) * LIMITS.frameRate) / 1_000 - 7 * 55;
-  assert.ok(told <= tokens / LIMITS.followGroup + 2, `${told} receipts`);
+  assert.ok(told <= Math.max(0, tokens) / LIMITS.followGroup + 2, `${told} receipts`);
   assert.equal(phone.closed, null);
 });
 
