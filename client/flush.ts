@@ -148,8 +148,8 @@ export class Flusher {
   ): void {
     const implied = new Map<ChatLog, number>();
     for (const { log, seq } of reads) {
-      // Read ahead of what is handled: told later, with the rest.
-      if (log.read <= log.done) this.#reads.delete(log);
+      // Read ahead of what is handled, or while the store was written: told later, with the rest.
+      if (log.read <= seq) this.#reads.delete(log);
       if (seq <= (this.#told.get(log) ?? 0)) continue;
       this.#told.set(log, seq);
       this.#hooks.read(log, seq);
