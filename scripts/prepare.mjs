@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -147,20 +148,41 @@ async function alone(task) {
       if (error.code !== 'EEXIST') throw new Failure(`cannot write to ${rootPath} (${error.code})`);
     }
     if (!isHeld()) {
-      rmSync(LOCK, { force: true });
+      await takeOver();
+      if (owner() === process.pid) break;
       continue;
     }
     if (!told) process.stderr.write('weft: another process prepares this checkout, waiting\n');
     told = true;
     await sleep(100);
   }
-  const release = () => rmSync(LOCK, { force: true });
+  const release = () => {
+    if (owner() === process.pid) rmSync(LOCK, { force: true });
+  };
   process.once('exit', release);
   try {
     await task();
   } finally {
     process.off('exit', release);
     release();
+  }
+}
+
+/** Puts this process in the place of a dead owner. Others may do so at the same moment: the last one has it. */
+async function takeOver() {
+  const mine = `${LOCK}.${process.pid}`;
+  rmSync(mine, { force: true });
+  symlinkSync(String(process.pid), mine);
+  renameSync(mine, LOCK);
+  await sleep(100);
+}
+
+/** Process id of the lock's owner; NaN when there is none. */
+function owner() {
+  try {
+    return Number(readlinkSync(LOCK));
+  } catch {
+    return Number.NaN;
   }
 }
 
