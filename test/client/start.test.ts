@@ -144,7 +144,8 @@ test('kill -9 with 1,000 messages in the outbox, twice: each lands once, in orde
   assert.deepEqual(texts.slice(0, 1_000), first);
   assert.equal(texts.at(-1), 'end');
   const second = texts.slice(1_000, -1);
-  assert.ok(left >= 100 && left < 1_900, `killed in the middle: ${left} of 2,000 were left`);
+  // That a message was sent is written 100 ms later, so it may be all of them; the answers to their ids tell.
+  assert.ok(left >= 100, `killed in the middle: ${left} of 2,000 were left`);
   assert.deepEqual(second, first.slice(0, second.length));
   t.diagnostic(`${left} were left after the second kill`);
 });
