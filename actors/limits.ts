@@ -61,8 +61,10 @@ export const LIMITS = {
   frame: 131_072,
   /** Bytes of a frame up to which it is decoded as it comes; a longer one has to wait for its connection's turn. */
   frameTurn: 8_192,
-  /** Entries of one SYNC frame: what is taken in a few ms. */
-  syncEntries: 1_000,
+  /** Entries of one SYNC frame: 4,000 × 32 bytes fit a frame. */
+  syncEntries: 4_000,
+  /** Entries that the SDK puts into one, and after which the server gives others their turn: taken in a ms. */
+  syncPart: 1_000,
   /** SYNC frames of a connection that wait for their turn: a vector of all the chats there may be, and another one. */
   syncFrames: 40,
   /** Entries of one CERT frame: keeps it under 64 KiB with names. */

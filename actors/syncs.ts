@@ -36,7 +36,7 @@ export class Syncs {
     const { meter } = this.#connection;
     for (let entries = 0; this.#waiting.length > 0; ) {
       if (meter.pause > 0) return meter.pause;
-      if (entries >= LIMITS.syncEntries) return SOON;
+      if (entries >= LIMITS.syncPart) return SOON;
       const sync = this.#waiting.shift()!;
       entries += sync.entries.length;
       meter.count(sync, 0);

@@ -37,7 +37,7 @@ export class Queries {
     const frames: ClientFrame[] = [];
     const backfill = this.#backfill;
     do {
-      const entries: SyncEntry[] = vector.splice(0, LIMITS.syncEntries);
+      const entries: SyncEntry[] = vector.splice(0, LIMITS.syncPart);
       frames.push({ type: T.SYNC, entries, more: vector.length > 0, backfill });
     } while (vector.length > 0);
     return frames;

@@ -12,6 +12,7 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose';
+import type { Verdict } from '../actors/fabric.js';
 import { LIMITS } from '../actors/limits.js';
 import { isName } from '../storage/keys.js';
 
@@ -28,18 +29,6 @@ export interface AuthOptions {
   /** Required among `aud`. Absent: any. */
   readonly audience?: string | undefined;
 }
-
-export type Verdict =
-  /** `issued` and `expires` in ms since 1970; `issued` 0: the token does not say. */
-  | {
-      readonly ok: true;
-      readonly user: string;
-      readonly device: string;
-      readonly issued: number;
-      readonly expires: number;
-    }
-  /** `unavailable`: the provider's key set cannot be had now; the same token may be good later. */
-  | { readonly ok: false; readonly code: 'bad_token' | 'token_expired' | 'unavailable'; readonly detail: string };
 
 export interface Verifier {
   verify(token: string): Promise<Verdict>;

@@ -7,7 +7,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { createVerifier, type Verdict } from '../../services/auth.js';
+import type { Verdict } from '../../actors/fabric.js';
+import { createVerifier } from '../../services/auth.js';
 import { ensureSecret, readSecret } from '../../services/secret.js';
 import { weft } from './command.js';
 

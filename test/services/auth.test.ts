@@ -8,8 +8,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { exportJWK, type JWTPayload, SignJWT } from 'jose';
+import type { Verdict } from '../../actors/fabric.js';
 import { LIMITS } from '../../actors/limits.js';
-import { type AuthOptions, createVerifier, type Verdict, type Verifier } from '../../services/auth.js';
+import { type AuthOptions, createVerifier, type Verifier } from '../../services/auth.js';
 
 const SECRET = new TextEncoder().encode('a secret of thirty-two bytes or more');
 

@@ -159,7 +159,12 @@ test('SYNC holds as many entries as documented and not one more', () => {
   assert.ok(full.type === 6 && full.entries.length === LIMITS.syncEntries);
   assert.equal(decodeClient(encodeClient({ type: 6, entries, more: true, backfill: 0 })).type, -1);
   const largest = entries.slice(1).map((entry) => ({ ...entry, seq: 2 ** 40, read: 2 ** 31, flags: 1 }));
-  assert.ok(encodeClient({ type: 6, entries: largest, more: true, backfill: 0 }).length < LIMITS.frame);
+  assert.ok(
+    encodeClient({ type: 6, entries: largest, more: true, backfill: 0 }).length > LIMITS.frame,
+    'the client must split',
+  );
+  const part = largest.slice(0, LIMITS.syncPart);
+  assert.ok(encodeClient({ type: 6, entries: part, more: true, backfill: 0 }).length < LIMITS.frame);
 });
 
 test('a frame decodes alike after a bad one', () => {
