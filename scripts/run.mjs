@@ -23,7 +23,7 @@ const { root, spawnNode } = await import('./process.mjs');
 const PROGRAMS = {
   bench: { entry: 'bench/main.js', flags: ['--expose-gc'] },
   torture: { entry: 'bench/torture.js', flags: [] },
-  simulate: { entry: 'sim/simulate.js', flags: [] },
+  simulate: { entry: 'sim/main.js', flags: [] },
 };
 
 const [command = 'help', ...rest] = process.argv.slice(2);

@@ -1,12 +1,12 @@
 // Owns the rules about what nobody uses: files that no program reaches, exports that no other file names.
-// Invariant: the product is what its entries reach; a file that only tests use belongs below test/.
+// Invariant: the product is what its entries reach; a file that only tests use belongs below test/ or sim/.
 // Must not: understand types: an export counts as used where its name occurs.
 
 import { closure } from './layers.js';
 import { at, importsOf, type Rule, type Tree, typescript } from './tree.js';
 
 /** What is run, imported by others or built for the browser; bench peers are processes of their own. */
-const ENTRIES = /^(cli\/main|client\/(index|browser)|bench\/(main|torture)|bench\/peers\/\w+|sim\/simulate)\.ts$/;
+const ENTRIES = /^(cli\/main|client\/(index|browser)|bench\/(main|torture)|bench\/peers\/\w+|sim\/main)\.ts$/;
 
 function entries(tree: Tree): string[] {
   return [...tree.sources.keys()].filter((path) => ENTRIES.test(path));
@@ -29,7 +29,7 @@ const files: Rule = {
     return typescript(tree)
       .filter((source) => !product.has(source))
       .filter(
-        (source) => !((source.path.startsWith('test/') || FOR_TESTS[source.path] !== undefined) && tests.has(source)),
+        (source) => !((/^(test|sim)\//.test(source.path) || FOR_TESTS[source.path] !== undefined) && tests.has(source)),
       )
       .map(({ path }) => `${path}:1: nothing reaches this file`);
   },
