@@ -23,6 +23,7 @@ import { decodeSweep, type SweepRow } from '../storage/sweep-row.js';
 import { CHAT_KIND } from '../transport/frames.js';
 import { decodeRow, rowSender } from '../transport/row.js';
 import { readBlockers } from './blocks.js';
+import { shrunk } from './buggify.js';
 import { assert } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
@@ -73,10 +74,11 @@ async function readViews(
   users: readonly string[],
 ): Promise<ReadonlyMap<string, Inbox>> {
   const views = new Map<string, Inbox>();
-  for (let at = 0; at < users.length; at += LIMITS.viewsRead) {
+  const portion = shrunk(world, 'wake', LIMITS.viewsRead, 1);
+  for (let at = 0; at < users.length; at += portion) {
     // Many groups may wake at once: the event loop has its turn between some rows of each.
     if (at > 0) await new Promise<void>((resolve) => world.defer(resolve));
-    const some = users.slice(at, at + LIMITS.viewsRead);
+    const some = users.slice(at, at + portion);
     const rows = await Promise.all(some.map((user) => store.get(inboxKey(user, chat))));
     for (const [place, row] of rows.entries()) if (row !== undefined) views.set(some[place]!, decodeInbox(row));
   }
@@ -94,10 +96,11 @@ export async function findStored(store: Store, chat: Uint8Array, id: Uint8Array)
 }
 
 /** Ids since the last page, and when the chat last accepted a message (wall ms; 0 never). */
-async function readRecent(store: Store, chat: Uint8Array): Promise<{ recent: RecentIds; clock: number }> {
+async function readRecent({ store, world }: Home, chat: Uint8Array): Promise<{ recent: RecentIds; clock: number }> {
   const last = (await store.range({ ...idPageRange(chat, 0), limit: 1, reverse: true })).rows[0];
   const page = last === undefined ? null : decodeIdPage(last.value);
-  const recent = new RecentIds(page?.highest ?? '', page === null ? 0 : lastOn(page));
+  const length = shrunk(world, 'id page', LIMITS.idPage, 2);
+  const recent = new RecentIds(page?.highest ?? '', page === null ? 0 : lastOn(page), length);
   let clock = last === undefined ? 0 : idPageTime(last.key);
   let next = page === null ? 1 : lastOn(page) + 1;
   for (;;) {
@@ -120,7 +123,7 @@ export async function readChat(home: Home, chat: Uint8Array): Promise<ChatImage>
     store.get(chatRowKey(chat)),
     store.get(sweepKey(chat)),
     readHead(store, chat),
-    readRecent(store, chat),
+    readRecent(home, chat),
   ]);
   const row = stored === undefined ? null : decodeChat(stored);
   const users = row === null ? [] : row.members.map((member) => member.user);

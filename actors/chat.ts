@@ -10,12 +10,13 @@ import type { AppendResult } from '../storage/log.js';
 import { type ChatRow, decodeInbox } from '../storage/rows.js';
 import { Admission } from './admission.js';
 import type { Signal } from './behaviour.js';
+import { shrunk } from './buggify.js';
 import { type ChatImage, readChat } from './chat-image.js';
 import type { ChatContext, ChatRules, Tag } from './chat-rules.js';
 import type { DevicePosition } from './cursor.js';
 import { CursorPace } from './cursor-pace.js';
 import type { Entry } from './entry.js';
-import type { Fabric } from './fabric.js';
+import { type Fabric, restMs } from './fabric.js';
 import { FanOut } from './fan-out.js';
 import { Gate } from './gate.js';
 import { Inquiry } from './inquiry.js';
@@ -24,7 +25,7 @@ import type { ChatInfo, ChatMessage, ConnectionRef } from './messages.js';
 import { type Found, Positions } from './positions.js';
 import { type Read, Reads, UNREADABLE } from './reads.js';
 import { Roster } from './roster.js';
-import { Sequencer } from './sequencer.js';
+import { Sequencer, sequencerRoom } from './sequencer.js';
 import type { Survey } from './survey.js';
 import { Sweep } from './sweep.js';
 import { Tally } from './tally.js';
@@ -71,7 +72,7 @@ export class Chat {
     this.#gate = new Gate(this, this.#fanOut, this.#inquiry);
     this.#lastActive = context.now();
     this.#load(context);
-    context.after(fabric.settings.passivateMs, { type: 'idle' });
+    context.after(restMs(fabric), { type: 'idle' });
   }
 
   receive(message: ChatMessage, context: ChatContext): void {
@@ -156,7 +157,14 @@ export class Chat {
       context.after(LIMITS.reloadMs, { type: 'reload' });
       return;
     }
-    this.sequencer = new Sequencer(this.id, image.head, image.recent, image.clock, image.sweep.swept);
+    this.sequencer = new Sequencer(
+      this.id,
+      image.head,
+      image.recent,
+      image.clock,
+      image.sweep.swept,
+      sequencerRoom(this.fabric.world),
+    );
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
@@ -177,12 +185,13 @@ export class Chat {
 
   /** The chat exists: read from the store, or (no image) made by what is appended next. */
   open(info: ChatInfo, row: ChatRow, image: ChatImage | null): Roster {
-    this.roster = new Roster(info, row, image, this.fabric.settings.fanOutThreshold);
+    const { world, settings } = this.fabric;
+    this.roster = new Roster(info, row, image, shrunk(world, 'fan-out', settings.fanOutThreshold, 2));
     return this.roster;
   }
 
   #maybePassivate(context: ChatContext): void {
-    const { passivateMs } = this.fabric.settings;
+    const passivateMs = restMs(this.fabric);
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.sequencer === null || (this.sequencer.idle && this.roster?.unwritten !== true);
     const told = this.#typists.none && this.#tally.settled && this.#positions.none && this.#fanOut.onlookers.idle;

@@ -26,7 +26,7 @@ import { Peer } from './peer.js';
 import type { Ref } from './ref.js';
 import { Resume } from './resume.js';
 import { type Page, readPage, Stream } from './stream.js';
-import { Views } from './views.js';
+import { Views, viewRoom } from './views.js';
 
 /** What a signal answers. */
 export type ConnectionTag =
@@ -66,7 +66,7 @@ export interface ConnectionArgs {
 
 export class Connection {
   readonly fabric: Fabric;
-  readonly views = new Views();
+  readonly views: Views;
   readonly peer: Peer;
   readonly stream: Stream;
   readonly resume = new Resume();
@@ -84,6 +84,7 @@ export class Connection {
 
   constructor({ fabric, socket, outbox, inflow, network }: ConnectionArgs, context: ConnectionContext) {
     this.fabric = fabric;
+    this.views = new Views(viewRoom(fabric.world));
     this.inflow = inflow;
     this.network = network;
     this.meter = new Meter(fabric, this.login);
@@ -217,7 +218,7 @@ export class Connection {
   #certify(certificates: readonly Certificate[] | null, context: ConnectionContext): void {
     if (certificates === null)
       return this.violation('unavailable', CLOSE.goingAway, 'the store cannot be read', context);
-    if (!this.resume.tell(certificates, this.peer)) {
+    if (!this.resume.tell(certificates, this.peer, this.fabric.world)) {
       const done = context.completion({ type: 'certificates' });
       return this.fabric.world.defer(() => done(certificates));
     }

@@ -3,6 +3,7 @@
 // Must not: be used outside actors/; runtime.ts is the way in.
 
 import type { Behaviour, ExitReason } from './behaviour.js';
+import { fragile, shrunk } from './buggify.js';
 import { type AnyBehaviour, Cell, type Kind } from './cell.js';
 import { ActorContext } from './context.js';
 import { type DeadLetter, DeadLetters } from './dead-letters.js';
@@ -62,6 +63,7 @@ export class Core {
   alive = 0;
   readonly #kinds = new Map<object, Kind>();
   #lastKind: Kind | null = null;
+  #lastBehaviour: object | null = null;
   #incarnations = 0;
   #operations = 0;
 
@@ -69,7 +71,9 @@ export class Core {
     this.world = world;
     this.limits = limits;
     this.trace = trace;
-    this.queue = new RunQueue(world, limits);
+    const sliceMessages = shrunk(world, 'slice', limits.sliceMessages, 1);
+    const turnMessages = shrunk(world, 'turn', limits.turnMessages, 8);
+    this.queue = new RunQueue(world, { ...limits, sliceMessages, turnMessages });
     this.wheel = new TimerWheel(world, limits.wheelTickMs);
     this.rings = {
       messages: new RingPool(limits.ringStart, limits.ringPool),
@@ -150,15 +154,17 @@ export class Core {
   }
 
   #kindOf(behaviour: AnyBehaviour): Kind {
-    if (this.#lastKind?.behaviour === behaviour) return this.#lastKind;
+    if (this.#lastKind !== null && this.#lastBehaviour === behaviour) return this.#lastKind;
     let kind = this.#kinds.get(behaviour);
     if (kind === undefined) {
       assert(this.#kinds.size < this.limits.kinds, 'there is one behaviour object per kind of actor');
       assert(behaviour.capacity >= 1, 'a mailbox holds at least one message');
-      kind = { behaviour, level: LEVELS[behaviour.level], capacity: behaviour.capacity, alive: 0 };
+      const capacity = shrunk(this.world, 'mailbox', behaviour.capacity, Math.min(behaviour.capacity, 3));
+      kind = { behaviour: fragile(this.world, behaviour), level: LEVELS[behaviour.level], capacity, alive: 0 };
       this.#kinds.set(behaviour, kind);
     }
     this.#lastKind = kind;
+    this.#lastBehaviour = behaviour;
     return kind;
   }
 }

@@ -36,6 +36,8 @@ export interface Ground {
   /** ms that entries are kept; Infinity: for ever. */
   readonly life: number;
   readonly members: ReadonlyMap<string, Member>;
+  /** Rows that one sweep takes. */
+  readonly most: number;
 }
 
 export interface Plan {
@@ -59,7 +61,7 @@ export function acceptedAt(row: Uint8Array): number {
 export function planSweep(ground: Ground, found: Survey): Plan {
   const { chat, sweep, members } = ground;
   const { first, upTo, last, more, oldest } =
-    found.rows === null ? clearedRows(sweep, found) : endedRows(ground, found);
+    found.rows === null ? clearedRows(ground, found) : endedRows(ground, found);
   const { writes: trims, forgot } = forgettable(ground, found.pages, upTo, found.clear);
   const next = { swept: upTo, forgot: Math.max(sweep.forgot, forgot) };
   const lost = found.rows === null ? null : lostOf(found.rows, Math.max(found.clear, sweep.swept), upTo, members);
@@ -90,8 +92,8 @@ interface Stretch {
 }
 
 /** What every device has goes unseen: a log has no holes, so its keys are known. */
-function clearedRows({ swept }: SweepRow, { clear, newest }: Survey): Stretch {
-  const upTo = Math.min(clear, swept + LIMITS.sweepRows);
+function clearedRows({ sweep: { swept }, most }: Ground, { clear, newest }: Survey): Stretch {
+  const upTo = Math.min(clear, swept + most);
   // A row may be left where the log was emptied to its end.
   return { first: Math.max(1, swept), upTo, last: newest, more: clear > upTo, oldest: null };
 }

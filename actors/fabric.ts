@@ -6,6 +6,7 @@ import type { Log } from '../storage/log.js';
 import type { Reader, Store } from '../storage/store.js';
 import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
+import { shrunk } from './buggify.js';
 import type { ChatMessage, UserMessage } from './messages.js';
 import type { Online } from './online.js';
 import type { Ref } from './ref.js';
@@ -20,6 +21,9 @@ export interface Directory<M> {
   /** The live actor, if there is one; activates nothing. */
   lookup(key: string): Ref<M> | undefined;
 }
+
+/** What a simulation may make of it. */
+const SHORT_REST_MS = 20;
 
 export type Verdict =
   /** `issued` and `expires` in wall ms; `issued` 0: the token does not say. */
@@ -70,4 +74,9 @@ export interface Fabric {
   verify(token: string): Promise<Verdict>;
   /** Told of failures that no caller waits for. Never with bodies, tokens or keys. */
   report(event: string, fields: Readonly<Record<string, string | number>>): void;
+}
+
+/** ms of idleness after which an actor looks whether it may leave memory. */
+export function restMs({ world, settings }: Pick<Fabric, 'world' | 'settings'>): number {
+  return shrunk(world, 'passivate', settings.passivateMs, SHORT_REST_MS);
 }

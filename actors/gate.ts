@@ -4,11 +4,16 @@
 // Must not: compose appends (sequencer.ts), or decide what is appended.
 
 import type { AppendResult } from '../storage/log.js';
+import { strike } from './buggify.js';
 import type { Chat } from './chat.js';
 import type { ChatContext } from './chat-rules.js';
+import type { Entry } from './entry.js';
 import type { FanOut } from './fan-out.js';
 import type { Inquiry } from './inquiry.js';
+import type { Roster } from './roster.js';
 import { decline, settle } from './waiter.js';
+
+const nothing: readonly Entry[] = [];
 
 export class Gate {
   readonly #chat: Chat;
@@ -18,11 +23,17 @@ export class Gate {
   #outcome: AppendResult | null = null;
   #signal: (result: AppendResult) => void = () => undefined;
   #ended = false;
+  /** Entries that are being told, and how many of them have been. */
+  #telling: readonly Entry[] = nothing;
+  #told = 0;
+  /** In a simulation it may break off in between. */
+  readonly #fragile: boolean;
 
   constructor(chat: Chat, fanOut: FanOut, inquiry: Inquiry) {
     this.#chat = chat;
     this.#fanOut = fanOut;
     this.#inquiry = inquiry;
+    this.#fragile = chat.fabric.world.buggify !== undefined;
   }
 
   /** Appends what is in line, unless an append is in flight or nothing is due. */
@@ -51,19 +62,31 @@ export class Gate {
   publish(): boolean {
     const { sequencer, roster } = this.#chat;
     this.#outcome = null;
-    let moved = false;
     const { swept } = sequencer!;
-    for (const entry of sequencer!.commit()) {
-      for (const waiter of entry.waiters) settle(waiter, entry.seq, roster!.audience.size);
-      this.#fanOut.entry(entry, roster!);
-      if (entry.change !== null) moved = true;
-    }
-    if (this.#fanOut.receipts(roster!)) moved = true;
+    this.#telling = sequencer!.commit();
+    this.#told = 0;
+    const moved = this.#tell(roster!);
     this.#inquiry.answer(sequencer, roster);
     this.#chat.sweep.committed(swept);
     this.#chat.sweep.grown();
     if (moved) this.#chat.sweep.moved();
     return moved;
+  }
+
+  /** True: positions or members changed. */
+  #tell(roster: Roster): boolean {
+    const entries = this.#telling;
+    let moved = false;
+    while (this.#told < entries.length) {
+      if (this.#fragile && !this.#ended) strike(this.#chat.fabric.world, 'publish');
+      const entry = entries[this.#told]!;
+      this.#told += 1;
+      for (const waiter of entry.waiters) settle(waiter, entry.seq, roster.audience.size);
+      this.#fanOut.entry(entry, roster);
+      if (entry.change !== null) moved = true;
+    }
+    this.#telling = nothing;
+    return this.#fanOut.receipts(roster) || moved;
   }
 
   /** It is not: everyone who waits is refused. */
@@ -81,6 +104,8 @@ export class Gate {
   /** The actor is no more. What was handed to the log and is durable, or will be, still reaches the members. */
   end(): void {
     this.#ended = true;
+    // It broke off while it told them of some: the rest is as durable.
+    if (this.#telling !== nothing) this.#tell(this.#chat.roster!);
     this.#publishLate();
   }
 }

@@ -25,6 +25,7 @@ export async function readHistory(
   chat: Uint8Array,
   before: number,
   limit: number,
+  bytes: number = LIMITS.pageBytes,
 ): Promise<HistoryPage | Refusal> {
   const [stored, marks] = await Promise.all([store.get(inboxKey(user, chat)), readMarks(store, user, chat)]);
   if (stored === undefined) return refuse('unknown_chat', 'no such chat, or never yours');
@@ -44,7 +45,7 @@ export async function readHistory(
     if (visible === null) return { rows: rows.reverse(), more: false };
     const end = messageKey(chat, Math.min(visible.until + 1, SEQ_END));
     const range = { start: messageKey(chat, visible.from), end, limit: limit - rows.length, reverse: true };
-    const page = await store.range({ ...range, maxBytes: Math.max(1, LIMITS.pageBytes - read) });
+    const page = await store.range({ ...range, maxBytes: Math.max(1, bytes - read) });
     below = visible.from;
     for (const { key, value } of page.rows) {
       const seq = seqOf(key);
@@ -53,7 +54,7 @@ export async function readHistory(
       if (!hidden.has(seq)) rows.push({ seq, row: value });
     }
     // Pages of hidden entries alone lead on: an empty answer would be taken for the end.
-    if (rows.length >= limit || (read >= LIMITS.pageBytes && rows.length > 0)) {
+    if (rows.length >= limit || (read >= bytes && rows.length > 0)) {
       return { rows: rows.reverse(), more: visibleBefore(spans, past(below)) !== null };
     }
   }

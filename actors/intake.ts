@@ -8,6 +8,7 @@ import type { Plain } from '../transport/frames.js';
 import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transport/frames.js';
 import { ACCOUNT, accountRequest } from './account-intake.js';
 import { Awaited } from './awaited.js';
+import { shrunk } from './buggify.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
 import { partsOf } from './group-invite.js';
@@ -192,7 +193,14 @@ export class Intake {
         return this.#join(frame, context);
       case T.LIST:
         if (this.#badLimit(r, frame.limit, LIMITS.listRows)) return;
-        return this.read(r, () => readList(fabric.reader, user, frame.after, frame.limit), frame.limit);
+        return this.read(
+          r,
+          () => {
+            const bytes = shrunk(fabric.world, 'list', LIMITS.listBytes, 1);
+            return readList(fabric.reader, user, frame.after, frame.limit, bytes);
+          },
+          frame.limit,
+        );
       case T.INFO:
       case T.INVITE:
       case T.CHANGE:
@@ -215,7 +223,9 @@ export class Intake {
       return this.#ask(r, target.key, { type: 'change', asker, id, op, users, args }, context);
     }
     if (this.#badLimit(r, frame.limit, LIMITS.historyRows)) return;
-    return this.read(r, () => readHistory(fabric.reader, user, target.chat, frame.before, frame.limit), frame.limit);
+    const bytes = shrunk(fabric.world, 'history', LIMITS.pageBytes, 1);
+    const read = (): Promise<Answer> => readHistory(fabric.reader, user, target.chat, frame.before, frame.limit, bytes);
+    return this.read(r, read, frame.limit);
   }
 
   #direct({ r, user: other }: Of<7>): void {

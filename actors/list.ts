@@ -24,7 +24,13 @@ export interface Listed {
 }
 
 /** The user's chats after `after`, in order of chat id, and whether there are more. */
-export async function readList(store: Reader, user: string, after: Uint8Array | null, limit: number): Promise<Listed> {
+export async function readList(
+  store: Reader,
+  user: string,
+  after: Uint8Array | null,
+  limit: number,
+  bytes: number = LIMITS.listBytes,
+): Promise<Listed> {
   const page = await store.range({ ...inboxRange(user, after), limit });
   const marks = await readMarksOf(store, user, page.rows);
   const listing = new Listing(store, user);
@@ -32,7 +38,7 @@ export async function readList(store: Reader, user: string, after: Uint8Array | 
   for (const { key, value } of page.rows) {
     const chat = chatOfInbox(key);
     chats.push(await listing.entry(chat, decodeInbox(value), marks(chatKey(chat))));
-    if (listing.bytes >= LIMITS.listBytes) break;
+    if (listing.bytes >= bytes) break;
   }
   const more = page.more || chats.length < page.rows.length;
   return { results: [chats, Number(more)], bytes: Math.min(listing.bytes, 2 * LIMITS.listBytes) };

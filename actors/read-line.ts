@@ -4,8 +4,12 @@
 // Must not: be in the way of chats, whose reads and writes go to the store itself.
 
 import type { RangePage, RangeQuery, Reader } from '../storage/store.js';
+import { delayed, struck } from './buggify.js';
 import { LIMITS } from './limits.js';
 import type { World } from './world.js';
+
+/** ms that a simulation lets a read wait, at most. */
+const LATE_MS = 200;
 
 interface Turn {
   readonly run: () => Promise<void>;
@@ -30,7 +34,8 @@ export class ReadLine implements Reader {
   }
 
   range(query: RangeQuery): Promise<RangePage> {
-    return this.#wait(() => this.#store().range(query));
+    const asked = struck(this.#world, 'page') ? { ...query, limit: 1 } : query;
+    return this.#wait(() => this.#store().range(asked));
   }
 
   #wait<T>(read: () => Promise<T>): Promise<T> {
@@ -56,6 +61,8 @@ export class ReadLine implements Reader {
     for (let turn = this.#first; turn !== null; turn = this.#first) {
       this.#first = turn.next;
       if (turn.next === null) this.#last = null;
+      const late = delayed(this.#world, 'read', LATE_MS);
+      if (late !== undefined) await late;
       await turn.run();
       if (this.#world.now() - began < LIMITS.readsMs) continue;
       await new Promise<void>((resolve) => this.#world.defer(resolve));

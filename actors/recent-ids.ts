@@ -43,10 +43,13 @@ export class RecentIds {
   #since: string[] = [];
   /** Number of the last id on a page. */
   #paged: number;
+  /** Ids of a page. */
+  readonly #length: number;
 
   /** `highest`: the last page's; '' when there is none. `paged`: number of its last id. */
-  constructor(highest: string, paged = 0) {
+  constructor(highest: string, paged = 0, length: number = LIMITS.idPage) {
     this.#paged = paged;
+    this.#length = length;
     this.#horizon = highest;
     this.#highest = highest;
   }
@@ -89,7 +92,7 @@ export class RecentIds {
    */
   page(chat: Uint8Array, entries: readonly Numbered[], early = false, at = 0): Write | null {
     const count = this.#since.length + entries.length;
-    if (count < (early ? 1 : LIMITS.idPage)) return null;
+    if (count < (early ? 1 : this.#length)) return null;
     const ids = [...this.#since, ...entries.map(({ idText }) => idText)];
     let highest = this.#highest;
     for (const id of ids) if (id > highest) highest = id;
@@ -102,7 +105,7 @@ export class RecentIds {
   turn(): void {
     assert(this.#since.length > 0, 'a page holds something');
     const all = [...this.#page, ...this.#since];
-    const kept = Math.max(LIMITS.idPage, this.#since.length);
+    const kept = Math.max(this.#length, this.#since.length);
     for (const id of all.splice(0, Math.max(0, all.length - kept))) {
       this.#known.delete(id);
       if (id > this.#horizon) this.#horizon = id;

@@ -5,12 +5,14 @@
 
 import { chatKey } from '../storage/keys.js';
 import { type CertEntry, type SyncEntry, T } from '../transport/frames.js';
+import { shrunk } from './buggify.js';
 import type { Certificate } from './certificate.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { type Delivery, nameFor } from './messages.js';
 import type { Peer } from './peer.js';
 import type { Views } from './views.js';
+import type { World } from './world.js';
 
 export interface Vector {
   readonly vector: ReadonlyMap<string, SyncEntry>;
@@ -89,8 +91,8 @@ export class Resume {
   }
 
   /** Sends the next of the certificates that were read, as many as one turn takes. True: all are sent. */
-  tell(read: readonly Certificate[], peer: Peer): boolean {
-    const end = Math.min(read.length, this.#told + LIMITS.certTurn);
+  tell(read: readonly Certificate[], peer: Peer, world: World): boolean {
+    const end = Math.min(read.length, this.#told + shrunk(world, 'certificates', LIMITS.certTurn, 1));
     const sent = this.#sent;
     while (this.#told < end) {
       const next = Math.min(end, this.#told + LIMITS.certEntries);

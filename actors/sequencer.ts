@@ -10,6 +10,7 @@
 import { idKey, messageKey, shardOf } from '../storage/keys.js';
 import type { Append } from '../storage/log.js';
 import type { Write } from '../storage/store.js';
+import { shrunk } from './buggify.js';
 import { encodeKnown } from './chat-image.js';
 import type { Cut } from './cut.js';
 import type { Entry } from './entry.js';
@@ -18,11 +19,30 @@ import { LIMITS } from './limits.js';
 import { idTime } from './message-id.js';
 import type { Known, RecentIds } from './recent-ids.js';
 import type { Roster } from './roster.js';
+import type { World } from './world.js';
+
+/** How much a chat takes at a time. */
+export interface SequencerRoom {
+  /** Entries in line and in flight. */
+  readonly open: number;
+  /** Bytes of entries in one append. */
+  readonly bytes: number;
+}
+
+const ROOM: SequencerRoom = { open: LIMITS.conversationInFlight, bytes: LIMITS.appendBytes };
+
+/** As in LIMITS, but for simulations. An owner's leaving is two entries. */
+export function sequencerRoom(world: World): SequencerRoom {
+  const open = shrunk(world, 'flight', ROOM.open, 2);
+  const bytes = shrunk(world, 'append', ROOM.bytes, 1);
+  return open === ROOM.open && bytes === ROOM.bytes ? ROOM : { open, bytes };
+}
 
 export class Sequencer {
   readonly #chat: Uint8Array;
   readonly #shard: number;
   readonly #recent: RecentIds;
+  readonly #room: SequencerRoom;
   #head: number;
   #pending: Entry[] = [];
   #flight: Entry[] | null = null;
@@ -40,11 +60,12 @@ export class Sequencer {
   #swept: number;
 
   /** `at`: wall ms of the newest entry's acceptance. */
-  constructor(chat: Uint8Array, head: number, recent: RecentIds, at = 0, swept = 0) {
+  constructor(chat: Uint8Array, head: number, recent: RecentIds, at = 0, swept = 0, room: SequencerRoom = ROOM) {
     this.#chat = chat;
     this.#shard = shardOf(chat);
     this.#head = head;
     this.#recent = recent;
+    this.#room = room;
     this.#at = at;
     this.#swept = swept;
   }
@@ -96,7 +117,7 @@ export class Sequencer {
 
   /** Takes all of them or none; false: as many as may wait are waiting. */
   offer(entries: readonly Entry[]): boolean {
-    if (this.#open + entries.length > LIMITS.conversationInFlight) return false;
+    if (this.#open + entries.length > this.#room.open) return false;
     for (const entry of entries) {
       assert(!this.#recent.has(entry.idText), 'an id is offered once');
       this.#recent.open(entry);
@@ -182,7 +203,7 @@ export class Sequencer {
     let count = 0;
     for (; count < this.#pending.length; count += 1) {
       bytes += costOf(this.#pending[count]!);
-      if (bytes > LIMITS.appendBytes && count > 0 && !this.#pending[count - 1]!.tied) break;
+      if (bytes > this.#room.bytes && count > 0 && !this.#pending[count - 1]!.tied) break;
     }
     const taken = this.#pending;
     this.#pending = count === taken.length ? [] : taken.splice(count);

@@ -9,6 +9,7 @@ import { type PageView, viewPages } from '../storage/id-page.js';
 import { deviceRange, messageKey, nameInKey } from '../storage/keys.js';
 import type { Inbox } from '../storage/rows.js';
 import type { Row, Store } from '../storage/store.js';
+import { shrunk } from './buggify.js';
 import { SEQ_END } from './chat-image.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
@@ -32,6 +33,11 @@ export interface Claimant {
   readonly inbox: Pick<Inbox, 'spans' | 'devices' | 'delivered'>;
 }
 
+/** Rows of one sweep. */
+export function rowsOf({ world }: Pick<Fabric, 'world'>): number {
+  return shrunk(world, 'sweep', LIMITS.sweepRows, 1);
+}
+
 /** `aged`: ends by age are to be seen, too. Rejects when the store cannot be read. */
 export async function survey(
   fabric: Fabric,
@@ -49,7 +55,7 @@ export async function survey(
     const [newest, pages] = await Promise.all([row, viewPages(store, chat)]);
     return { rows: null, more: false, pages, newest: newest ?? null, clear: known };
   }
-  const range = { start: messageKey(chat, 0), end: messageKey(chat, SEQ_END), limit: LIMITS.sweepRows };
+  const range = { start: messageKey(chat, 0), end: messageKey(chat, SEQ_END), limit: rowsOf(fabric) };
   const [{ rows, more }, pages] = await Promise.all([
     store.range({ ...range, maxBytes: LIMITS.pageBytes }),
     viewPages(store, chat),

@@ -18,7 +18,7 @@ import type { Read } from './reads.js';
 import { UNREADABLE } from './reads.js';
 import type { Reply } from './ref.js';
 import { lifetime, slack } from './retention.js';
-import { clearAtMost, type Survey, survey } from './survey.js';
+import { clearAtMost, rowsOf, type Survey, survey } from './survey.js';
 
 /** How a turn ended. */
 export interface Swept {
@@ -109,7 +109,8 @@ export class Sweep {
     if (found === UNREADABLE || roster === null || sequencer === null) return this.#end(0, true);
     this.#clear = Math.max(this.#clear, found.clear);
     const sweep = { swept: sequencer.swept, forgot: this.#forgot };
-    const ground = { chat, sweep, now: fabric.world.wall(), life: this.#life, members: roster.members };
+    const { members } = roster;
+    const ground = { chat, sweep, now: fabric.world.wall(), life: this.#life, members, most: rowsOf(fabric) };
     const plan = planSweep(ground, found);
     if (plan.empty) {
       this.#next(plan);

@@ -8,6 +8,7 @@
 //   slow scan of all chats, for what is old and what a crash left
 
 import type { Behaviour, Context, Signal } from './behaviour.js';
+import { shrunk } from './buggify.js';
 import { DueQueue } from './due-queue.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
@@ -57,7 +58,7 @@ export interface SweeperArgs {
 class Sweeper {
   readonly #fabric: Fabric;
   readonly #stats: SweepStats;
-  readonly #queue = new DueQueue(LIMITS.sweepQueue);
+  readonly #queue: DueQueue;
   /** Turns under way, by chat: monotonic ms of their start. */
   readonly #turns = new Map<string, number>();
   /** The timer of the next tick, and when it fires; 0 none. */
@@ -76,6 +77,7 @@ class Sweeper {
   constructor({ fabric, stats }: SweeperArgs, context: SweeperContext) {
     this.#fabric = fabric;
     this.#stats = stats;
+    this.#queue = new DueQueue(shrunk(fabric.world, 'sweep queue', LIMITS.sweepQueue, 1));
     context.after(fabric.settings.sweep.scanMs, { type: 'scan' });
   }
 

@@ -10,7 +10,7 @@ import type { Behaviour, Context, Signal } from './behaviour.js';
 import { Fence, type Fenced, type Seen } from './blocks.js';
 import { Desk, type Home } from './desk.js';
 import type { Stage } from './errand.js';
-import type { Fabric } from './fabric.js';
+import { type Fabric, restMs } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ConnectionMessage, ConnectionRef, News, UserMessage } from './messages.js';
 import { Presence, type PresenceTag } from './presence.js';
@@ -115,7 +115,7 @@ class User implements Home {
   #rest(context: UserContext): void {
     if (this.#resting) return;
     this.#resting = true;
-    context.after(this.#fabric.settings.passivateMs, { type: 'idle' });
+    context.after(restMs(this.#fabric), { type: 'idle' });
   }
 
   #atDesk(): Desk {

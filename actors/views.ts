@@ -6,13 +6,32 @@
 
 import { chatKey } from '../storage/keys.js';
 import type { ChatRef } from '../transport/frames.js';
+import { shrunk } from './buggify.js';
 import { LIMITS } from './limits.js';
 import { type ChatInfo, type Delivery, nameFor } from './messages.js';
+import type { World } from './world.js';
 
 /** The cursor is learnt with the next delivery. */
 export const UNKNOWN = -1;
 
 const EVICTION_LOOKS = 8;
+
+/** How much a connection knows. */
+export interface ViewRoom {
+  readonly chats: number;
+  readonly chatAliases: number;
+  readonly userAliases: number;
+}
+
+const ROOM: ViewRoom = {
+  chats: LIMITS.sessionChats,
+  chatAliases: LIMITS.chatAliases,
+  userAliases: LIMITS.userAliases,
+};
+const SMALL: ViewRoom = { chats: 2, chatAliases: 1, userAliases: 1 };
+
+/** As in LIMITS, but for simulations. */
+export const viewRoom = (world: World): ViewRoom => shrunk(world, 'views', ROOM, SMALL);
 
 export interface View {
   readonly chat: Uint8Array;
@@ -39,11 +58,16 @@ export interface View {
 
 /** Its tables are made on first use: most connections are idle, and each empty table would cost them 190 bytes. */
 export class Views {
+  readonly #room: ViewRoom;
   #views: Map<string, View> | null = null;
   readonly #aliases: View[] = [];
   #users: Map<string, number> | null = null;
   /** In the order in which they take turns. */
   #behind: Set<View> | null = null;
+
+  constructor(room: ViewRoom = ROOM) {
+    this.#room = room;
+  }
 
   get size(): number {
     return this.#views?.size ?? 0;
@@ -100,7 +124,7 @@ export class Views {
 
   /** Gives the view an alias; false when it has one or none are left. */
   name(view: View): boolean {
-    if (view.alias !== 0 || this.#aliases.length >= LIMITS.chatAliases) return false;
+    if (view.alias !== 0 || this.#aliases.length >= this.#room.chatAliases) return false;
     this.#aliases.push(view);
     view.alias = this.#aliases.length;
     return true;
@@ -118,7 +142,7 @@ export class Views {
   /** A new alias for the user; 0 when none are left. */
   nameUser(user: string): number {
     this.#users ??= new Map();
-    if (this.#users.size >= LIMITS.userAliases) return 0;
+    if (this.#users.size >= this.#room.userAliases) return 0;
     const alias = this.#users.size + 1;
     this.#users.set(user, alias);
     return alias;
@@ -177,7 +201,7 @@ export class Views {
 
   #keep(view: View): View {
     this.#views ??= new Map();
-    if (this.#views.size >= LIMITS.sessionChats) this.#evict(this.#views);
+    if (this.#views.size >= this.#room.chats) this.#evict(this.#views);
     this.#views.set(view.key, view);
     return view;
   }

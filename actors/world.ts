@@ -3,6 +3,8 @@
 // same code runs on the machine and in deterministic simulation.
 // Must not: hold an implementation. The machine's own is services/machine.ts.
 
+import type { Site } from './buggify.js';
+
 export interface World {
   /** Monotonic time in ms, fractional. Only differences mean anything. */
   now(): number;
@@ -19,4 +21,6 @@ export interface World {
    * `ms` is under 2³¹.
    */
   timer(ms: number, task: () => void): () => void;
+  /** True: the site shall make trouble now. Simulations alone have it. */
+  buggify?(site: Site): boolean;
 }

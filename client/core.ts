@@ -2,6 +2,7 @@
 // Invariant: the same code runs on machines and in simulation; all it knows of the outside are World, Dial and ClientStore.
 // Must not: be used by applications (session.ts and chat.ts are their face).
 
+import { shrunk } from '../actors/buggify.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import { type ClientFrame, type Plain, T } from '../transport/frames.js';
@@ -61,7 +62,7 @@ export class Core {
     this.application = new Application(this);
     this.requests = new Requests(world, (frame) => this.dialer.send(frame));
     this.table = new ChatTable((from, to) => this.#merged(from, to));
-    this.outbox = new Outbox(world, this.#outboxHooks(), options.pipeline);
+    this.outbox = new Outbox(world, this.#outboxHooks(), shrunk(world, 'client pipeline', options.pipeline, 1));
     this.flusher = new Flusher(world, store, {
       ack: (log, seq) => this.say(log, (chat) => ({ type: T.ACK, chat, seq })),
       read: (log, seq) => this.say(log, (chat) => ({ type: T.READ, chat, seq })),
@@ -73,7 +74,7 @@ export class Core {
         handled: (log, release) => this.#handled(log, release),
         grant: (n) => this.dialer.send({ type: T.CREDIT, n }),
       },
-      options.credit,
+      shrunk(world, 'client credit', options.credit, 4),
     );
     this.gaps = new Gaps(world, {
       pull: (log, before, limit) => this.queries.pull(log, before, limit),

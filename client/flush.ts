@@ -2,6 +2,7 @@
 // Invariant: a position is told to the server only after the store has it; ACK and READ are cumulative and rise.
 // Must not: ask for durability: a lost cursor costs a repetition, a lost settlement a resend under the same id.
 
+import { shrunk } from '../actors/buggify.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import type { ChatLog } from './chat-log.js';
@@ -27,6 +28,8 @@ export class Flusher {
   /** What the present connection was told as read. */
   readonly #told = new Map<ChatLog, number>();
   #handled = 0;
+  /** Messages that it gathers. */
+  readonly #gathers: number;
   #online = false;
   #cancel: (() => void) | undefined;
   #stopped = false;
@@ -35,6 +38,7 @@ export class Flusher {
 
   constructor(world: World, store: ClientStore, hooks: FlushHooks) {
     this.#world = world;
+    this.#gathers = shrunk(world, 'client ack', LIMITS.clientAckMessages, 1);
     this.#store = store;
     this.#hooks = hooks;
   }
@@ -60,7 +64,7 @@ export class Flusher {
   handled(log: ChatLog): void {
     this.#acks.add(log);
     this.dirty(log);
-    if (++this.#handled >= LIMITS.clientAckMessages) void this.flush();
+    if (++this.#handled >= this.#gathers) void this.flush();
   }
 
   /** The user read further. */

@@ -6,6 +6,7 @@
 //                                    └─ not all ─▶ SYNC ─▶ CERT says from where ─▶ stream, or truncated
 //   own message above a hole ─▶ wait: the rest is on its way, perhaps held back for credit ─▶ no progress ─▶ HISTORY …
 
+import { shrunk } from '../actors/buggify.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import type { ChatLog } from './chat-log.js';
@@ -26,6 +27,8 @@ export class Gaps {
   readonly #hooks: GapHooks;
   readonly #pulling = new Set<ChatLog>();
   readonly #watched = new Map<ChatLog, () => void>();
+  /** Widest gap that is pulled. */
+  readonly #widest: number;
   #connection = 0;
   #online = false;
   #syncing = false;
@@ -34,6 +37,7 @@ export class Gaps {
 
   constructor(world: World, hooks: GapHooks) {
     this.#world = world;
+    this.#widest = shrunk(world, 'client gap', LIMITS.clientGap, 1);
     this.#hooks = hooks;
   }
 
@@ -124,7 +128,7 @@ export class Gaps {
 
   #pull(log: ChatLog): void {
     if (!this.#online || this.#pulling.has(log) || !log.gap) return;
-    if (!log.placed || log.highest - log.cursor > LIMITS.clientGap) {
+    if (!log.placed || log.highest - log.cursor > this.#widest) {
       this.suspect(log);
       this.resync();
       return;

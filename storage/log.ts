@@ -10,6 +10,7 @@
 // The dirty set names the chats of the newest transaction. It is overwritten by the next one, which starts only after
 // the batch before was answered and so fanned out in memory: it is cleared at no transaction of its own.
 
+import { delayed, shrunk } from '../actors/buggify.js';
 import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
@@ -17,6 +18,9 @@ import { equalBytes } from './bytes.js';
 import { dirtyKey, getNumber, grantKey, NUMBER_BYTES, putNumber } from './keys.js';
 import { encodeDirty } from './rows.js';
 import type { CommitResult, Store, Write } from './store.js';
+
+/** ms that a simulation lets a transaction wait, at most. */
+const LATE_MS = 300;
 
 /** `lost`: another node owns the shard now; nothing of mine is written any more. Others as in CommitResult. */
 export type AppendResult =
@@ -61,6 +65,9 @@ export class Log {
   readonly #world: World;
   readonly #onLost: (shard: number) => void;
   readonly #shards: Shard[];
+  /** Appends that may wait for a shard, and appends of one transaction. */
+  readonly #waitMost: number;
+  readonly #batchMost: number;
   #ready: Shard[] = [];
   #deferred = false;
   #idle: (() => void)[] = [];
@@ -71,6 +78,8 @@ export class Log {
     this.#store = store;
     this.#world = world;
     this.#onLost = onLost;
+    this.#waitMost = shrunk(world, 'shard queue', LIMITS.shardQueue, 2);
+    this.#batchMost = shrunk(world, 'batch', LIMITS.batchAppends, 1);
     this.#shards = grants.map((grant, index) => ({ index, grant, queue: [], batch: [], busy: false, lost: false }));
   }
 
@@ -100,7 +109,7 @@ export class Log {
   append(append: Append): 'ok' | 'busy' {
     assert(append.bytes <= LIMITS.batchBytes, 'append fits a batch');
     const shard = this.#shards[append.shard]!;
-    if (shard.queue.length >= LIMITS.shardQueue) return 'busy';
+    if (shard.queue.length >= this.#waitMost) return 'busy';
     shard.queue.push(append);
     this.#stats.appends += 1;
     this.#stats.queued += 1;
@@ -143,7 +152,7 @@ export class Log {
       this.#deferred = false;
       const ready = this.#ready;
       this.#ready = [];
-      for (const next of ready) void this.#commit(next, take(next));
+      for (const next of ready) void this.#commit(next, take(next, this.#batchMost));
     });
   }
 
@@ -169,6 +178,8 @@ export class Log {
     let open = false;
     for (;;) {
       this.#stats.transactions += 1;
+      const late = delayed(this.#world, 'write delay', LATE_MS);
+      if (late !== undefined) await late;
       const result = await this.#attempt({ checks, writes });
       if (result.outcome === 'committed') return result;
       if (result.outcome === 'failed' && !open) return { outcome: 'failed', reason: result.code };
@@ -221,10 +232,10 @@ export class Log {
 }
 
 /** As many appends from the front as fit one transaction; at least one. */
-function take(shard: Shard): Append[] {
+function take(shard: Shard, most: number): Append[] {
   let bytes = 0;
   let count = 0;
-  while (count < shard.queue.length && count < LIMITS.batchAppends) {
+  while (count < shard.queue.length && count < most) {
     bytes += shard.queue[count]!.bytes;
     if (bytes > LIMITS.batchBytes && count > 0) break;
     count += 1;
