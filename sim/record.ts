@@ -46,8 +46,8 @@ interface Life {
 
 /** What an application did and what its SDK told it. */
 export type ApplicationFact =
-  /** Before anything else of this life. */
-  | (Life & { readonly kind: 'start'; readonly user: string })
+  /** Before anything else of this life. `fresh`: on an empty store (the first life, or the first after a removal of the device). */
+  | (Life & { readonly kind: 'start'; readonly user: string; readonly fresh: boolean })
   /** `killed`: without a word, an unflushed tail of its store is lost. Else the SDK's last state. Nothing follows in this life. */
   | (Life & { readonly kind: 'end'; readonly how: 'closed' | 'killed' | 'replaced' | 'failed'; readonly code: string })
   | (Life & { readonly kind: 'state'; readonly state: string })
@@ -128,7 +128,7 @@ export type WireFact =
   | { readonly kind: 'in'; readonly link: number; readonly bytes: Uint8Array }
   /** The node's side of the link ended; nothing follows on it. */
   | { readonly kind: 'unlink'; readonly link: number; readonly code: number }
-  /** These rows survive any crash from now on. In the order of the disk. */
+  /** These rows survive any crash from now on, in the order of the disk; before any answer to their commit, and at a crash for the groups it keeps. */
   | { readonly kind: 'flushed'; readonly disk: string; readonly writes: readonly DiskWrite[] };
 
 export interface DiskWrite {
