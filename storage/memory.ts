@@ -23,6 +23,10 @@ export interface MemoryOptions {
   readonly flushMs?: number | (() => number);
   /** Asked once for each commit, in order, as its group is evaluated. */
   readonly fault?: (commit: Commit) => MemoryFault | undefined;
+  /** Told of each group's writes at the moment from which they survive a crash, before anybody is answered. */
+  readonly flushed?: (writes: readonly Write[]) => void;
+  /** Told that a group is committed, and so not flushed yet. */
+  readonly committed?: () => void;
 }
 
 export interface MemoryStore extends Store {
@@ -136,7 +140,10 @@ class Memory implements MemoryStore {
   crash(kept = 0): MemoryStore {
     this.#state = 'crashed';
     const rows = this.#flushed.clone();
-    for (const group of this.#groups.slice(0, kept)) apply(rows, group.writes);
+    for (const { writes } of this.#groups.slice(0, kept)) {
+      apply(rows, writes);
+      this.#options.flushed?.(writes);
+    }
     this.#waiting = [];
     this.#groups = [];
     this.#watches.clear();
@@ -164,7 +171,8 @@ class Memory implements MemoryStore {
       group.answers.push(() => answer(result));
     }
     this.#groups.push(group);
-    const { flushMs = 0 } = this.#options;
+    const { flushMs = 0, committed } = this.#options;
+    committed?.();
     const ms = typeof flushMs === 'number' ? flushMs : flushMs();
     const due = (): void => {
       group.due = true;
@@ -193,6 +201,7 @@ class Memory implements MemoryStore {
     while (this.#state !== 'crashed' && this.#stalls === 0 && this.#groups[0]?.due === true) {
       const group = this.#groups.shift()!;
       apply(this.#flushed, group.writes);
+      this.#options.flushed?.(group.writes);
       for (const answer of group.answers) answer();
       if (this.#watches.size > 0) for (const { key } of group.writes) this.#watches.touch(nameOf(key));
     }

@@ -1,0 +1,251 @@
+// Owns how the parts of a node hang together, whatever world it runs in: store, log, actors, door, and stopping them in order.
+// Invariant: stopping finishes what was accepted before the store closes. What differs between a machine and a simulation is in the
+// options; the wiring is the same.
+// Must not: hold behaviour of its own; know HTTP, TLS or the environment (node.ts does).
+
+import { Acceptor } from '../actors/acceptor.js';
+import { Allowances } from '../actors/allowances.js';
+import { conversation } from '../actors/conversation.js';
+import type { Directory, Fabric, Settings } from '../actors/fabric.js';
+import { group } from '../actors/group.js';
+import { LIMITS } from '../actors/limits.js';
+import type { ChatMessage, UserMessage } from '../actors/messages.js';
+import { Online } from '../actors/online.js';
+import { ReadLine } from '../actors/read-line.js';
+import type { Ref } from '../actors/ref.js';
+import { createRuntime, type Runtime, type RuntimeOptions } from '../actors/runtime.js';
+import { noSweeps, type SweeperMessage, type SweepStats, sweeper } from '../actors/sweeper.js';
+import { user } from '../actors/user.js';
+import { Watches } from '../actors/watches.js';
+import type { World } from '../actors/world.js';
+import { Log } from '../storage/log.js';
+import type { Store } from '../storage/store.js';
+import type { TreeEvent } from '../supervisors/events.js';
+import { createPool, type Pool } from '../supervisors/pool.js';
+import { startTree, type Tree } from '../supervisors/root.js';
+import type { Seats } from '../supervisors/spec.js';
+import { nodeTree } from '../supervisors/tree.js';
+import { type Service, worker } from '../supervisors/worker.js';
+import { CHAT_KIND } from '../transport/frames.js';
+import type { Server } from '../transport/socket.js';
+import type { Verifier } from './auth.js';
+
+export interface WiringOptions {
+  readonly node: string;
+  readonly world: World;
+  /** Hosts the supervisors. */
+  readonly seats: Seats;
+  readonly settings: Settings;
+  readonly verifier: Verifier;
+  readonly runtime?: RuntimeOptions;
+  /** Opens the store; called again when its supervisor restarts it. */
+  openStore(): Promise<Store>;
+  /** Opens the door, as often as its supervisor starts it. */
+  listen(acceptor: Acceptor): Promise<Server>;
+  /** Another process took the shard. A restart would take it back, and the two would go on so: this node must end. */
+  fenced(shard: number): void;
+  event(event: TreeEvent): void;
+  report: Fabric['report'];
+}
+
+/** The parts that come and go with their supervisors. */
+interface Parts {
+  store: Store | null;
+  log: Log | null;
+  acceptor: Acceptor | null;
+  server: Server | null;
+  sweeper: Ref<SweeperMessage> | null;
+}
+
+export class Wiring {
+  readonly runtime: Runtime;
+  readonly users: Pool<UserMessage>;
+  readonly chats: readonly Pool<ChatMessage>[];
+  readonly sweeps: Readonly<SweepStats>;
+  readonly fabric: Fabric;
+  readonly #options: WiringOptions;
+  readonly #parts: Parts = { store: null, log: null, acceptor: null, server: null, sweeper: null };
+  readonly #root: Parameters<typeof startTree>[1];
+  #tree: Tree | null = null;
+  #stopping = false;
+
+  constructor(options: WiringOptions) {
+    const parts = this.#parts;
+    this.#options = options;
+    this.runtime = createRuntime(options.world, options.runtime);
+    const stats = noSweeps();
+    this.sweeps = stats;
+    const args = (key: string) => ({ fabric: this.fabric, key });
+    const users = createPool('users', { behaviour: user, args, describe: (message) => message.type });
+    const conversations = createPool('conversations', { behaviour: conversation, args, describe });
+    const groups = createPool('groups', { behaviour: group, args, describe });
+    this.users = users;
+    this.chats = [conversations, groups];
+    this.fabric = fabricOf(options, parts, users, byKind(conversations, groups));
+    this.#root = nodeTree({
+      store: () => storeService(options, parts),
+      users,
+      conversations,
+      groups,
+      sweeper: worker('sweeper', sweeper, () => ({ fabric: this.fabric, stats }), {
+        started: (ref) => {
+          parts.sweeper = ref;
+        },
+      }),
+      connections: () => connectionService(this.runtime, this.fabric, parts),
+      listener: () => listenerService(options, parts),
+    });
+  }
+
+  /** Resolves when clients can be served. Rejects when a part cannot start (`listen_failed`, `store_corrupt`, …). */
+  async start(): Promise<void> {
+    const { world, seats, event } = this.#options;
+    this.#tree = await startTree({ world, actors: this.runtime, seats }, this.#root, { emit: event });
+  }
+
+  get tree(): Tree {
+    return present(this.#tree, 'tree');
+  }
+
+  get store(): Store {
+    return present(this.#parts.store, 'store');
+  }
+
+  get log(): Log {
+    return present(this.#parts.log, 'log');
+  }
+
+  get server(): Server {
+    return present(this.#parts.server, 'listener');
+  }
+
+  get acceptor(): Acceptor {
+    return present(this.#parts.acceptor, 'acceptor');
+  }
+
+  get allowances(): Allowances {
+    return this.fabric.allowances;
+  }
+
+  get online(): Online {
+    return this.fabric.online;
+  }
+
+  get watches(): Watches {
+    return this.fabric.watches;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Ordered stop; resolves when all has ended. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.tree.stop();
+  }
+}
+
+function present<T>(part: T | null, name: string): T {
+  if (part === null) throw new Error(`the ${name} is not running`);
+  return part;
+}
+
+function describe(message: ChatMessage): string {
+  return 'id' in message ? `${message.type} ${Buffer.from(message.id).toString('hex')}` : message.type;
+}
+
+/** A chat's id says its kind with its first byte. */
+function byKind(conversations: Directory<ChatMessage>, groups: Directory<ChatMessage>): Directory<ChatMessage> {
+  const prefix = CHAT_KIND.direct.toString(16).padStart(2, '0');
+  const of = (key: string): Directory<ChatMessage> => (key.startsWith(prefix) ? conversations : groups);
+  return { tell: (key, message) => of(key).tell(key, message), lookup: (key) => of(key).lookup(key) };
+}
+
+function fabricOf(
+  options: WiringOptions,
+  parts: Parts,
+  users: Directory<UserMessage>,
+  chats: Directory<ChatMessage>,
+): Fabric {
+  const { node, world, settings, verifier, report } = options;
+  const allowances = new Allowances(world, settings.quotas);
+  const reader = new ReadLine(world, () => present(parts.store, 'store'));
+  return {
+    node,
+    world,
+    settings,
+    allowances,
+    reader,
+    get store() {
+      return present(parts.store, 'store');
+    },
+    get log() {
+      return present(parts.log, 'log');
+    },
+    users,
+    online: new Online(),
+    watches: new Watches(),
+    chats,
+    sweeper: { due: (chat, ms) => parts.sweeper?.tell({ type: 'due', chat, ms }) === 'ok' },
+    verify: (token) => verifier.verify(token),
+    report,
+  };
+}
+
+function storeService(options: WiringOptions, parts: Parts): Service {
+  let store: Store | null = null;
+  return {
+    async start() {
+      store = await options.openStore();
+      try {
+        parts.log = await Log.open(store, options.world, options.node, (shard) => options.fenced(shard));
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
+      parts.store = store;
+    },
+    async stop() {
+      await parts.log?.drained();
+      await store?.close();
+    },
+    inspect: () => ({ engine: store?.engine ?? 'none', ...parts.log?.stats() }),
+  };
+}
+
+function connectionService(runtime: Runtime, fabric: Fabric, parts: Parts): Service {
+  return {
+    start() {
+      parts.acceptor = new Acceptor(runtime, fabric);
+    },
+    inspect: () => ({ open: parts.acceptor?.size ?? 0, crashed: parts.acceptor?.crashes ?? 0 }),
+    stop: () => undefined,
+  };
+}
+
+function listenerService(options: WiringOptions, parts: Parts): Service {
+  let server: Server | null = null;
+  return {
+    async start() {
+      server = await options.listen(present(parts.acceptor, 'acceptor'));
+      parts.server = server;
+    },
+    async stop() {
+      server?.pause();
+      parts.acceptor?.goaway('the server stops');
+      await settled(options.world, parts);
+      await server?.close();
+    },
+    inspect: () => ({ engine: server?.engine ?? 'none', port: server?.port ?? 0 }),
+  };
+}
+
+/** Resolves when what clients were owed is out: appends durable, answers sent; at the latest after LIMITS.drainMs. */
+async function settled(world: World, parts: Parts): Promise<void> {
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => world.timer(ms, resolve));
+  const late = pause(LIMITS.drainMs);
+  await Promise.race([late, pause(LIMITS.settleMs)]);
+  await Promise.race([late, parts.log?.drained()]);
+  await Promise.race([late, pause(LIMITS.settleMs)]);
+}

@@ -1,0 +1,37 @@
+// Owns what is measured of a running node: every size that has a bound, with that bound.
+// Invariant: measuring changes nothing.
+// Must not: judge.
+
+import { LIMITS } from '../actors/limits.js';
+import type { Wiring } from '../services/wiring.js';
+import type { Process } from './process.js';
+import type { Gauge } from './record.js';
+
+/** Actors that stay when nobody is there. */
+const STANDING: Readonly<Record<string, number>> = { sweeper: 1 };
+
+export function gauges(wiring: Wiring, process: Process, rest: boolean): Gauge[] {
+  const { runtime, users, chats, allowances: _ } = wiring;
+  const found: Gauge[] = [];
+  const gauge = (name: string, value: number, most: number): void => void found.push({ name, value, most });
+  const stats = runtime.stats();
+  for (const [kind, alive] of Object.entries(stats.cells)) {
+    gauge(`cells of ${kind}`, alive, rest ? (STANDING[kind] ?? 0) : LIMITS.cells);
+  }
+  gauge('messages queued', stats.queued, rest ? 0 : LIMITS.cells);
+  gauge('faults', stats.faults, 0);
+  for (const pool of [users, ...chats]) {
+    let most = 0;
+    for (const [, ref] of pool.entries()) most = Math.max(most, runtime.inspect(ref)?.messages ?? 0);
+    const bound = (pool === users ? LIMITS.userMailbox : LIMITS.conversationMailbox) + LIMITS.admitted;
+    gauge(`longest mailbox of ${pool === users ? 'users' : 'chats'}`, most, bound);
+  }
+  gauge('appends queued', wiring.log.stats().queued, rest ? 0 : LIMITS.shards * LIMITS.shardQueue);
+  if (rest) {
+    gauge('connections', wiring.acceptor.size, 0);
+    // The sweeper's own, and one of the wheel's.
+    gauge('timers', stats.timers, 4);
+    gauge('timers of the process', process.timers, 4);
+  }
+  return found;
+}

@@ -1,0 +1,240 @@
+// Owns one history from its plan to its record: the world is built, the steps are taken, then faults stop and all must come to rest.
+// Invariant: the same plan gives the same record and the same trace; a history leaves nothing behind in this process.
+// Must not: draw steps, or judge.
+
+import { DEFAULT_QUOTAS } from '../actors/allowances.js';
+import type { Settings } from '../actors/fabric.js';
+import { LIMITS } from '../actors/limits.js';
+import { FOREVER, type Retention, SWEEP_PACE } from '../actors/retention.js';
+import type { Owner } from './clock.js';
+import { WORLD } from './clock.js';
+import { type Community, Device } from './device.js';
+import { Disk } from './disk.js';
+import { Node } from './node.js';
+import type { Options, Plan } from './plan.js';
+import type { Fact } from './record.js';
+import { gather } from './rest.js';
+import { Shelf } from './shelf.js';
+import { type Stage, take } from './steps.js';
+import { Universe } from './universe.js';
+
+export interface History {
+  readonly record: readonly Fact[];
+  /** Same plan, same trace. */
+  readonly trace: string;
+  /** Virtual ms, and events of the clock. */
+  readonly ms: number;
+  readonly events: number;
+  /** What processes said of themselves, for people. */
+  readonly notes: readonly string[];
+}
+
+/** ms between two looks whether all is at rest, and for which nothing may have moved then. */
+const LOOK_MS = 500;
+const STILL_MS = 3_000;
+/** ms between two measurements of the node. */
+const PROBE_MS = 1_000;
+/** ms after the clients have gone until their actors must be gone too, beyond what passivation takes. */
+const EMPTY_MS = 5_000;
+/** ms that the second application of a device stays. */
+const TAKEOVER_MS = 1_500;
+
+export async function runHistory(plan: Plan): Promise<History> {
+  const run = new Run(plan);
+  const rejected = (error: unknown): void => run.thrown(error, run.universe.clock.running);
+  process.on('unhandledRejection', rejected);
+  try {
+    await run.go();
+  } finally {
+    process.off('unhandledRejection', rejected);
+  }
+  const { clock, record, notes } = run.universe;
+  return { record, trace: clock.trace.hash, ms: clock.now, events: clock.events, notes };
+}
+
+class Run {
+  readonly universe: Universe;
+  readonly #plan: Plan;
+  readonly #node: Node;
+  readonly #devices = new Map<string, Device>();
+  readonly #stage: Stage;
+  readonly #community: Community;
+  readonly #settings: Settings;
+
+  constructor(plan: Plan) {
+    const { seed, options, users } = plan;
+    this.#plan = plan;
+    const universe = new Universe({
+      seed,
+      network: { latency: options.latency, kernel: 65_536, bandwidth: Number.POSITIVE_INFINITY },
+      turn: [0.01, 0.2],
+      buggify: options.buggify,
+    });
+    this.universe = universe;
+    universe.clock.thrown = (error, owner) => this.thrown(error, owner);
+    const disk = new Disk(
+      { flush: options.flush, read: options.diskRead, faults: options.commitFaults },
+      universe.stream('disk'),
+      {
+        flushed: (writes) => {
+          universe.fact({ kind: 'flushed', disk: 'n1', writes });
+          universe.happened('flush');
+        },
+        committed: () => universe.happened('commit'),
+        fault: (fault) => universe.fault(FAULT_OF[fault], 'n1'),
+      },
+    );
+    this.#settings = settingsOf(options);
+    this.#node = new Node('n1', universe, disk, {
+      settings: this.#settings,
+      trouble: (where, what) => universe.fact({ kind: 'trouble', where, what }),
+    });
+    let requests = 0;
+    this.#community = {
+      universe,
+      options,
+      address: () => this.#node.address,
+      issuing: () => this.#node.wall + 1_000,
+      groups: new Map(),
+      invites: new Map(),
+      request: () => ++requests,
+    };
+    for (const { devices } of users) for (const id of devices) this.#devices.set(id, new Device(id, this.#community));
+    this.#stage = {
+      universe,
+      node: this.#node,
+      devices: this.#devices,
+      calm: false,
+      heal: new Set(),
+      takeover: (device) => this.#takeover(device),
+    };
+  }
+
+  async go(): Promise<void> {
+    const { universe } = this;
+    const { steps, calmAt, restWithin } = this.#plan;
+    const { clock } = universe;
+    universe.fact({ kind: 'plan', plan: this.#plan });
+    this.#node.start();
+    for (const step of steps) clock.schedule(step.at, WORLD, () => take(this.#stage, step));
+    this.#probe();
+    await clock.run(calmAt);
+    this.#calm();
+    const reached = await this.#rest(calmAt + restWithin);
+    if (reached) await gather(this.universe, this.#node, [...this.#devices.values()], this.#community);
+    await this.#leave();
+  }
+
+  /** What an event threw, or a promise that nobody minds. */
+  thrown(error: unknown, owner: Owner): void {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.universe.fact({ kind: 'trouble', where: `process ${owner.number}`, what });
+  }
+
+  /** Faults stop; who is down comes up. */
+  #calm(): void {
+    this.#stage.calm = true;
+    this.universe.calm = true;
+    for (const heal of [...this.#stage.heal]) heal();
+    this.#node.disk.calm();
+    this.universe.fact({ kind: 'calm' });
+    for (const device of this.#devices.values()) {
+      device.start();
+      device.session?.reconnect();
+    }
+  }
+
+  /** True: within the time nothing moves any more. */
+  async #rest(until: number): Promise<boolean> {
+    const { clock } = this.universe;
+    const began = clock.now;
+    let why = this.#unrest();
+    while (why !== '' && clock.now < until) {
+      await clock.run(clock.now + LOOK_MS);
+      for (const device of this.#devices.values()) device.start();
+      why = this.#unrest();
+    }
+    this.universe.fact({ kind: 'rest', reached: why === '', ms: clock.now - began, why });
+    return why === '';
+  }
+
+  /** What still goes on; '' for nothing. */
+  #unrest(): string {
+    const { now } = this.universe.clock;
+    const { wiring } = this.#node;
+    if (wiring === null) return 'the node is not up';
+    for (const device of this.#devices.values()) {
+      if (!device.online) return `${device.id} is not online`;
+      const pending = device.session!.pending().length;
+      if (pending > 0) return `${device.id} has ${pending} messages to send`;
+      if (device.busy > 0) return `${device.id} waits for an answer or is handling`;
+      if (now - device.moved < STILL_MS) return `${device.id} was told something`;
+    }
+    if (wiring.log.stats().queued > 0) return 'the log has appends';
+    return '';
+  }
+
+  /** Everybody goes, and their actors with them. */
+  async #leave(): Promise<void> {
+    const { clock } = this.universe;
+    for (const device of this.#devices.values()) device.close();
+    await clock.run(clock.now + this.#settings.passivateMs * 2 + EMPTY_MS);
+    const gauges = this.#node.gauges(true);
+    if (gauges.length > 0) this.universe.fact({ kind: 'probe', node: this.#node.name, rest: true, gauges });
+  }
+
+  #probe(): void {
+    const { clock } = this.universe;
+    const gauges = this.#node.gauges(false);
+    if (gauges.length > 0) this.universe.fact({ kind: 'probe', node: this.#node.name, rest: false, gauges });
+    if (!this.#stage.calm) clock.schedule(clock.now + PROBE_MS, WORLD, () => this.#probe());
+  }
+
+  /** The same device and token, another installation. */
+  #takeover(device: Device): void {
+    const { clock } = this.universe;
+    if (!device.online) return;
+    this.universe.fault('client_takeover', device.id);
+    const other = device.double(new Shelf(this.universe.stream(`double ${device.id} ${clock.now}`)));
+    other.start();
+    clock.schedule(clock.now + TAKEOVER_MS, WORLD, () => other.close());
+  }
+}
+
+const FAULT_OF = {
+  conflict: 'commit_conflict',
+  unknown_applied: 'commit_unknown_applied',
+  unknown_dropped: 'commit_unknown_dropped',
+  store_full: 'disk_full',
+  store_unavailable: 'disk_unavailable',
+  unavailable: 'disk_unavailable',
+} as const;
+
+function settingsOf(options: Options): Settings {
+  return {
+    fanOutThreshold: options.fanOutThreshold,
+    passivateMs: LIMITS.passivateMs,
+    retention: retentionOf(options),
+    sweep: SWEEP_PACE,
+    quotas: options.quotas ? { ...DEFAULT_QUOTAS, loopback: true } : UNLIMITED,
+  };
+}
+
+function retentionOf({ retention, retentionMs }: Options): Retention {
+  if (retention === 'until-delivered') return { type: 'until-delivered' };
+  return retention === 'age' ? { type: 'history', ms: retentionMs } : FOREVER;
+}
+
+const UNLIMITED = {
+  ...DEFAULT_QUOTAS,
+  deviceSends: 0,
+  userSends: 0,
+  newDirects: 0,
+  newGroups: 0,
+  userGroups: 0,
+  frameRate: 0,
+  logins: 0,
+  badLogins: 0,
+  requests: 0,
+  addressConnections: 0,
+};
