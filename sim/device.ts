@@ -3,15 +3,15 @@
 // Must not: judge, or know the node.
 
 import type { Chat } from '../client/chat.js';
-import { WeftError } from '../client/errors.js';
 import type { GroupEvent, Message } from '../client/message.js';
 import { openSession } from '../client/open.js';
 import type { Session } from '../client/session.js';
+import { codeOf, entryOf } from './entries.js';
 import { tokenOf } from './node.js';
 import type { Options } from './plan.js';
 import type { Process } from './process.js';
 import type { Random } from './random.js';
-import type { ApplicationFact, ChatId, DeviceName, Entry, EventSays } from './record.js';
+import type { ApplicationFact, ChatId, DeviceName } from './record.js';
 import { Shelf } from './shelf.js';
 import type { Universe } from './universe.js';
 
@@ -304,36 +304,5 @@ export class Device {
     this.#universe.network.died(process, false);
     // A session that was replaced or refused has its store still open; a crash of the application ends it without a loss.
     if (how !== 'killed') this.shelf.crash(1);
-  }
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof WeftError ? error.code : `not a WeftError: ${error}`;
-}
-
-export function entryOf(item: Message | GroupEvent): Entry {
-  const { seq, id, from, type } = item;
-  const body = item.type === 'message' ? item.text : '';
-  return { seq, id, from, type, body, event: item.type === 'event' ? says(item) : null };
-}
-
-function says(item: GroupEvent): EventSays {
-  const { change, users } = item;
-  switch (item.change) {
-    case 'created':
-    case 'title':
-      return { change, users, title: item.title };
-    case 'role':
-      return { change, users, role: item.role };
-    case 'announce':
-      return { change, users, on: item.on };
-    case 'expiry':
-      return { change, users, seconds: item.seconds };
-    case 'deleted':
-      return { change, users, target: item.target };
-    case 'expired':
-      return { change, users, first: item.first, last: item.last };
-    default:
-      return { change, users };
   }
 }

@@ -121,7 +121,7 @@ class Run {
     await clock.run(calmAt);
     this.#calm();
     const reached = await this.#rest(calmAt + restWithin);
-    if (reached) await gather(this.universe, this.#node, [...this.#devices.values()], this.#community);
+    if (reached) await gather(this.universe, this.#node, [...this.#devices.values()]);
     await this.#leave();
   }
 

@@ -4,7 +4,8 @@
 
 import type { Chat } from '../client/chat.js';
 import type { Session } from '../client/session.js';
-import { codeOf, type Device } from './device.js';
+import type { Device } from './device.js';
+import { codeOf } from './entries.js';
 import type { Request } from './plan.js';
 
 const MODES = ['off', 'open', 'approval'] as const;

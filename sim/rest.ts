@@ -4,7 +4,8 @@
 
 import type { Chat } from '../client/chat.js';
 import type { Session } from '../client/session.js';
-import { type Community, codeOf, type Device, entryOf } from './device.js';
+import type { Device } from './device.js';
+import { codeOf, entryOf } from './entries.js';
 import type { Node } from './node.js';
 import type { Entry } from './record.js';
 import type { Universe } from './universe.js';
@@ -13,12 +14,7 @@ import type { Universe } from './universe.js';
 const PATIENCE_MS = 60_000;
 const PAGE = 100;
 
-export async function gather(
-  universe: Universe,
-  node: Node,
-  devices: readonly Device[],
-  _community: Community,
-): Promise<void> {
+export async function gather(universe: Universe, node: Node, devices: readonly Device[]): Promise<void> {
   const { clock } = universe;
   let open = devices.length;
   const users = new Set<string>();
