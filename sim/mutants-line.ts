@@ -1,0 +1,155 @@
+// Owns the deliberate defects on the way to devices: resume, deliveries, catch-up, several connections of a user.
+// Invariant: each is a mistake that somebody could make, as small as it can be, and no equivalent of the right code.
+// Must not: know how they are applied (mutant.ts).
+
+import type { Mutant } from './mutant.js';
+
+export const lineMutants: readonly Mutant[] = [
+  {
+    name: 'sync off by one',
+    promise: '2. Never lost',
+    breaks: 'A resume streams from the second message that the client lacks.',
+    limit: 20,
+    edits: [
+      { file: 'actors/certificate.js', from: 'head - backfill + 1) : has + 1;', to: 'head - backfill + 1) : has + 2;' },
+    ],
+  },
+  {
+    name: 'inbox row skipped',
+    promise: '2. Never lost',
+    breaks: "One member's row does not say that the chat has news, so a resume finds it complete.",
+    limit: 50,
+    edits: [
+      {
+        file: 'actors/roster.js',
+        from: '        this.#hot = true;\n        for (const member of this.members.values()) {',
+        to: '        this.#hot = true;\n        for (const member of [...this.members.values()].slice(1)) {',
+      },
+    ],
+  },
+  {
+    name: 'large group not looked at',
+    promise: '2. Never lost',
+    breaks: "A resume takes a large group's head from the member's row, which is not kept there.",
+    limit: 100,
+    edits: [{ file: 'actors/certificate.js', from: 'inbox.large || inbox.hot ?', to: 'inbox.hot ?' }],
+  },
+  {
+    name: 'needs-sync mark lost',
+    promise: '2. Never lost',
+    breaks: 'A delivery that did not fit the mailbox of its connection leaves no mark.',
+    limit: 300,
+    edits: [
+      {
+        file: 'actors/views.js',
+        from: '        if (delivery.seq > view.cursor)\n            this.fallBehind(view, delivery.seq);\n        return true;',
+        to: '        return true;',
+      },
+    ],
+  },
+  {
+    name: 'resync of a user lost',
+    promise: '2. Never lost',
+    breaks: "News that did not fit the mailbox of a user's actor are not made good.",
+    limit: 300,
+    edits: [{ file: 'actors/user.js', from: '        state.lost = true;', to: '        state.lost = false;' }],
+  },
+  {
+    name: 'news of the resume dropped',
+    promise: '2. Never lost',
+    breaks: 'What comes while the certificates are being read is forgotten.',
+    limit: 200,
+    edits: [
+      {
+        file: 'actors/resume.js',
+        from: '        if (this.#arrived === null)\n            return;\n        const known',
+        to: '        return;\n        const known',
+      },
+    ],
+  },
+  {
+    name: 'end of the catch-up missed',
+    promise: '2. Never lost',
+    breaks: 'What comes while a device catches up does not move the end that it has to reach.',
+    limit: 200,
+    edits: [
+      {
+        file: 'actors/stream.js',
+        from: '            view.target = Math.max(view.target, seq);\n            return;',
+        to: '            return;',
+      },
+    ],
+  },
+  {
+    name: 'behind and forgotten',
+    promise: '2. Never lost',
+    breaks: 'A connection forgets a chat in which its client still has to catch up.',
+    limit: 300,
+    edits: [
+      {
+        file: 'actors/views.js',
+        from: 'if (!view.behind && view.unanswered === 0 && view.alias === 0)',
+        to: 'if (view.unanswered === 0 && view.alias === 0)',
+      },
+    ],
+  },
+  {
+    name: 'late disconnect',
+    promise: '2. Never lost',
+    breaks: 'The end of an old connection removes the newer one of its device from the user.',
+    limit: 200,
+    edits: [
+      { file: 'actors/user.js', from: '            context.demonitor(older.monitor);\n', to: '' },
+      {
+        file: 'actors/user.js',
+        from: '        if (this.#sessions.length === 1 && older === undefined)',
+        to: '        connection.deviceOf = device;\n        if (this.#sessions.length === 1 && older === undefined)',
+      },
+      {
+        file: 'actors/user.js',
+        from: '.find(({ connection }) => connection === ref);',
+        to: '.find(({ device }) => device === ref.deviceOf);',
+      },
+    ],
+  },
+  {
+    name: "user's crash not noticed",
+    promise: '7. Isolated',
+    breaks: "A connection whose user's actor broke off does not register again.",
+    limit: 300,
+    edits: [{ file: 'actors/login.js', from: 'if (monitor === this.#monitor)', to: 'if (false)' }],
+  },
+  {
+    name: 'own devices forgotten',
+    promise: '2. Never lost',
+    breaks: 'A message is not pushed to the other devices of its sender.',
+    limit: 50,
+    edits: [
+      {
+        file: 'actors/connection.js',
+        from: 'message.origin === context.self);',
+        to: 'message.from === this.login.user);',
+      },
+    ],
+  },
+  {
+    name: 'live before caught up',
+    promise: '4. Dense order per chat',
+    breaks: 'A delivery is pushed to a device that has not all before it.',
+    limit: 50,
+    edits: [
+      {
+        file: 'actors/stream.js',
+        from: '        if (seq !== view.cursor + 1)\n            this.#views.fallBehind(view, seq);\n',
+        to: '        if (seq !== view.cursor + 1)\n            (view.cursor = seq - 1), this.#push(view, delivery.from, seq, delivery.row);\n',
+      },
+    ],
+  },
+  {
+    name: 'credit overdrawn',
+    promise: '6. Bounded',
+    breaks: 'More is pushed than the client allowed.',
+    limit: 100,
+    edits: [{ file: 'actors/stream.js', from: 'return this.credit > 0 &&', to: 'return' }],
+  },
+];
