@@ -2,12 +2,12 @@
 // Invariant: everything follows from the seed; worlds share nothing.
 // Must not: decide what happens (plans do), or judge it.
 
-import type { Site } from '../actors/buggify.js';
 import { Clock } from './clock.js';
 import { Network, type NetworkOptions } from './network.js';
 import { Process } from './process.js';
 import { type Random, stream } from './random.js';
 import type { Fact, Fault } from './record.js';
+import { faultOf, Strikes } from './strikes.js';
 
 export interface UniverseOptions {
   readonly seed: number;
@@ -20,15 +20,6 @@ export interface UniverseOptions {
 
 /** What a crash may wait for: a group committed, a group flushed, a frame on its way to a client. */
 type Happening = 'commit' | 'flush' | 'out';
-
-/** Sites that count as faults of their own. */
-const STRUCK: Partial<Record<Site, Fault>> = {
-  mailbox: 'mailbox_shrunk',
-  passivate: 'passivated',
-  'crash before': 'handler_crash',
-  'crash after': 'handler_crash',
-  publish: 'handler_crash',
-};
 
 /** A fact without its time. */
 type Told = Fact extends infer F ? (F extends Fact ? Omit<F, 'at'> : never) : never;
@@ -46,8 +37,7 @@ export class Universe {
   /** From now on nothing is made to go wrong. */
   calm = false;
   readonly #options: UniverseOptions;
-  /** Whether a site of `buggify` is active, by site. */
-  readonly #sites = new Map<Site, boolean>();
+  readonly #strikes: Strikes;
   readonly #lives = new Map<string, number>();
   #processes = 0;
   /** Who waits for something to happen so many times more. */
@@ -56,6 +46,7 @@ export class Universe {
   constructor(options: UniverseOptions) {
     this.seed = options.seed;
     this.#options = options;
+    this.#strikes = new Strikes(options.seed, options.buggify);
     this.network = new Network(this.clock, options.seed, options.network, {
       opened: ({ number: link, host, address }) =>
         this.fact({ kind: 'link', link, node: address.replace('ws://', ''), device: host }),
@@ -79,22 +70,13 @@ export class Universe {
     this.#processes += 1;
     const { seed, turn } = this.#options;
     const { clock } = this;
-    const buggify = (site: Site, luck: Random): boolean => this.#struck(site, luck, name);
+    const buggify = (site: string, luck: Random): boolean => {
+      const struck = !this.calm && this.#strikes.struck(site, luck);
+      const fault = struck ? faultOf(site) : undefined;
+      if (fault !== undefined) this.fault(fault, name, site);
+      return struck;
+    };
     return new Process({ clock, seed, name: `${name}#${life}`, number: this.#processes, skew, turn, buggify });
-  }
-
-  #struck(site: Site, luck: Random, whom: string): boolean {
-    if (this.calm) return false;
-    const { active, fires } = this.#options.buggify;
-    let on = this.#sites.get(site);
-    if (on === undefined) {
-      on = active > 0 && this.stream(`site ${site}`).chance(active);
-      this.#sites.set(site, on);
-    }
-    if (!on || !luck.chance(fires)) return false;
-    const fault = STRUCK[site];
-    if (fault !== undefined) this.fault(fault, whom, site);
-    return true;
   }
 
   fact(fact: Told): void {

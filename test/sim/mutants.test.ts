@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { applied, places } from '../../sim/mutant.js';
+import { initialize, load } from '../../sim/mutant-loader.js';
 import { MUTANTS } from '../../sim/mutants.js';
 
 const dist = new URL('../../', import.meta.url);
@@ -34,6 +35,13 @@ test('an edit that applies twice, or not at all, loads nothing', () => {
   assert.equal(applied('(x)', [edit]), '(y)');
   assert.throws(() => applied('(xx)', [edit]), /occurs 2 times/);
   assert.throws(() => applied('()', [edit]), /occurs 0 times/);
+});
+
+test('the hook edits its module and leaves the others alone', async () => {
+  initialize({ root: 'file:///d/', edits: [{ file: 'a.js', from: 'x', to: 'y' }] });
+  const next = async (url: string): Promise<{ source: Uint8Array }> => ({ source: Buffer.from(`x of ${url}`) });
+  assert.equal((await load('file:///d/a.js', {}, next)).source, 'y of file:///d/a.js');
+  assert.deepEqual(await load('file:///e/a.js', {}, next), await next('file:///e/a.js'));
 });
 
 test('the loader edits what a process loads, and that process alone', () => {

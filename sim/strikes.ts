@@ -1,0 +1,52 @@
+// Owns which sites of the product's buggify are active in a history, and how often an active one is struck.
+// Invariant: follows from the seed; handlers break off a few times in a history: a key that does so again and again is
+// quarantined for minutes, which is right, and would leave nothing to see.
+// Must not: know what a site does (actors/buggify.ts).
+
+import { SITES, type Site } from '../actors/buggify.js';
+import type { Options } from './plan.js';
+import { type Random, stream } from './random.js';
+import type { Fault } from './record.js';
+
+/** Sites at which something breaks off are asked for each message or entry: how much less often they are struck. */
+const BREAKING: Partial<Record<Site, number>> = { 'crash before': 0.05, 'crash after': 0.05, publish: 0.5 };
+
+/** How often something breaks off in one history, at most: fewer than a key needs to be quarantined. */
+const BREAKS = 4;
+
+const FAULTS: Partial<Record<Site, Fault>> = {
+  'crash before': 'handler_crash',
+  'crash after': 'handler_crash',
+  publish: 'handler_crash',
+  passivate: 'passivated',
+  mailbox: 'mailbox_shrunk',
+};
+
+/** What coverage calls it, where it counts as a fault. */
+export function faultOf(site: string): Fault | undefined {
+  return FAULTS[site as Site];
+}
+
+export class Strikes {
+  /** Chance of each active site. */
+  readonly #chances = new Map<string, number>();
+  #breaks = 0;
+
+  constructor(seed: number, { active, fires }: Options['buggify']) {
+    for (const site of Object.keys(SITES) as Site[]) {
+      if (active === 0 || !stream(seed, `site ${site}`).chance(active)) continue;
+      this.#chances.set(site, fires * (BREAKING[site] ?? 1));
+    }
+  }
+
+  /** `luck`: that of the process that asks. */
+  struck(site: string, luck: Random): boolean {
+    const chance = this.#chances.get(site);
+    if (chance === undefined) return false;
+    const breaks = BREAKING[site as Site] !== undefined;
+    if (breaks && this.#breaks >= BREAKS) return false;
+    if (!luck.chance(chance)) return false;
+    if (breaks) this.#breaks += 1;
+    return true;
+  }
+}
