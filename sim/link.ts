@@ -188,7 +188,6 @@ export class Connection {
   #endClient(code: number): void {
     if (this.#clientOver) return;
     this.#clientOver = true;
-    this.#up.cut(0, null);
     this.#dialled.events.closed(code, '');
     this.#gone();
   }
@@ -260,7 +259,6 @@ export class Connection {
   #endServer(code: number): void {
     if (this.#serverOver) return;
     this.#serverOver = true;
-    this.#up.cut(0, null);
     this.#network.tap.closed(this, code);
     this.#handler?.closed(code);
     this.#gone();

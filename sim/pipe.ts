@@ -92,9 +92,10 @@ export class Pipe {
 
   /**
    * Of what is on its way the first `count` frames still come, and then `last` is called in the receiver, or nothing if it is
-   * null. What is sent from now on goes nowhere.
+   * null. What is sent from now on goes nowhere. A link is cut once.
    */
   cut(count: number, last: (() => void) | null): void {
+    if (this.#cut) return;
     this.#cut = true;
     this.#parcels = this.#parcels.slice(0, count);
     this.#last = last;
@@ -103,7 +104,7 @@ export class Pipe {
 
   /** `last` is called in the receiver after all frames that were sent. */
   finish(last: () => void): void {
-    if (!this.#cut) this.cut(this.#parcels.length, last);
+    this.cut(this.#parcels.length, last);
   }
 
   #arm(): void {
