@@ -1,0 +1,168 @@
+// Owns the rules about logs: every number holds one entry, every message one number, nothing acknowledged is lost.
+// Invariant: entries are compared over all sights of the whole history, not only at the end, so a number that was told before a
+// crash and holds something else after it is found.
+// Must not: look at who was shown what (check-views.ts), or excuse a loss beyond what retention takes (check-retention.ts).
+
+import type { Evidence, SendStory } from './evidence.js';
+import type { Rule } from './rule.js';
+import { isErased, short, show } from './says.js';
+
+const oneEntry: Rule = {
+  name: 'one_entry',
+  promise: 'a number of a chat holds one entry, the same for everybody and for ever; an id has one number',
+  check({ chats }, fault) {
+    for (const chat of chats.values()) for (const clash of chat.clashes) fault(`${name(chat.id)}: ${clash}`);
+  },
+};
+
+const dense: Rule = {
+  name: 'dense',
+  promise: 'numbers of a chat are 1, 2, 3, … without a gap',
+  check({ chats, ends }, fault) {
+    for (const chat of chats.values()) {
+      const numbers = [...chat.final.keys()].sort((one, other) => one - other);
+      const from = ends(chat.id) ? (numbers[0] ?? 1) : 1;
+      for (const [place, seq] of numbers.entries()) {
+        if (seq === from + place) continue;
+        fault(`${name(chat.id)}: ${seq} stands where ${from + place} belongs`);
+        break;
+      }
+      for (const [user, log] of chat.logs) {
+        const back = log.find(({ seq }, at) => at > 0 && seq <= log[at - 1]!.seq);
+        if (back !== undefined)
+          fault(`${name(chat.id)}: ${back.seq} is not above the number before it, as ${user} reads`);
+      }
+    }
+  },
+};
+
+const once: Rule = {
+  name: 'once',
+  promise: 'a message is in its chat once, however often it was sent again',
+  check({ chats }, fault) {
+    const places = new Map<string, string>();
+    for (const chat of chats.values()) {
+      for (const { seq, body, type } of chat.ever.values()) {
+        if (type === 'event' || body === '' || foreign(body)) continue;
+        const place = `${name(chat.id)} ${seq}`;
+        const other = places.get(body);
+        if (other !== undefined) fault(`${short(body)} is at ${other} and at ${place}`);
+        places.set(body, place);
+      }
+    }
+  },
+};
+
+const senderOrder: Rule = {
+  name: 'sender_order',
+  promise: "one device's messages of a chat keep the order in which they were sent",
+  check({ chats, sends }, fault) {
+    for (const chat of chats.values()) {
+      const newest = new Map<string, SendStory>();
+      for (const { seq, body } of chat.inOrder()) {
+        const story = sends.get(body);
+        if (story === undefined) continue;
+        const { device } = story.send;
+        const before = newest.get(device);
+        if (before !== undefined && before.send.order > story.send.order) {
+          fault(
+            `${name(chat.id)}: ${short(body)} has number ${seq}, after ${short(before.send.body)}, which was sent later`,
+          );
+        }
+        newest.set(device, story);
+      }
+    }
+  },
+};
+
+const genuine: Rule = {
+  name: 'genuine',
+  promise: 'a chat holds what its members sent to it, byte for byte, under their names',
+  check({ chats, sends, names, hostile }, fault) {
+    for (const chat of chats.values()) {
+      for (const { seq, body, type, from } of chat.ever.values()) {
+        if (type === 'event' || (foreign(body) && hostile.has(from))) continue;
+        const story = sends.get(body);
+        if (story === undefined) fault(`${name(chat.id)}: nobody sent ${short(body)}, which has number ${seq}`);
+        else if (story.user !== from)
+          fault(`${name(chat.id)}: ${seq} is said to be from ${from}, ${story.send.device} sent it`);
+        else if (names.get(story.send.name) !== chat.id && names.has(story.send.name)) {
+          fault(`${name(chat.id)}: ${short(body)} has number ${seq} here, it was sent to ${story.send.name}`);
+        }
+      }
+    }
+  },
+};
+
+const kept: Rule = {
+  name: 'kept',
+  promise: 'a message that was acknowledged is in its chat, at the number that was told',
+  check(evidence, fault) {
+    const { chats, sends, ends } = evidence;
+    for (const { send, sent } of sends.values()) {
+      for (const { chat: id, seq, at, by } of sent) {
+        const chat = chats.get(id);
+        const entry = chat?.final.get(seq) ?? chat?.ever.get(seq);
+        const what = `${short(send.body)} of ${send.device}, acknowledged as ${seq} of ${name(id)} (${by})`;
+        const there = chat?.final.has(seq) === true;
+        if (!there && !ends(id)) fault(`${what}, is not there at the end`, at);
+        else if (entry !== undefined && !isErased(entry) && entry.body !== send.body)
+          fault(`${what}: there is ${show(entry)}`, at);
+      }
+    }
+    for (const chat of chats.values()) {
+      if (ends(chat.id) || chat.logs.size === 0) continue;
+      for (const entry of chat.ever.values()) {
+        if (!chat.final.has(entry.seq))
+          fault(`${name(chat.id)}: ${entry.seq} (${show(entry)}) was told and is not there at the end`);
+      }
+    }
+    takenBack(evidence, fault);
+  },
+};
+
+/** What is read as it was sent at the end must not have been erased by nobody. */
+function takenBack({ chats, ends }: Evidence, fault: (detail: string) => void): void {
+  for (const chat of chats.values()) {
+    if (ends(chat.id)) continue;
+    const deleted = new Set([...chat.ever.values()].map(({ event }) => event?.target ?? 0));
+    for (const entry of chat.final.values()) {
+      if (isErased(entry) && !deleted.has(entry.seq))
+        fault(`${name(chat.id)}: ${entry.seq} is erased, and nobody deleted it`);
+    }
+  }
+}
+
+const refused: Rule = {
+  name: 'refused',
+  promise: 'a message whose sender was told that it failed for good is in no chat',
+  check({ chats, sends }, fault) {
+    const stored = new Map(
+      [...chats.values()].flatMap((chat) =>
+        [...chat.ever.values()].map(({ body, seq }) => [body, `${name(chat.id)} ${seq}`]),
+      ),
+    );
+    for (const { send, failed, sent } of sends.values()) {
+      for (const { code, at } of failed) {
+        if (LOCAL.has(code)) continue;
+        const place = stored.get(send.body);
+        if (place !== undefined) fault(`${short(send.body)} failed (${code}) and is at ${place}`, at);
+        if (sent.length > 0) fault(`${short(send.body)} failed (${code}) and was acknowledged as ${sent[0]!.seq}`, at);
+      }
+    }
+  },
+};
+
+/** Not refusals: the message stays in the outbox, or never left the device. */
+const LOCAL = new Set(['closed', 'replaced', 'store_failed', 'outbox_full']);
+
+/** Bodies of clients that are not ours. */
+function foreign(body: string): boolean {
+  return !/^\S+#\d+/.test(body);
+}
+
+function name(id: string): string {
+  return `chat ${id.slice(0, 8)}`;
+}
+
+export const logRules = [oneEntry, dense, once, senderOrder, genuine, kept, refused];

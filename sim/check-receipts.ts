@@ -1,0 +1,214 @@
+// Owns the rules about receipts: what is told of somebody's position is true, lasting, and in the end known to the sender.
+// Invariant: the truth is what the user's applications finished and said as read, and what their devices claimed on the wire.
+// Must not: judge users some of whose devices are not ours; those may claim anything.
+
+import { havingOf } from './check-views.js';
+import type { Evidence } from './evidence.js';
+import type { DeviceName } from './record.js';
+import type { Rule } from './rule.js';
+
+const neverBack: Rule = {
+  name: 'receipts_rise',
+  promise: 'delivered and read of a user never go back, for anybody, and what was told is so at the end',
+  check(evidence, fault) {
+    const told = new Map<string, { delivered: number; read: number }>();
+    const top = new Map<string, { delivered: number; read: number }>();
+    for (const { at, tap, way, what } of evidence.wire) {
+      if (way === 'in' || (what.kind !== 'receipt' && what.kind !== 'tally')) continue;
+      const user = what.kind === 'receipt' ? what.user : '';
+      const key = `${tap.user} ${tap.deviceId} ${what.chat} ${user}`;
+      const before = told.get(key);
+      const { delivered, read } = what;
+      if (before !== undefined && (delivered < before.delivered || read < before.read)) {
+        const who = user === '' ? 'everybody' : user;
+        fault(
+          `${tap.device} was told ${delivered}/${read} of ${who} in ${what.chat.slice(0, 8)} after ${before.delivered}/${before.read}`,
+          at,
+        );
+      }
+      told.set(key, { delivered, read });
+      if (user === '') continue;
+      const place = `${what.chat} ${user}`;
+      const most = top.get(place) ?? { delivered: 0, read: 0 };
+      top.set(place, { delivered: Math.max(most.delivered, delivered), read: Math.max(most.read, read) });
+    }
+    for (const { chat, members } of evidence.of('info')) {
+      for (const { user, delivered, read } of members) {
+        const most = top.get(`${chat} ${user}`);
+        if (most === undefined || (most.delivered <= delivered && most.read <= read)) continue;
+        fault(`${user} stands at ${delivered}/${read} in ${chat.slice(0, 8)}; ${most.delivered}/${most.read} was told`);
+      }
+    }
+  },
+};
+
+const trueClaims: Rule = {
+  name: 'receipts_true',
+  promise: 'nobody is told that a user has, or has read, what none of his devices claimed',
+  check({ wire, hostile }, fault) {
+    const claimed = new Map<string, { delivered: number; read: number }>();
+    for (const { at, tap, way, what } of wire) {
+      if (way === 'in') {
+        if (what.kind !== 'ack') continue;
+        const key = `${what.chat} ${tap.user === '' ? userOf(tap.device) : tap.user}`;
+        const before = claimed.get(key) ?? { delivered: 0, read: 0 };
+        claimed.set(key, {
+          delivered: Math.max(before.delivered, what.delivered),
+          read: Math.max(before.read, what.read),
+        });
+        continue;
+      }
+      if (what.kind !== 'receipt' || hostile.has(what.user)) continue;
+      const { delivered, read } = claimed.get(`${what.chat} ${what.user}`) ?? { delivered: 0, read: 0 };
+      if (what.delivered > Math.max(delivered, read) || what.read > read) {
+        fault(
+          `${tap.device} was told ${what.delivered}/${what.read} of ${what.user} in ${what.chat.slice(0, 8)}, who claimed ${delivered}/${read}`,
+          at,
+        );
+      }
+    }
+  },
+};
+
+const honest: Rule = {
+  name: 'acks_true',
+  promise: 'the SDK acknowledges what the application has finished, and tells as read what it was told to',
+  check(evidence, fault) {
+    const { wire, lives, chats, hostile } = evidence;
+    for (const [device, runs] of lives) {
+      const user = runs[0]?.user ?? '';
+      if (hostile.has(user)) continue;
+      const read = new Map<string, number>();
+      const said = evidence.of('read').filter(({ device: by }) => evidence.userOf(by) === user);
+      for (const chat of chats.values()) {
+        const had = havingOf([...runs, ...(evidence.doubles.get(device) ?? [])], chat, evidence);
+        const log = chat.logs.get(user) ?? [];
+        const owed = log.filter(({ seq }) => !had.has(seq)).map(({ seq }) => seq);
+        read.set(chat.id, Math.max(0, ...said.filter((each) => each.chat === chat.id).map(({ seq }) => seq)));
+        const claim = wire.find(
+          ({ tap, way, what }) =>
+            tap.device === device &&
+            way === 'in' &&
+            what.kind === 'ack' &&
+            what.chat === chat.id &&
+            (what.read > (read.get(chat.id) ?? 0) || owed.some((seq) => seq <= what.delivered && seq >= firstOf(had))),
+        );
+        if (claim?.way !== 'in' || claim.what.kind !== 'ack') continue;
+        fault(
+          `${device} claims ${claim.what.delivered}/${claim.what.read} of ${chat.id.slice(0, 8)}; it lacks ${owed.slice(0, 4).join(', ')}, read is ${read.get(chat.id)}`,
+          claim.at,
+        );
+      }
+    }
+  },
+};
+
+function firstOf(had: ReadonlySet<number>): number {
+  return had.size === 0 ? 0 : Math.min(...had);
+}
+
+const early: Rule = {
+  name: 'acks_in_time',
+  promise: 'a message counts as delivered only once a listener has finished with it',
+  check(evidence, fault) {
+    const { facts, wire, lives, chats } = evidence;
+    const had = new Map<string, Set<number>>();
+    const own = new Map<string, Set<number>>();
+    const note = (into: Map<string, Set<number>>, device: DeviceName, chat: string, seq: number): void => {
+      const key = `${device} ${chat}`;
+      const set = into.get(key) ?? new Set<number>();
+      into.set(key, set.add(seq));
+    };
+    // A device's own entries are not handed to it; that it will learn of them later does no harm here.
+    for (const { device, chat, seq } of evidence.of('sent')) note(own, device, chat, seq);
+    for (const { asked, answered } of evidence.requests.values()) {
+      if (answered?.code === '' && answered.seq > 0) note(own, asked.device, answered.chat, answered.seq);
+    }
+    let next = 0;
+    for (const { order, at, tap, way, what } of wire) {
+      for (; next < order; next += 1) {
+        const fact = facts[next]!;
+        if (fact.kind === 'handled') note(had, fact.device, fact.chat, fact.seq);
+      }
+      if (way !== 'in' || what.kind !== 'ack' || !lives.has(tap.device)) continue;
+      const chat = chats.get(what.chat);
+      const runs = [...(lives.get(tap.device) ?? []), ...(evidence.doubles.get(tap.device) ?? [])];
+      const shown = runs.flatMap((run) => run.shown.filter((each) => each.chat === what.chat));
+      const key = `${tap.device} ${what.chat}`;
+      const open = shown.find(
+        ({ entry: { seq } }) =>
+          seq <= what.delivered && had.get(key)?.has(seq) !== true && own.get(key)?.has(seq) !== true,
+      );
+      if (chat === undefined || open === undefined || what.by === 'read') continue;
+      fault(
+        `${tap.device} acknowledged ${what.delivered} of ${what.chat.slice(0, 8)} and has not finished ${open.entry.seq}`,
+        at,
+      );
+    }
+  },
+};
+
+const ticks: Rule = {
+  name: 'ticks',
+  promise: 'in the end whoever sent a message knows who has it and who has read it',
+  check(evidence: Evidence, fault) {
+    const { plan, chats, lives } = evidence;
+    for (const { chat: id, members } of evidence.of('info')) {
+      const chat = chats.get(id);
+      if (chat === undefined || members.length > plan.options.fanOutThreshold) continue;
+      for (const [device, runs] of lives) {
+        const run = runs.at(-1);
+        if (
+          run === undefined ||
+          run.end !== null ||
+          !members.some(({ user, role }) => user === run.user && role !== 'gone')
+        )
+          continue;
+        const mine = Math.max(
+          0,
+          ...[...chat.final.values()]
+            .filter(({ from, type }) => from === run.user && type === 'message')
+            .map(({ seq }) => seq),
+        );
+        if (mine === 0 || !havingOf(runs, chat, evidence).has(mine)) continue;
+        for (const { user, role, delivered, read } of members) {
+          if (user === run.user || role === 'gone') continue;
+          const heard = run.receipts.filter((each) => each.chat === id && each.user === user).at(-1);
+          const [has, knows] = [Math.min(delivered, mine), Math.min(heard?.delivered ?? 0, mine)];
+          const [saw, knowsRead] = [Math.min(read, mine), Math.min(heard?.read ?? 0, mine)];
+          if (has === mine && knows < mine)
+            fault(`${device} does not know that ${user} has ${mine} of ${id.slice(0, 8)} (told ${knows})`);
+          else if (saw === mine && knowsRead < mine)
+            fault(`${device} does not know that ${user} has read ${mine} of ${id.slice(0, 8)}`);
+        }
+      }
+    }
+  },
+};
+
+const reached: Rule = {
+  name: 'delivered_at_rest',
+  promise: 'in the end a user whose device has everything is shown to have everything',
+  check({ of, chats, lives, hostile }, fault) {
+    for (const { chat: id, members } of of('info')) {
+      const chat = chats.get(id);
+      if (chat === undefined) continue;
+      for (const { user, role, delivered, read } of members) {
+        if (role === 'gone' || hostile.has(user)) continue;
+        const log = chat.logs.get(user) ?? [];
+        const live = [...lives.values()].some((runs) => runs.at(-1)?.user === user && runs.at(-1)?.end === null);
+        const owed = log.findLast(({ from }) => from !== user)?.seq ?? 0;
+        if (live && delivered < owed) fault(`${user} has ${owed} of ${id.slice(0, 8)}, and stands at ${delivered}`);
+        if (delivered > chat.head || read > delivered)
+          fault(`${user} stands at ${delivered}/${read} of ${chat.head} in ${id.slice(0, 8)}`);
+      }
+    }
+  },
+};
+
+/** Of a frame that came before WELCOME. */
+function userOf(device: DeviceName): string {
+  return device.split('.')[0] ?? '';
+}
+
+export const receiptRules = [neverBack, trueClaims, honest, early, ticks, reached];

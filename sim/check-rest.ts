@@ -1,0 +1,195 @@
+// Owns the rules about the end: the world comes to rest in time, nothing waits, counts are right, nothing leaks or went wrong.
+// Invariant: what is read at rest is compared with the logs, by the words of docs/client.md and docs/wire.md.
+// Must not: judge single messages (the other check-*.ts do).
+
+import type { Evidence, LifeStory } from './evidence.js';
+import type { Listed } from './record.js';
+import type { Rule } from './rule.js';
+import { isErased, short } from './says.js';
+import type { ChatStory } from './story.js';
+
+const converges: Rule = {
+  name: 'comes_to_rest',
+  promise: 'when faults are over, everything is delivered and quiet within a bounded time',
+  check({ of }, fault) {
+    for (const { reached, ms, why } of of('rest')) if (!reached) fault(`not at rest ${ms} ms after the calm: ${why}`);
+    if (of('rest').length === 0) fault('nobody waited for rest');
+  },
+};
+
+/** ms before a kill in which a send may not have reached the client's own disk yet. */
+const UNSAVED = 5_000;
+
+const settled: Rule = {
+  name: 'settled',
+  promise:
+    'in the end every message that was sent is acknowledged, refused for good, or was lost with its own device alone',
+  check({ sends, lives, of }, fault) {
+    for (const { device, bodies } of of('pending')) {
+      if (bodies.length > 0)
+        fault(`${device} still waits with ${bodies.length}: ${bodies.slice(0, 3).map(short).join(', ')}`);
+    }
+    const waiting = new Set(of('pending').flatMap(({ bodies }) => bodies));
+    for (const { send, sent, failed } of sends.values()) {
+      if (sent.length > 0 || waiting.has(send.body)) continue;
+      if (failed.some(({ code }) => code !== 'closed' && code !== 'replaced')) continue;
+      const runs = lives.get(send.device) ?? [];
+      const run = runs.find(({ life }) => life === send.life);
+      if (run === undefined || diedEarly(run, send.at) || runs.at(-1)?.end !== null || wiped(runs, run)) continue;
+      fault(`${short(send.body)} of ${send.device} was neither acknowledged nor refused, and does not wait`, send.at);
+    }
+  },
+};
+
+/** Killed before the message was on the device's disk, or the disk failed. */
+function diedEarly(run: LifeStory, at: number): boolean {
+  return run.storeFailed || (run.end?.how === 'killed' && run.end.at - at < UNSAVED);
+}
+
+/** The store was emptied later, with what waited in it. */
+function wiped(runs: readonly LifeStory[], run: LifeStory): boolean {
+  return runs.some(({ fresh, life }) => fresh && life > run.life);
+}
+
+const answered: Rule = {
+  name: 'answered',
+  promise: 'every request of an application is answered or refused while it lives',
+  check({ requests, lives }, fault) {
+    for (const { asked, answered } of requests.values()) {
+      if (answered !== null) continue;
+      const run = lives.get(asked.device)?.find(({ life }) => life === asked.life);
+      if (run === undefined || run.end !== null) continue;
+      fault(`${asked.what} of ${asked.device} has no answer`, asked.at);
+    }
+  },
+};
+
+const unread: Rule = {
+  name: 'unread',
+  promise: 'in the end a list of chats tells their newest entry, how far they are read, and how many messages are not',
+  check(evidence, fault) {
+    const { of, chats, plan } = evidence;
+    for (const { device, chats: listed } of of('list')) {
+      const user = evidence.userOf(device);
+      for (const row of listed) {
+        const chat = chats.get(row.chat);
+        const log = chat?.logs.get(user);
+        if (chat === undefined || log === undefined || log.length === 0) continue;
+        const large = chat.people().length > plan.options.fanOutThreshold;
+        const sole = plan.users.find((each) => each.user === user)?.devices.length === 1;
+        // Of large groups it learns only now and then what another device read.
+        if (large && !sole) continue;
+        const head = log.at(-1)!.seq;
+        if (row.head !== head && !evidence.ends(chat.id))
+          fault(`${device} lists ${row.head} as newest of ${chat.id.slice(0, 8)}, there is ${head}`);
+        // Under a retention the count is of what the device had (docs/wire.md: clients count for themselves).
+        if (evidence.ends(chat.id) || row.read > head) continue;
+        const many = Math.min(1_000, unreadIn(evidence, chat, user, row));
+        if (row.unread !== many)
+          fault(`${device} shows ${row.unread} unread in ${chat.id.slice(0, 8)} after ${row.read}; there are ${many}`);
+      }
+    }
+    agree(evidence, fault);
+  },
+};
+
+function unreadIn({ plan }: Evidence, chat: ChatStory, user: string, { read }: Listed): number {
+  const log = chat.logs.get(user) ?? [];
+  if (plan.options.backfill > 0) return countOf(log.slice(-plan.options.backfill));
+  return countOf(log);
+
+  function countOf(entries: typeof log): number {
+    return entries.filter(
+      (entry) => entry.seq > read && entry.type === 'message' && entry.from !== user && !isErased(entry),
+    ).length;
+  }
+}
+
+/** All devices of a user show the same. */
+function agree({ of, userOf, chats, plan }: Evidence, fault: (detail: string) => void): void {
+  const first = new Map<string, { readonly device: string; readonly text: string }>();
+  for (const { device, chats: listed } of of('list')) {
+    for (const row of listed) {
+      const key = `${userOf(device)} ${row.chat}`;
+      const large = (chats.get(row.chat)?.people().length ?? 0) > plan.options.fanOutThreshold;
+      const { muted, pinned, archived, markedUnread, read } = row;
+      const text = JSON.stringify({ muted, pinned, archived, markedUnread, read: large ? 0 : read });
+      const known = first.get(key);
+      if (known === undefined) first.set(key, { device, text });
+      else if (known.text !== text)
+        fault(`of ${row.chat.slice(0, 8)} ${known.device} shows ${known.text}, ${device} ${text}`);
+    }
+  }
+}
+
+const bounded: Rule = {
+  name: 'bounded',
+  promise: 'every queue, buffer and table stays within its limit; at rest nothing is left of what is over',
+  check({ of }, fault) {
+    for (const { node, rest, gauges, at } of of('probe')) {
+      for (const { name, value, most } of gauges) {
+        if (value > most) fault(`${node}${rest ? ' at rest' : ''}: ${name} is ${value}, at most ${most}`, at);
+      }
+    }
+  },
+};
+
+const calm: Rule = {
+  name: 'nothing_thrown',
+  promise: 'no fault of the world makes the product throw, reject unhandled or break an invariant',
+  check({ of }, fault) {
+    for (const { where, what, at } of of('trouble')) fault(`${where}: ${what}`, at);
+    for (const { device, code, detail, at } of of('error')) {
+      if (code === 'diverged' || code === 'bad_response' || code === 'listener_failed')
+        fault(`${device}: ${code} ${detail}`, at);
+    }
+  },
+};
+
+const presence: Rule = {
+  name: 'presence',
+  promise: 'in the end who watches a chat knows which of its members are online',
+  check({ wire, taps, chats, of, plan, requests }, fault) {
+    const shy = new Set(
+      [...requests.values()]
+        .filter(({ asked }) => ['privacy', 'block', 'unblock'].includes(asked.what))
+        .flatMap(({ asked, user }) => [user, ...asked.users]),
+    );
+    const watched = new Map<number, Set<string>>();
+    const told = new Map<string, boolean>();
+    const rest = of('rest').at(-1)?.order ?? 0;
+    for (const { order, tap, way, what } of wire) {
+      if (order > rest) break;
+      if (way === 'in' && what.kind === 'watch') {
+        const set = watched.get(tap.link) ?? new Set<string>();
+        watched.set(tap.link, set);
+        if (what.on) set.add(what.chat);
+        else set.delete(what.chat);
+      }
+      if (way === 'out' && what.kind === 'presence' && what.precision === 0)
+        told.set(`${tap.link} ${what.user}`, what.online);
+    }
+    if (of('rest').some(({ reached }) => !reached)) return;
+    const online = new Set(taps.filter(({ open, user }) => open && user !== '').map(({ user }) => user));
+    for (const tap of taps) {
+      if (!tap.open || tap.device === '' || shy.has(tap.user)) continue;
+      for (const id of watched.get(tap.link) ?? []) {
+        const chat = chats.get(id);
+        const members = chat?.members() ?? [];
+        if (
+          chat === undefined ||
+          !members.includes(tap.user) ||
+          members.length > Math.min(256, plan.options.fanOutThreshold)
+        )
+          continue;
+        for (const member of members) {
+          const shown = told.get(`${tap.link} ${member}`);
+          if (member === tap.user || shy.has(member) || shown === undefined || shown === online.has(member)) continue;
+          fault(`${tap.device} is told that ${member} is ${shown ? 'online' : 'away'}, who is not`);
+        }
+      }
+    }
+  },
+};
+
+export const restRules = [converges, settled, answered, unread, bounded, calm, presence];

@@ -1,0 +1,158 @@
+// Owns the rules about what applications were shown: everything that is theirs to see, once, in order, and nothing else.
+// Invariant: what counts as had is what a listener finished (handled), as docs/client.md says; a crash may bring back the last
+// moments, never more, and never leaves anything out.
+// Must not: look at frames (check-wire.ts).
+
+import type { Evidence, LifeStory } from './evidence.js';
+import type { Rule } from './rule.js';
+import { show } from './says.js';
+import type { ChatStory } from './story.js';
+
+/** ms before a kill in which what was handled may come again: positions are written after 100 ms, and the disk takes its time. */
+const LAST_MOMENTS = 5_000;
+
+const inOrder: Rule = {
+  name: 'shown_in_order',
+  promise:
+    'an application is shown the entries of a chat in order and once; after a crash of its own at most the last moments again',
+  check({ lives }, fault) {
+    for (const [device, runs] of lives) {
+      let past = new Map<string, Past>();
+      for (const run of runs) {
+        if (run.fresh) past = new Map();
+        judgeRun(run, past, (detail, at) => fault(`${device} in life ${run.life}: ${detail}`, at));
+      }
+    }
+  },
+};
+
+interface Past {
+  /** When each number was handled; forgotten numbers may come again. */
+  readonly handled: Map<number, number>;
+  top: number;
+}
+
+function judgeRun(run: LifeStory, past: Map<string, Past>, fault: (detail: string, at: number) => void): void {
+  const last = new Map<string, number>();
+  for (const { chat, entry, at } of run.shown) {
+    const before = last.get(chat) ?? 0;
+    if (entry.seq <= before) fault(`${entry.seq} of ${chat.slice(0, 8)} came after ${before}`, at);
+    last.set(chat, Math.max(before, entry.seq));
+    const known = past.get(chat);
+    if (known === undefined) continue;
+    if (known.handled.has(entry.seq)) fault(`${entry.seq} of ${chat.slice(0, 8)} (${show(entry)}) came again`, at);
+    else if (entry.seq < known.top && !known.handled.has(-entry.seq)) {
+      fault(`${entry.seq} of ${chat.slice(0, 8)} came only after ${known.top} was handled`, at);
+    }
+  }
+  const mayRepeat = run.end?.how === 'killed' || run.storeFailed;
+  for (const { chat, seq, at } of run.handled) {
+    const known = past.get(chat) ?? { handled: new Map<number, number>(), top: 0 };
+    past.set(chat, known);
+    known.handled.set(seq, at);
+    known.top = Math.max(known.top, seq);
+  }
+  if (!mayRepeat) return;
+  const edge = run.storeFailed ? run.start.at : (run.end?.at ?? 0) - LAST_MOMENTS;
+  for (const { handled } of past.values()) {
+    for (const [seq, at] of [...handled]) {
+      if (at < edge || seq < 0) continue;
+      handled.delete(seq);
+      // Kept as a number that was had and may come again.
+      handled.set(-seq, at);
+    }
+  }
+}
+
+const complete: Rule = {
+  name: 'shown_all',
+  promise: 'in the end every device has everything that its user can read in a chat, without a hole',
+  check(evidence, fault) {
+    const { lives, chats, plan } = evidence;
+    for (const [device, runs] of lives) {
+      const present = runs.at(-1);
+      if (present === undefined || present.end !== null) continue;
+      const since = runs.slice(runs.findLastIndex(({ fresh }) => fresh));
+      for (const chat of chats.values()) {
+        const log = chat.logs.get(present.user);
+        if (log === undefined) continue;
+        const had = havingOf(since, chat, evidence);
+        const owed = plan.options.backfill === 0 ? log : log.filter(({ seq }) => seq > firstOf(had));
+        const missing = owed.filter(({ seq }) => !had.has(seq));
+        if (missing.length === 0) continue;
+        const list = missing.slice(0, 6).map((entry) => `${entry.seq} ${show(entry)}`);
+        fault(`${device} lacks ${missing.length} of ${owed.length} of ${chat.id.slice(0, 8)}: ${list.join(', ')}`);
+      }
+    }
+  },
+};
+
+/** Numbers that a device has: handled, or its own. */
+export function havingOf(runs: readonly LifeStory[], chat: ChatStory, { of, requests }: Evidence): Set<number> {
+  const had = new Set<number>();
+  const device = runs[0]?.device;
+  for (const run of runs) for (const each of run.handled) if (each.chat === chat.id) had.add(each.seq);
+  for (const each of of('sent')) if (each.device === device && each.chat === chat.id) had.add(each.seq);
+  for (const { asked, answered } of requests.values()) {
+    if (asked.device === device && answered?.code === '' && answered.chat === chat.id && answered.seq > 0)
+      had.add(answered.seq);
+  }
+  return had;
+}
+
+function firstOf(had: ReadonlySet<number>): number {
+  return had.size === 0 ? Number.POSITIVE_INFINITY : Math.min(...had);
+}
+
+const entitledToSee: Rule = {
+  name: 'shown_only',
+  promise: 'nobody is shown what was said before he joined, after he left, or in chats that are not his',
+  check({ chats, lives, ends }, fault) {
+    for (const [device, runs] of lives) {
+      for (const { user, shown } of runs) {
+        for (const { chat: id, entry, at } of shown) {
+          const chat = chats.get(id);
+          if (chat === undefined || (ends(id) && !chat.whole)) continue;
+          if (!chat.visible(user, entry.seq))
+            fault(`${device} was shown ${entry.seq} of ${id.slice(0, 8)} (${show(entry)})`, at);
+        }
+      }
+    }
+    for (const chat of chats.values()) {
+      for (const [user, log] of chat.logs) {
+        if (ends(chat.id) && !chat.whole) continue;
+        const stranger = log.find(({ seq }) => !chat.visible(user, seq));
+        if (stranger !== undefined)
+          fault(`${user} reads ${stranger.seq} of ${chat.id.slice(0, 8)} (${show(stranger)})`);
+      }
+    }
+  },
+};
+
+const readable: Rule = {
+  name: 'readable',
+  promise: 'HISTORY shows a user all that is his to see, but what he deleted for himself and what has ended',
+  check({ chats, requests, ends }, fault) {
+    for (const chat of chats.values()) {
+      if (!chat.whole) continue;
+      for (const [user, log] of chat.logs) {
+        const mine = new Set(log.map(({ seq }) => seq));
+        const gone = new Set<number>();
+        let cleared = 0;
+        for (const { asked, user: who } of requests.values()) {
+          if (who !== user || asked.chat !== chat.id) continue;
+          if (asked.what === 'clear') cleared = Math.max(cleared, ...asked.values);
+          if (asked.what === 'delete_for_me') for (const seq of asked.values) gone.add(seq);
+        }
+        for (const { seq } of chat.ever.values()) {
+          const excused = gone.has(seq) || seq <= cleared || (ends(chat.id) && !chat.final.has(seq));
+          if (!mine.has(seq) && !excused && chat.visible(user, seq)) {
+            fault(`${user} does not find ${seq} in ${chat.id.slice(0, 8)} (${show(chat.ever.get(seq)!)})`);
+          }
+        }
+      }
+    }
+  },
+};
+
+export const viewRules = [inOrder, complete, entitledToSee, readable];

@@ -1,0 +1,195 @@
+// Owns the rules about what leaves a node: to whom, in which order, within which credit, after what was forbidden.
+// Invariant: judged at the node's socket, so what a broken link swallowed counts as told.
+// Must not: judge what applications make of it (check-views.ts).
+
+import type { Evidence } from './evidence.js';
+import type { Rule } from './rule.js';
+import { entryOf, short, show } from './says.js';
+
+const membersOnly: Rule = {
+  name: 'members_only',
+  promise: 'no frame brings an entry to somebody who was no member at that place of the log',
+  check({ wire, chats, ends }, fault) {
+    for (const { at, tap, way, what } of wire) {
+      if (way === 'in' || what.kind !== 'entry') continue;
+      const { entry } = what;
+      const chat = chats.get(entry.chat);
+      if (chat === undefined || chat.type === 0 || (ends(chat.id) && !chat.whole)) continue;
+      if (!chat.visible(tap.user, entry.seq))
+        fault(`${tap.user} got ${entry.seq} of ${entry.chat.slice(0, 8)} (${show(entryOf(entry))})`, at);
+    }
+  },
+};
+
+const streamed: Rule = {
+  name: 'streamed_in_order',
+  promise: 'one connection gets the entries of a chat in order, each once (unless it asks to begin anew)',
+  check({ wire }, fault) {
+    const last = new Map<string, number>();
+    for (const { at, tap, way, what } of wire) {
+      if (way === 'in') {
+        if (what.kind === 'sync')
+          for (const key of [...last.keys()]) if (key.startsWith(`${tap.link} `)) last.delete(key);
+        continue;
+      }
+      if (what.kind !== 'entry' || what.by !== 'push') continue;
+      const { chat, seq } = what.entry;
+      const key = `${tap.link} ${chat}`;
+      const before = last.get(key) ?? 0;
+      if (seq <= before) fault(`link ${tap.link} of ${tap.device}: ${seq} of ${chat.slice(0, 8)} after ${before}`, at);
+      last.set(key, seq);
+    }
+  },
+};
+
+const credit: Rule = {
+  name: 'credit',
+  promise: 'a client gets no more entries than it has room for',
+  check({ wire }, fault) {
+    const left = new Map<number, number>();
+    for (const { at, tap, way, what } of wire) {
+      const now = left.get(tap.link) ?? 0;
+      if (way === 'in') {
+        if (what.kind === 'hello' && !left.has(tap.link)) left.set(tap.link, what.credit);
+        if (what.kind === 'credit') left.set(tap.link, now + what.n);
+      } else if (what.kind === 'entry' && what.by === 'push') {
+        left.set(tap.link, now - 1);
+        if (now === 0)
+          fault(
+            `link ${tap.link} of ${tap.device} has no credit, and got ${what.entry.seq} of ${what.entry.chat.slice(0, 8)}`,
+            at,
+          );
+      }
+    }
+  },
+};
+
+const wellFormed: Rule = {
+  name: 'well_formed',
+  promise:
+    'every frame of a node is one of docs/wire.md, with aliases that were announced and answers to what was asked',
+  check({ wire }, fault) {
+    for (const { at, tap, way, what } of wire) {
+      if (way === 'in') continue;
+      if (what.kind === 'garbled') fault(`link ${tap.link} of ${tap.device}: ${what.why}`, at);
+      else if ('chat' in what && what.chat.startsWith('alias'))
+        fault(`link ${tap.link}: ${what.chat} was not announced`, at);
+      else if ('user' in what && what.user.startsWith('alias'))
+        fault(`link ${tap.link}: ${what.user} was not announced`, at);
+      else if (what.kind === 'entry' && (what.entry.chat.startsWith('alias') || what.entry.from.startsWith('alias'))) {
+        fault(`link ${tap.link}: an alias of entry ${what.entry.seq} was not announced`, at);
+      }
+    }
+  },
+};
+
+const hidden: Rule = {
+  name: 'hidden_stays_hidden',
+  promise: 'what a user cleared or deleted for himself comes to none of his devices any more',
+  check(evidence, fault) {
+    const { requests, chats, wire } = evidence;
+    for (const { asked, answered, user } of requests.values()) {
+      if (answered?.code !== '' || (asked.what !== 'clear' && asked.what !== 'delete_for_me')) continue;
+      const top = asked.what === 'clear' ? Math.max(0, ...asked.values) : 0;
+      const numbers = new Set(asked.values);
+      const hides = (seq: number): boolean => seq <= top || numbers.has(seq);
+      const found = chats
+        .get(asked.chat)
+        ?.logs.get(user)
+        ?.find(({ seq }) => hides(seq));
+      if (found !== undefined)
+        fault(`${user} still reads ${found.seq} of ${asked.chat.slice(0, 8)} after ${asked.what}`);
+      for (const { order, at, tap, way, what } of wire) {
+        if (order <= answered.order || way === 'in' || tap.user !== user || what.kind !== 'entry') continue;
+        if (what.entry.chat === asked.chat && hides(what.entry.seq)) {
+          fault(
+            `${tap.device} got ${what.entry.seq} of ${asked.chat.slice(0, 8)} after ${asked.what} was answered`,
+            at,
+          );
+        }
+      }
+    }
+  },
+};
+
+/** ms between the answer to a removal and the last word to the device that was removed. */
+const CLOSING = 1_000;
+
+const removed: Rule = {
+  name: 'removed_device',
+  promise: 'a device that was removed receives nothing any more',
+  check({ requests, wire }, fault) {
+    for (const { asked, answered, user } of requests.values()) {
+      if (asked.what !== 'remove_device' || answered?.code !== '') continue;
+      const device = asked.users[0] ?? '';
+      for (const { at, tap, way, what } of wire) {
+        if (tap.device !== device || tap.user !== user || tap.opened >= asked.at || at < answered.at + CLOSING)
+          continue;
+        if (way === 'out' && what.kind === 'entry') {
+          fault(
+            `${device} was removed and got ${what.entry.seq} of ${what.entry.chat.slice(0, 8)} on a connection of before`,
+            at,
+          );
+          break;
+        }
+      }
+    }
+  },
+};
+
+const blocks: Rule = {
+  name: 'blocked',
+  promise: 'what is sent after a block is on record does not pass between the two',
+  check({ requests, sends, chats }, fault) {
+    const pairs = new Map<string, { from: number; to: number }[]>();
+    for (const { asked, answered, user } of requests.values()) {
+      const other = asked.users[0] ?? '';
+      const key = `${user} ${other}`;
+      const spans = pairs.get(key) ?? [];
+      pairs.set(key, spans);
+      if (asked.what === 'block' && answered?.code === '')
+        spans.push({ from: answered.order, to: Number.POSITIVE_INFINITY });
+      // From when an unblock is asked for, whatever comes of it, nothing is certain.
+      if (asked.what === 'unblock') for (const span of spans) span.to = Math.min(span.to, asked.order);
+    }
+    for (const chat of chats.values()) {
+      if (chat.type !== 1) continue;
+      for (const { seq, from, body } of chat.ever.values()) {
+        const story = sends.get(body);
+        const other = [...chat.parties].find((user) => user !== from);
+        if (story === undefined || other === undefined) continue;
+        const spans = [...(pairs.get(`${from} ${other}`) ?? []), ...(pairs.get(`${other} ${from}`) ?? [])];
+        if (spans.some((span) => story.send.order > span.from && firstAsked(story) < span.to)) {
+          fault(
+            `${short(body)} of ${from} reached ${other} as ${seq}, though one blocked the other when it was sent`,
+            story.send.at,
+          );
+        }
+      }
+    }
+  },
+};
+
+/** A message may be sent while blocked and stored after the unblocking: its acknowledgement decides. */
+function firstAsked({ sent }: { readonly sent: readonly { readonly order: number }[] }): number {
+  return sent[0]?.order ?? Number.POSITIVE_INFINITY;
+}
+
+const answeredOnce: Rule = {
+  name: 'acknowledged_number',
+  promise:
+    'a message that is sent again, over any connection and after any crash, is acknowledged with its first number',
+  check(evidence: Evidence, fault) {
+    const numbers = new Map<string, number>();
+    for (const { at, tap, way, what } of evidence.wire) {
+      if (way === 'in' || what.kind !== 'sent') continue;
+      const key = `${what.send.chat} ${what.send.id}`;
+      const first = numbers.get(key);
+      if (first !== undefined && first !== what.seq)
+        fault(`${short(what.send.body)} of ${tap.user} was acknowledged as ${first} and as ${what.seq}`, at);
+      numbers.set(key, first ?? what.seq);
+    }
+  },
+};
+
+export const wireRules = [membersOnly, streamed, credit, wellFormed, hidden, removed, blocks, answeredOnce];

@@ -1,0 +1,112 @@
+// Owns the making of a plan from a seed.
+// Invariant: the seed alone decides; each step has a stream of its own, so that histories of neighbouring seeds share nothing.
+// Must not: know what the product does with it.
+//
+// Histories are short and dense: a few people, a few chats, a hundred steps within seconds, faults right after sends
+// (where something is under way), and a calm in which everything has to come right.
+
+import { drawOptions } from './draw-options.js';
+import { type Act, type Cast, DEEDS, TROUBLES } from './draw-steps.js';
+import type { Plan, Step } from './plan.js';
+import { type Random, stream } from './random.js';
+
+const NAMES = ['ada', 'bob', 'cleo', 'dan', 'eve'];
+
+/** Virtual ms that the world has for coming to rest: a client's longest pause, a dead connection and a slow disk, several times. */
+const REST_MS = 400_000;
+
+export function draw(seed: number): Plan {
+  const random = stream(seed, 'plan');
+  const options = drawOptions(stream(seed, 'options'));
+  const cast = drawCast(random);
+  const steps: Step[] = opening(cast, random);
+  const deeds = swarm(DEEDS, random, ['send'], random.pick([0.3, 0.6, 0.9]));
+  const troubles = swarm(TROUBLES, random, [], random.pick([0.15, 0.4, 0.7]));
+  // Per step: how likely trouble follows it closely. Some histories have none but their options.
+  const density = random.pick([0, 0.03, 0.1, 0.25]);
+  const pause = random.pick([2, 15, 80, 400]);
+  const count = random.between(15, 90);
+  let at = random.between(5, 400);
+  for (let n = 1; n <= count; n += 1) {
+    const luck = stream(seed, `step ${n}`);
+    // Several at one moment: races are there.
+    if (luck.chance(0.7)) at += Math.ceil(-Math.log(1 - luck()) * pause);
+    if (luck.chance(0.01)) at += luck.pick([2_000, 20_000, 70_000]);
+    const device = luck.pick(cast.devices);
+    add(steps, at, choose(deeds, luck)(luck, cast, device, chatOf(cast, device, luck), n));
+    if (troubles.length === 0 || !luck.chance(density)) continue;
+    const soon = at + luck.pick([0, 0, 1, luck.between(0, 10), luck.between(0, 200)]);
+    const trouble = choose(troubles, luck)(luck, cast, luck.chance(0.5) ? device : luck.pick(cast.devices), '', n);
+    add(steps, soon, trouble);
+    if ((trouble.do === 'kill' || trouble.do === 'close') && luck.chance(0.9)) {
+      add(steps, soon + luck.pick([0, 5, 300, 4_000]), { do: 'start', device: trouble.device });
+    }
+  }
+  // A device that was removed, replaced or closed may come back.
+  for (const device of cast.devices) if (random.chance(0.5)) add(steps, random.between(0, at), { do: 'start', device });
+  steps.sort((one, other) => one.at - other.at);
+  return { seed, options, users: cast.users, steps, calmAt: at + random.pick([0, 50, 3_000]), restWithin: REST_MS };
+}
+
+function drawCast(random: Random): Cast {
+  const users = NAMES.slice(0, random.between(2, NAMES.length)).map((user) => ({
+    user,
+    devices: Array.from({ length: random.pick([1, 1, 1, 2, 2, 3]) }, (_, n) => `${user}.${n + 1}`),
+  }));
+  const names = users.map(({ user }) => user);
+  const chats: { chat: string; users: readonly string[] }[] = [];
+  for (let n = random.between(0, 2); n > 0; n -= 1) {
+    const pair = [random.pick(names), random.pick(names)].sort();
+    if (pair[0] !== pair[1]) chats.push({ chat: `direct:${pair.join(':')}`, users: pair });
+  }
+  for (let n = random.between(chats.length === 0 ? 1 : 0, 2); n > 0; n -= 1) {
+    chats.push({ chat: `g${n}`, users: names.filter(() => random.chance(0.7)) });
+  }
+  return { users, devices: users.flatMap(({ devices }) => devices), chats };
+}
+
+/** Devices start, mostly at once, and groups are made. */
+function opening({ devices, chats, users }: Cast, random: Random): Step[] {
+  const steps: Step[] = [];
+  for (const device of devices)
+    add(steps, random.chance(0.8) ? random.between(0, 30) : random.between(30, 5_000), { do: 'start', device });
+  for (const { chat, users: members } of chats) {
+    if (chat.startsWith('direct:')) continue;
+    const maker = random.pick(users);
+    add(steps, random.between(30, 150), { do: 'create', device: random.pick(maker.devices), chat, users: members });
+  }
+  return steps;
+}
+
+/** A chat that this device's user belongs to, mostly. */
+function chatOf({ chats }: Cast, device: string, luck: Random): string {
+  const user = device.split('.')[0]!;
+  const own = chats.filter(({ users }) => users.includes(user));
+  const { chat } = luck.pick(own.length > 0 && luck.chance(0.9) ? own : chats);
+  return chat.startsWith('direct:') && !chat.split(':').includes(user)
+    ? `direct:${[user, chat.split(':')[1]!].sort().join(':')}`
+    : chat;
+}
+
+type Table = typeof DEEDS;
+type Choice = { readonly upTo: number; readonly draw: Table[string][1] };
+
+/** Each verb is in with this chance, those of `always` in any case; weights of what is in vary. */
+function swarm(table: Table, random: Random, always: readonly string[], chance: number): Choice[] {
+  let upTo = 0;
+  return Object.entries(table).flatMap(([verb, [weight, draw]]) => {
+    const factor = 0.3 + random() * 2;
+    if (!random.chance(chance) && !always.includes(verb)) return [];
+    upTo += weight * factor;
+    return [{ upTo, draw }];
+  });
+}
+
+function choose(choices: readonly Choice[], luck: Random): Choice['draw'] {
+  const place = luck() * choices.at(-1)!.upTo;
+  return choices.find(({ upTo }) => place < upTo)!.draw;
+}
+
+function add(steps: Step[], at: number, act: Act): void {
+  steps.push({ at, ...act } as Step);
+}

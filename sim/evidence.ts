@@ -1,0 +1,189 @@
+// Owns the reading of a record into what the rules look at: chats, devices and their lives, sends, requests, the wire.
+// Invariant: one pass over the facts, in their order; `order` is a fact's place, for "before" and "after".
+// Must not: judge.
+
+import type { Plan } from './plan.js';
+import type { ChatId, DeviceName, Fact } from './record.js';
+import { entryOf } from './says.js';
+import { ChatStory } from './story.js';
+import { type Seen, type Tap, Wiretap } from './wiretap.js';
+
+type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
+export type Ordered<T> = T & { readonly order: number };
+
+export interface LifeStory {
+  readonly device: DeviceName;
+  readonly user: string;
+  readonly life: number;
+  readonly fresh: boolean;
+  readonly start: Ordered<Of<'start'>>;
+  end: Ordered<Of<'end'>> | null;
+  readonly shown: Ordered<Of<'shown'>>[];
+  readonly handled: Ordered<Of<'handled'>>[];
+  readonly receipts: Ordered<Of<'receipt'>>[];
+  /** Its store failed meanwhile: positions may not have been written. */
+  storeFailed: boolean;
+}
+
+export interface RequestStory {
+  readonly asked: Ordered<Of<'asked'>>;
+  readonly user: string;
+  answered: Ordered<Of<'answered'>> | null;
+}
+
+export interface SendStory {
+  readonly send: Ordered<Of<'send'>>;
+  readonly user: string;
+  readonly sent: Ordered<Of<'sent'>>[];
+  readonly failed: Ordered<Of<'failed'>>[];
+}
+
+export interface Evidence {
+  readonly plan: Plan;
+  readonly facts: readonly Fact[];
+  readonly chats: ReadonlyMap<ChatId, ChatStory>;
+  readonly names: ReadonlyMap<string, ChatId>;
+  readonly lives: ReadonlyMap<DeviceName, readonly LifeStory[]>;
+  /** Second applications of a device, which took over from it with a store of their own. */
+  readonly doubles: ReadonlyMap<DeviceName, readonly LifeStory[]>;
+  readonly sends: ReadonlyMap<string, SendStory>;
+  readonly requests: ReadonlyMap<number, RequestStory>;
+  readonly wire: readonly Ordered<Seen>[];
+  readonly taps: readonly Tap[];
+  /** Users with devices that are not ours: what those claim is not the user's application speaking. */
+  readonly hostile: ReadonlySet<string>;
+  /** Chats and users whose entries may end: `until-delivered`, an age, or a timer that was ever asked for. */
+  ends(chat: ChatId): boolean;
+  userOf(device: DeviceName): string;
+  of<K extends Fact['kind']>(kind: K): readonly Ordered<Of<K>>[];
+}
+
+/** Lives above this are of a second application. */
+const DOUBLE = 1_000;
+
+export function gather(facts: readonly Fact[]): Evidence {
+  const first = facts[0];
+  if (first?.kind !== 'plan') throw new Error('a record begins with its plan');
+  const { plan } = first;
+  const users = new Map(plan.users.flatMap(({ user, devices }) => devices.map((device) => [device, user])));
+  const chats = new Map<ChatId, ChatStory>();
+  const names = new Map<string, ChatId>();
+  const lives = new Map<DeviceName, LifeStory[]>();
+  const doubles = new Map<DeviceName, LifeStory[]>();
+  const sends = new Map<string, SendStory>();
+  const requests = new Map<number, RequestStory>();
+  const shelves = new Map<string, Ordered<Fact>[]>();
+  const wire: Ordered<Seen>[] = [];
+  const tap = new Wiretap();
+  const timed = new Set<string>();
+  const userOf = (device: DeviceName): string => users.get(device) ?? device.split('.')[0]!;
+  const story = (id: ChatId): ChatStory => {
+    const known = chats.get(id) ?? new ChatStory(id);
+    chats.set(id, known);
+    return known;
+  };
+  const living = ({ device, life }: { device: DeviceName; life: number }): LifeStory | undefined =>
+    (life > DOUBLE ? doubles : lives).get(device)?.findLast((each) => each.life === life);
+
+  let rested = false;
+  for (const [order, fact] of facts.entries()) {
+    // What is read at rest is the end; that applications and their connections go afterwards is no part of it.
+    if (rested && (fact.kind === 'end' || fact.kind === 'unlink')) continue;
+    if (fact.kind === 'rest') rested = true;
+    const now = { ...fact, order };
+    for (const seen of tap.hear(fact)) {
+      wire.push({ ...seen, order });
+      overheard(story, seen);
+    }
+    if (fact.kind === 'in' || fact.kind === 'out') continue;
+    const shelf = shelves.get(fact.kind);
+    if (shelf === undefined) shelves.set(fact.kind, [now]);
+    else shelf.push(now);
+    switch (now.kind) {
+      case 'start': {
+        const { device, user, life, fresh } = now;
+        const runs = life > DOUBLE ? doubles : lives;
+        const all = runs.get(device) ?? [];
+        runs.set(device, all);
+        all.push({
+          ...{ device, user, life, fresh, start: now, end: null, storeFailed: false },
+          ...{ shown: [], handled: [], receipts: [] },
+        });
+        break;
+      }
+      case 'end': {
+        const life = living(now);
+        if (life !== undefined) life.end = now;
+        break;
+      }
+      case 'fault':
+        if (now.fault === 'client_store_fails') {
+          const life = lives.get(now.whom)?.at(-1);
+          if (life !== undefined) life.storeFailed = true;
+        }
+        break;
+      case 'named': {
+        names.set(now.name, now.chat);
+        const [kind, ...parties] = now.name.split(':');
+        const chat = story(now.chat);
+        chat.type = kind === 'direct' ? 1 : 2;
+        if (chat.type === 1) for (const user of parties) chat.parties.add(user);
+        break;
+      }
+      case 'send':
+        sends.set(now.body, { send: now, user: userOf(now.device), sent: [], failed: [] });
+        break;
+      case 'sent':
+      case 'failed':
+        if (now.kind === 'sent') sends.get(now.body)?.sent.push(now);
+        else sends.get(now.body)?.failed.push(now);
+        break;
+      case 'shown':
+        living(now)?.shown.push(now);
+        story(now.chat).saw(now.entry, now.device);
+        break;
+      case 'handled':
+        living(now)?.handled.push(now);
+        break;
+      case 'receipt':
+        living(now)?.receipts.push(now);
+        break;
+      case 'asked':
+        requests.set(now.request, { asked: now, user: userOf(now.device), answered: null });
+        if (now.what === 'expiry') timed.add(now.chat);
+        break;
+      case 'answered': {
+        const request = requests.get(now.request);
+        if (request !== undefined) request.answered = now;
+        break;
+      }
+      case 'log':
+        story(now.chat).read(now.user, now.entries);
+        break;
+    }
+  }
+  return {
+    ...{ plan, facts, chats, names, lives, doubles, sends, requests, wire, userOf },
+    taps: [...tap.taps.values()],
+    hostile: new Set(plan.steps.flatMap((step) => (step.do === 'hostile' ? [step.user] : []))),
+    ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),
+    of: <K extends Fact['kind']>(kind: K) =>
+      (shelves.get(kind) ?? []).filter((fact): fact is Ordered<Of<K>> => fact.kind === kind),
+  };
+}
+
+/** What the wire adds to the chats' stories. */
+function overheard(story: (id: ChatId) => ChatStory, { tap, way, what }: Seen): void {
+  if (way === 'in') return;
+  if (what.kind === 'entry') story(what.entry.chat).saw(entryOf(what.entry), `a frame to ${tap.device}`);
+  if (what.kind === 'party' && what.chat !== '') {
+    const chat = story(what.chat);
+    chat.type = what.type;
+    if (what.type === 1) for (const user of [tap.user, what.name]) if (user !== '') chat.parties.add(user);
+  }
+  // A client that is not ours may repeat an id with another body; that of the first counts.
+  if (what.kind === 'sent' && what.send.chat !== '' && tap.device !== '') {
+    const { chat, id, body } = what.send;
+    story(chat).saw({ seq: what.seq, id, from: tap.user, type: 'message', body, event: null }, `SENT to ${tap.device}`);
+  }
+}

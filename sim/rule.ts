@@ -1,0 +1,21 @@
+// Owns the form of a rule: a promise, and a function that says where a record breaks it.
+// Invariant: a rule looks at evidence alone, and a violation names the chat and what was seen.
+// Must not: hold rules.
+
+import type { Evidence } from './evidence.js';
+
+export interface Rule {
+  readonly name: string;
+  /** The promise as a user would say it. */
+  readonly promise: string;
+  check(evidence: Evidence, fault: Fault): void;
+}
+
+/** `at`: virtual ms where the violation shows, if it shows at a moment. */
+export type Fault = (detail: string, at?: number) => void;
+
+export interface Violation {
+  readonly rule: string;
+  readonly detail: string;
+  readonly at: number | null;
+}
