@@ -6,10 +6,10 @@
 import { chatKey, chatOfInbox, inboxRange, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox, type Span } from '../storage/rows.js';
 import type { Reader } from '../storage/store.js';
-import type { SyncEntry } from '../transport/frames.js';
 import { readHead } from './chat-image.js';
 import { LIMITS } from './limits.js';
 import { readMarksOf } from './marks.js';
+import type { Vector } from './vector.js';
 import { leftAt, uncleared, visibleFrom } from './visibility.js';
 
 export interface Certificate {
@@ -29,16 +29,25 @@ export interface Certificate {
   readonly wantsReceipts: boolean;
 }
 
-/** Reads the certificates of all chats of `user`, in order of chat id. Rejects when the store cannot be read. */
+/** What a vector is answered with. */
+export interface Inventory {
+  /** Of all chats that the user is or was in, in order of chat id. */
+  readonly certificates: readonly Certificate[];
+  readonly vector: Vector;
+  /** Places in the vector of chats that the user never was in. */
+  readonly unknown: Int32Array;
+}
+
+/** Reads the certificates of all chats of `user`. Rejects when the store cannot be read. */
 export async function readCertificates(
   store: Reader,
   user: string,
   device: string,
-  vector: ReadonlyMap<string, SyncEntry>,
+  vector: Vector,
   backfill: number,
-): Promise<Certificate[]> {
+): Promise<Inventory> {
   const certificates: Certificate[] = [];
-  const found = new Set<string>();
+  const found = new Uint8Array(vector.size);
   let after: Uint8Array | null = null;
   for (;;) {
     const page = await store.range({ ...inboxRange(user, after), limit: LIMITS.inboxRows });
@@ -47,8 +56,9 @@ export async function readCertificates(
       after = chatOfInbox(row.key);
       const inbox = decodeInbox(row.value);
       const key = chatKey(after);
-      const entry = vector.get(key);
-      if (entry !== undefined) found.add(key);
+      const place = vector.find(after);
+      const entry = place < 0 ? undefined : vector.at(place);
+      if (place >= 0) found[place] = 1;
       const spans = uncleared(inbox.spans, marks(key).cleared);
       const left = leftAt(inbox.spans);
       const head = left ?? (inbox.large || inbox.hot ? await readHead(store, after) : inbox.head);
@@ -74,24 +84,7 @@ export async function readCertificates(
     }
     if (!page.more) break;
   }
-  if (found.size === vector.size) return certificates;
-  for (const [key, { chat }] of vector) if (!found.has(key)) certificates.push(unknown(chat, key));
-  return certificates;
-}
-
-function unknown(chat: Uint8Array, key: string): Certificate {
-  return {
-    chat,
-    key,
-    kind: 0,
-    name: '',
-    large: false,
-    head: 0,
-    start: 1,
-    listed: true,
-    news: null,
-    wantsReceipts: false,
-  };
+  return { certificates, vector, unknown: Int32Array.from(found.keys()).filter((place) => found[place] === 0) };
 }
 
 /** The first of the entries from `start` on that is still stored; what has ended before it is not coming. */

@@ -10,7 +10,7 @@ import { CLOSE, T } from '../transport/frames.js';
 import type { Socket } from '../transport/socket.js';
 import { ACCOUNT } from './account-intake.js';
 import type { Behaviour, Context, ExitReason, Signal } from './behaviour.js';
-import { type Certificate, readCertificates } from './certificate.js';
+import { type Inventory, readCertificates } from './certificate.js';
 import type { Code } from './errors.js';
 import type { Fabric, Verdict } from './fabric.js';
 import { FollowUp } from './follow-up.js';
@@ -69,7 +69,7 @@ export class Connection {
   readonly views: Views;
   readonly peer: Peer;
   readonly stream: Stream;
-  readonly resume = new Resume();
+  readonly resume = new Resume(() => this.fabric.world.random() * 2 ** 32);
   readonly login = new Login(this);
   readonly #intake = new Intake(this);
   phase: 'hello' | 'joining' | 'ready' | 'closed' = 'hello';
@@ -151,7 +151,7 @@ export class Connection {
       case 'registered':
         return this.login.registered(value as Registration, context);
       case 'certificates':
-        return this.#certify(value as readonly Certificate[] | null, context);
+        return this.#certify(value as Inventory | null, context);
       case 'page':
         return this.#page(value as Page | null, context);
       case 'read':
@@ -215,15 +215,15 @@ export class Connection {
     });
   }
 
-  #certify(certificates: readonly Certificate[] | null, context: ConnectionContext): void {
-    if (certificates === null)
-      return this.violation('unavailable', CLOSE.goingAway, 'the store cannot be read', context);
-    if (!this.resume.tell(certificates, this.peer, this.fabric.world)) {
+  #certify(inventory: Inventory | null, context: ConnectionContext): void {
+    if (inventory === null) return this.violation('unavailable', CLOSE.goingAway, 'the store cannot be read', context);
+    if (!this.resume.tell(inventory, this.peer, this.fabric.world)) {
       const done = context.completion({ type: 'certificates' });
-      return this.fabric.world.defer(() => done(certificates));
+      return this.fabric.world.defer(() => done(inventory));
     }
-    this.meter.certified(certificates.length, certificates.filter(({ kind }) => kind === 0).length);
-    if (this.resume.certify(certificates, this.login.user, this.views, this.peer)) return this.synchronise(context);
+    const { certificates, unknown } = inventory;
+    this.meter.certified(certificates.length + unknown.length, unknown.length);
+    if (this.resume.certify(inventory, this.login.user, this.views, this.peer)) return this.synchronise(context);
     const told = certificates.filter(({ news, wantsReceipts }) => news !== null || wantsReceipts);
     if (told.length > 0) {
       this.#followUp ??= new FollowUp(this);

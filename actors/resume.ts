@@ -4,18 +4,21 @@
 // Must not: read the store itself (certificate.ts), or send messages (stream.ts).
 
 import { chatKey } from '../storage/keys.js';
-import { type CertEntry, type SyncEntry, T } from '../transport/frames.js';
+import { type CertEntry, type SyncEntries, T } from '../transport/frames.js';
 import { shrunk } from './buggify.js';
-import type { Certificate } from './certificate.js';
+import type { Certificate, Inventory } from './certificate.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { type Delivery, nameFor } from './messages.js';
 import type { Peer } from './peer.js';
-import type { Views } from './views.js';
+import { Vector } from './vector.js';
+import type { View, Views } from './views.js';
 import type { World } from './world.js';
 
-export interface Vector {
-  readonly vector: ReadonlyMap<string, SyncEntry>;
+type Sent = ReadonlyMap<string, number> | null;
+
+export interface Asked {
+  readonly vector: Vector;
   readonly backfill: number;
 }
 
@@ -28,9 +31,9 @@ interface Arrived {
 /** Holds nothing but its state while no SYNC is under way. */
 export class Resume {
   /** What has come of the vector that is being sent. */
-  #vector: Map<string, SyncEntry> | null = null;
+  #vector: Vector | null = null;
   /** A whole vector, to be read next. It waits while another one is being answered. */
-  #whole: Vector | null = null;
+  #whole: Asked | null = null;
   /** What has arrived since the inbox is being read; null while it is not. */
   #arrived: Map<string, Arrived> | null = null;
   /** Numbers that the client was told of its own messages since then; null while there are none. */
@@ -41,11 +44,17 @@ export class Resume {
   stale = false;
   /** The client was certified and gets deliveries. */
   live = false;
+  readonly #seed: () => number;
+
+  /** `seed`: of a vector (vector.ts). */
+  constructor(seed: () => number) {
+    this.#seed = seed;
+  }
 
   /** Takes a SYNC frame. `read`: the vector is whole and must be read now. `flood`: more chats than there can be. */
-  add(entries: readonly SyncEntry[], more: boolean, backfill: number): 'wait' | 'read' | 'flood' {
-    this.#vector ??= new Map();
-    for (const entry of entries) this.#vector.set(chatKey(entry.chat), entry);
+  add(entries: SyncEntries, more: boolean, backfill: number): 'wait' | 'read' | 'flood' {
+    this.#vector ??= new Vector(this.#seed());
+    this.#vector.add(entries);
     if (this.#vector.size > LIMITS.userChats) return 'flood';
     if (more) return 'wait';
     this.#whole = { vector: this.#vector, backfill };
@@ -54,7 +63,7 @@ export class Resume {
   }
 
   /** Starts answering: nothing is pushed until `certify`. */
-  begin(views: Views): Vector {
+  begin(views: Views): Asked {
     const whole = this.#whole;
     assert(whole !== null, 'a whole vector is answered');
     this.#whole = null;
@@ -91,28 +100,34 @@ export class Resume {
   }
 
   /** Sends the next of the certificates that were read, as many as one turn takes. True: all are sent. */
-  tell(read: readonly Certificate[], peer: Peer, world: World): boolean {
-    const end = Math.min(read.length, this.#told + shrunk(world, 'certificates', LIMITS.certTurn, 1));
+  tell(read: Inventory, peer: Peer, world: World): boolean {
+    const all = read.certificates.length + read.unknown.length;
+    const end = Math.min(all, this.#told + shrunk(world, 'certificates', LIMITS.certTurn, 1));
     const sent = this.#sent;
     while (this.#told < end) {
       const next = Math.min(end, this.#told + LIMITS.certEntries);
-      const part = read.slice(this.#told, next);
-      peer.frame({ type: T.CERT, entries: part.map((one) => entryOf(sent === null ? one : risen(one, sent))) });
-      this.#told = next;
+      const entries: CertEntry[] = [];
+      for (; this.#told < next; this.#told += 1) entries.push(entryOf(read, this.#told, sent));
+      peer.frame({ type: T.CERT, entries });
     }
-    return end === read.length;
+    return end === all;
   }
 
   /** All certificates are sent: sets the views. True: another vector waits to be read. */
-  certify(read: readonly Certificate[], user: string, views: Views, peer: Peer): boolean {
+  certify(read: Inventory, user: string, views: Views, peer: Peer): boolean {
     const arrivals = this.#arrived;
     const sent = this.#sent;
     assert(arrivals !== null, 'certificates answer a vector');
     this.#arrived = null;
     this.#sent = null;
     this.live = true;
-    const certificates = sent === null ? read : read.map((one) => risen(one, sent));
-    peer.frame({ type: T.SYNCED, chats: certificates.length });
+    peer.frame({ type: T.SYNCED, chats: read.certificates.length + read.unknown.length });
+    for (const { view, head } of strangers(read, views, sent)) {
+      // The client was told that it has nothing of it.
+      view.cursor = 0;
+      if (head > 0) views.fallBehind(view, head);
+    }
+    const certificates = sent === null ? read.certificates : read.certificates.map((one) => risen(one, sent));
     for (const { chat, key, kind, name, head, start } of certificates) {
       const arrived = arrivals.get(key);
       const target = Math.max(head, arrived?.last ?? 0);
@@ -151,6 +166,23 @@ function risen(one: Certificate, sent: ReadonlyMap<string, number>): Certificate
   return { ...one, head: Math.max(one.head, sent.get(one.key) ?? 0) };
 }
 
-function entryOf({ chat, head, start, listed, kind, name }: Certificate): CertEntry {
+/** The `at`th entry of the answer: first of the user's chats, then of those that the client lists and nobody knows. */
+function entryOf({ certificates, vector, unknown }: Inventory, at: number, sent: Sent): CertEntry {
+  const one = certificates[at];
+  if (one === undefined) {
+    const { chat } = vector.at(unknown[at - certificates.length]!);
+    return { chat, head: sent?.get(chatKey(chat)) ?? 0, start: 1 };
+  }
+  const { chat, start, listed, kind, name } = one;
+  const head = Math.max(one.head, sent?.get(one.key) ?? 0);
   return listed ? { chat, head, start } : { chat, head, start, kind, name };
+}
+
+/** Views of chats that were unknown when the inbox was read, and how far the client was told that they have come. */
+function strangers({ vector, unknown }: Inventory, views: Views, sent: Sent): { view: View; head: number }[] {
+  if (unknown.length === 0 || views.size === 0) return [];
+  const places = new Set(unknown);
+  return [...views.all()]
+    .filter(({ chat }) => places.has(vector.find(chat)))
+    .map((view) => ({ view, head: sent?.get(view.key) ?? 0 }));
 }

@@ -15,6 +15,8 @@ const SOON = 1;
 export class Syncs {
   readonly #connection: Connection;
   #waiting: Sync[] = [];
+  /** Of those that wait. */
+  #entries = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -22,11 +24,12 @@ export class Syncs {
 
   /** Its turn comes with `proceed`. */
   take(sync: Sync, context: ConnectionContext): void {
-    if (this.#waiting.length < LIMITS.syncFrames) {
+    this.#entries += sync.entries.length;
+    if (this.#waiting.length < LIMITS.syncFrames && this.#entries <= 2 * LIMITS.userChats) {
       this.#waiting.push(sync);
       return;
     }
-    this.#waiting = [];
+    this.#drop();
     this.#connection.meter.flooded();
     this.#connection.violation('rate_limited', CLOSE.flood, 'flooding', context);
   }
@@ -39,6 +42,7 @@ export class Syncs {
       if (entries >= LIMITS.syncPart) return SOON;
       const sync = this.#waiting.shift()!;
       entries += sync.entries.length;
+      this.#entries -= sync.entries.length;
       meter.count(sync, 0);
       this.#add(sync, context);
     }
@@ -49,8 +53,13 @@ export class Syncs {
     const next = this.#connection.resume.add(entries, more, backfill);
     if (next === 'read') this.#connection.synchronise(context);
     if (next !== 'flood') return;
-    this.#waiting = [];
+    this.#drop();
     const detail = `a vector lists at most ${LIMITS.userChats} chats`;
     this.#connection.violation('full', CLOSE.flood, detail, context);
+  }
+
+  #drop(): void {
+    this.#waiting = [];
+    this.#entries = 0;
   }
 }

@@ -82,6 +82,10 @@ export class Views {
     return this.#views?.get(key);
   }
 
+  all(): Iterable<View> {
+    return this.#views?.values() ?? [];
+  }
+
   /** The chat that a client's ref names; undefined for an alias that was not given. */
   resolve(
     ref: ChatRef,
@@ -191,7 +195,7 @@ export class Views {
 
   /** Forgets all cursors: the client is about to say where it stands. */
   forget(): void {
-    for (const view of this.#views?.values() ?? []) {
+    for (const view of this.all()) {
       view.cursor = UNKNOWN;
       view.target = 0;
       view.behind = false;

@@ -4,8 +4,9 @@
 // their own, so they must decode. Must not use Node built-ins.
 
 import { LIMITS } from '../actors/limits.js';
-import { type ClientFrame, type FieldCounts, type Plain, type SyncEntry, T, WIRE_VERSION } from './frames.js';
+import { type ClientFrame, type FieldCounts, type Plain, T, WIRE_VERSION } from './frames.js';
 import type { Reader } from './reader.js';
+import { ID_BYTES, SyncList } from './sync-list.js';
 import type { Writer } from './writer.js';
 
 export const CLIENT_FIELDS: Readonly<Record<ClientFrame['type'], FieldCounts>> = {
@@ -151,14 +152,15 @@ function seqs(r: Reader): number[] {
   return list;
 }
 
-function syncEntries(r: Reader): SyncEntry[] {
+function syncEntries(r: Reader): SyncList {
   const count = r.array();
   if (count > LIMITS.syncEntries) r.fail('too many entries');
-  const list: SyncEntry[] = [];
+  const list = new SyncList(r.fault === '' ? count : 0);
   for (let i = 0; i < count && r.fault === ''; i++) {
     const fields = r.array();
     if (fields < 2) r.fail('field missing');
-    list.push({ chat: r.id(), seq: r.uint(), read: fields > 2 ? r.uint() : 0, flags: fields > 3 ? r.uint() : 0 });
+    r.idInto(list.ids, i * ID_BYTES);
+    list.push(r.uint(), fields > 2 ? r.uint() : 0, fields > 3 ? r.uint() : 0);
     r.skip(fields - 4, 3);
   }
   return list;

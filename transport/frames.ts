@@ -124,13 +124,18 @@ export interface SyncEntry {
   readonly flags: number;
 }
 
+/** Those of a SYNC frame: a list, or packed as they are when read (sync-list.ts). */
+export interface SyncEntries extends Iterable<SyncEntry> {
+  readonly length: number;
+}
+
 export type ClientFrame =
   | { type: 1; version: number; token: string; credit: number; agent: string }
   | { type: 2; chat: ChatRef; id: Uint8Array; body: Uint8Array }
   | { type: 3; chat: ChatRef; seq: number }
   | { type: 4; chat: ChatRef; seq: number }
   | { type: 5; n: number }
-  | { type: 6; entries: SyncEntry[]; more: boolean; backfill: number }
+  | { type: 6; entries: SyncEntries; more: boolean; backfill: number }
   | { type: 7; r: number; user: string }
   | { type: 8; r: number; id: Uint8Array; title: string; users: string[] }
   | { type: 9; r: number; chat: ChatRef; id: Uint8Array; op: number; users: string[]; args: readonly Plain[] }

@@ -167,6 +167,14 @@ export class Reader {
     return value;
   }
 
+  /** A `bin` of exactly 16 bytes, copied to `target` from `at` on. */
+  idInto(target: Uint8Array, at: number): void {
+    const length = this.#binLength();
+    const start = this.#take(length);
+    if (length !== 16) this.fail('16 bytes expected');
+    else if (start >= 0) for (let i = 0; i < 16; i++) target[at + i] = this.#bytes[start + i]!;
+  }
+
   chat(): ChatRef {
     return this.#isInt() ? this.uint() : this.id();
   }

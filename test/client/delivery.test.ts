@@ -101,7 +101,7 @@ describe('order', () => {
     await settle(world);
     const syncs = server.last.of(6);
     assert.equal(syncs.length, 2);
-    assert.equal(syncs[1]!.entries[0]!.seq, 1);
+    assert.equal([...syncs[1]!.entries][0]!.seq, 1);
     assert.deepEqual(seen, ['bob:1:m1', 'bob:2:m2', 'bob:3:m3']);
   });
 
@@ -263,7 +263,7 @@ describe('handling', () => {
     await settle(world);
     server.last.cut();
     await advance(world, 5_000);
-    assert.equal(server.last.of(6)[0]?.entries[0]?.seq, 1);
+    assert.equal([...server.last.of(6)[0]!.entries][0]?.seq, 1);
     release();
     await settle(world);
     assert.deepEqual(seen, [1, 2, 3, 4]);
@@ -369,7 +369,7 @@ describe('pace', () => {
     assert.equal(server.last.of(3).length, 0);
     server.last.cut();
     await advance(world, 5_000);
-    assert.deepEqual({ ...server.last.of(6)[0]!.entries[0]!, chat: 0 }, { chat: 0, seq: 3, read: 3, flags: 0 });
+    assert.deepEqual({ ...[...server.last.of(6)[0]!.entries][0]!, chat: 0 }, { chat: 0, seq: 3, read: 3, flags: 0 });
   });
 });
 
@@ -408,11 +408,7 @@ describe('receipts', () => {
       .catch(() => {});
     server.post(server.chat('carol'), 'y');
     await settle(world);
-    const flags = (): number[] =>
-      server.last
-        .of(6)[0]!
-        .entries.map((entry) => entry.flags)
-        .sort();
+    const flags = (): number[] => [...server.last.of(6)[0]!.entries].map((entry) => entry.flags).sort();
     server.last.cut();
     await advance(world, 5_000);
     assert.deepEqual(flags(), [0, 1]);

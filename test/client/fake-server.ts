@@ -277,7 +277,7 @@ export class FakeServer {
     const entries = this.chats
       .filter((chat) => chat.rows.length > 0)
       .map((chat) => {
-        const known = frame.entries.find((entry) => this.find(entry.chat) === chat);
+        const known = [...frame.entries].find((entry) => this.find(entry.chat) === chat);
         const start = Math.max(chat.start, (known?.seq ?? 0) + 1);
         chat.read = Math.max(chat.read, known?.read ?? 0);
         connection.next.set(chat, start);

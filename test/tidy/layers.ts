@@ -4,7 +4,7 @@
 
 import { at, importsOf, matches, type Rule, type Source, type Tree, typescript } from './tree.js';
 
-const WIRE = ['frames', 'codec', 'frame-writer', 'row'].map((name) => `transport/${name}.ts`);
+const WIRE = ['frames', 'codec', 'frame-writer', 'row', 'sync-list'].map((name) => `transport/${name}.ts`);
 const WORLD = ['buggify', 'errors', 'limits', 'world'].map((name) => `actors/${name}.ts`);
 
 /** What each folder may import besides itself: folders (ending in a slash) and single files. */

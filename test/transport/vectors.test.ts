@@ -39,7 +39,9 @@ for (const vector of vectors) {
       return;
     }
     assert.ok(vector.frame !== undefined);
-    assert.deepEqual(frame, fromJson(vector.frame));
+    // SYNC's entries are packed when read.
+    const read = frame.type === T.SYNC ? { ...frame, entries: [...frame.entries] } : frame;
+    assert.deepEqual(read, fromJson(vector.frame));
     if (vector.decodeOnly) return;
     assert.ok(frame.type > 0);
     const encoded = isOfClient(frame) ? encodeClient(frame) : encodeServer(frame as Parameters<typeof encodeServer>[0]);
