@@ -56,7 +56,8 @@ export class Disk {
     if (this.#broken) return Promise.reject(new Error('store_unavailable: the disk does not answer'));
     this.#process = process;
     this.#memory = this.#memory.crash(this.#memory.unflushed);
-    for (const _ of this.#stalls) this.#hold();
+    // Where it hangs, it hangs for the next process too.
+    for (let held = this.#stalls.splice(0).length; held > 0; held -= 1) this.#hold();
     return Promise.resolve(this.#view(this.#memory, process));
   }
 

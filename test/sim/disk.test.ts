@@ -106,3 +106,15 @@ test("a killed application's store keeps what was durable, and of later writes t
     ['lazy', 'durable', 'kept'],
   );
 });
+
+test('a disk that hangs, hangs for the next process too, until it goes on', async () => {
+  const { clock, disk, flushed, process } = scene([0, 0]);
+  disk.stall(true);
+  const store = await disk.open(process());
+  void store.commit(write('a'));
+  await clock.run(500);
+  assert.deepEqual(flushed, []);
+  disk.stall(false);
+  await clock.run(1_000);
+  assert.deepEqual(flushed, ['a']);
+});
