@@ -21,6 +21,8 @@ export interface Listed {
   readonly results: readonly Plain[];
   /** Bytes that were read, of one chat's unread messages no more than of a page: whoever has so many is no flood. */
   readonly bytes: number;
+  /** Chats that were looked at, each with reads of its own. */
+  readonly chats: number;
 }
 
 /** The user's chats after `after`, in order of chat id, and whether there are more. */
@@ -41,7 +43,7 @@ export async function readList(
     if (listing.bytes >= bytes) break;
   }
   const more = page.more || chats.length < page.rows.length;
-  return { results: [chats, Number(more)], bytes: Math.min(listing.bytes, 2 * LIMITS.listBytes) };
+  return { results: [chats, Number(more)], bytes: Math.min(listing.bytes, 2 * LIMITS.listBytes), chats: chats.length };
 }
 
 class Listing {

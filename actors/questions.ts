@@ -45,6 +45,7 @@ export class Questions {
     if ('code' in answer) return peer.error(r, answer.code, answer.detail);
     if ('results' in answer) {
       meter.paged(answer.bytes);
+      meter.caused(answer.chats);
       return this.ok(r, answer.results);
     }
     if (!('rows' in answer)) return this.ok(r, answer);
