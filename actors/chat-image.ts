@@ -17,6 +17,7 @@ import {
   seqOf,
   sweepKey,
 } from '../storage/keys.js';
+import { textIn } from '../storage/row-reader.js';
 import { type ChatRow, decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Reader, Store } from '../storage/store.js';
 import { decodeSweep, type SweepRow } from '../storage/sweep-row.js';
@@ -24,7 +25,7 @@ import { CHAT_KIND } from '../transport/frames.js';
 import { decodeRow, rowSender } from '../transport/row.js';
 import { readBlockers } from './blocks.js';
 import { shrunk } from './buggify.js';
-import { assert } from './errors.js';
+import { assert, assertRow } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import { idText, idTime } from './message-id.js';
@@ -55,7 +56,7 @@ export async function readHead(store: Reader, chat: Uint8Array): Promise<number>
 }
 
 function decodeKnown(value: Uint8Array): Known {
-  return { seq: getNumber(value, 0), from: Buffer.from(value).toString('utf8', NUMBER_BYTES) };
+  return { seq: getNumber(value, 0), from: textIn(Buffer.from(value), NUMBER_BYTES, value.length) };
 }
 
 export function encodeKnown(known: Known): Uint8Array {
@@ -95,14 +96,22 @@ export async function findStored(store: Store, chat: Uint8Array, id: Uint8Array)
   return { seq, from: row === undefined ? '' : rowSender(row) };
 }
 
-/** Ids since the last page, and when the chat last accepted a message (wall ms; 0 never). */
-async function readRecent({ store, world }: Home, chat: Uint8Array): Promise<{ recent: RecentIds; clock: number }> {
+interface Recent {
+  /** Ids since the last page. */
+  readonly recent: RecentIds;
+  /** Number of the last message on a page. */
+  readonly paged: number;
+  /** When the chat last accepted a message, wall ms; 0 never. */
+  readonly clock: number;
+}
+
+async function readRecent({ store, world }: Home, chat: Uint8Array): Promise<Recent> {
   const last = (await store.range({ ...idPageRange(chat, 0), limit: 1, reverse: true })).rows[0];
   const page = last === undefined ? null : decodeIdPage(last.value);
-  const length = shrunk(world, 'id page', LIMITS.idPage, 2);
-  const recent = new RecentIds(page?.highest ?? '', page === null ? 0 : lastOn(page), length);
+  const paged = page === null ? 0 : lastOn(page);
+  const recent = new RecentIds(page?.highest ?? '', paged, shrunk(world, 'id page', LIMITS.idPage, 2));
   let clock = last === undefined ? 0 : idPageTime(last.key);
-  let next = page === null ? 1 : lastOn(page) + 1;
+  let next = paged + 1;
   for (;;) {
     const range = { start: messageKey(chat, next), end: messageKey(chat, SEQ_END), limit: LIMITS.pageRows };
     const { rows, more } = await store.range({ ...range, maxBytes: LIMITS.pageBytes });
@@ -112,20 +121,23 @@ async function readRecent({ store, world }: Home, chat: Uint8Array): Promise<{ r
       clock = Math.max(clock, idTime(id) + lag);
       next = seqOf(key) + 1;
     }
-    if (!more) return { recent, clock };
+    if (!more) return { recent, clock, paged };
   }
 }
 
-/** Reads the chat. Rejects when the store cannot. */
+/** Reads the chat. Rejects when the store cannot, or holds a damaged row. */
 export async function readChat(home: Home, chat: Uint8Array): Promise<ChatImage> {
   const { store } = home;
-  const [stored, sweep, head, { recent, clock }] = await Promise.all([
+  const [stored, swept, head, { recent, clock, paged }] = await Promise.all([
     store.get(chatRowKey(chat)),
     store.get(sweepKey(chat)),
     readHead(store, chat),
     readRecent(home, chat),
   ]);
   const row = stored === undefined ? null : decodeChat(stored);
+  const sweep = decodeSweep(swept);
+  assertRow(sweep.swept <= head, 'a sweep row is ahead of its log');
+  assertRow(paged <= head, 'an id page is ahead of its log');
   const users = row === null ? [] : row.members.map((member) => member.user);
   const pair: [string, string] | null = row?.kind === CHAT_KIND.direct ? [users[0]!, users[users.length - 1]!] : null;
   const [inboxes, blockers] = await Promise.all([
@@ -133,5 +145,5 @@ export async function readChat(home: Home, chat: Uint8Array): Promise<ChatImage>
     pair === null ? [] : readBlockers(store, pair),
   ]);
   assert(inboxes.size === users.length, 'a member has an inbox row');
-  return { row, head, recent, clock, sweep: decodeSweep(sweep), inboxes, blockers };
+  return { row, head, recent, clock, sweep, inboxes, blockers };
 }

@@ -7,7 +7,7 @@
 
 import { chatFromKey, inboxKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
-import { type ChatRow, decodeInbox } from '../storage/rows.js';
+import { type ChatRow, decodeInbox, type Inbox } from '../storage/rows.js';
 import { Admission } from './admission.js';
 import type { Signal } from './behaviour.js';
 import { shrunk } from './buggify.js';
@@ -126,7 +126,7 @@ export class Chat {
     if (signal.type !== 'result') return;
     if (tag.type === 'positions') return this.#positions.found(tag.question, signal.value as Read<Found>);
     if (tag.type === 'former') {
-      return this.#formerRead(signal.value as Uint8Array | undefined, tag.position, tag.round, context);
+      return this.#formerRead(signal.value as Inbox | undefined, tag.position, tag.round, context);
     }
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
     if (tag.type === 'survey') {
@@ -235,16 +235,18 @@ export class Chat {
       // Beyond the bound it is dropped, like what comes while the chat cannot be read: it is said again.
       this.#formers += 1;
       const done = context.completion({ type: 'former', round: this.round, position });
-      this.fabric.store.get(inboxKey(user, this.id)).then(done, () => done(undefined));
+      const decoded = this.fabric.store
+        .get(inboxKey(user, this.id))
+        .then((row) => (row === undefined ? undefined : decodeInbox(row)));
+      decoded.then(done, () => done(undefined));
     }
   }
 
-  #formerRead(row: Uint8Array | undefined, position: DevicePosition, round: number, context: ChatContext): void {
+  #formerRead(inbox: Inbox | undefined, position: DevicePosition, round: number, context: ChatContext): void {
     this.#formers -= 1;
     const { roster } = this;
-    if (row === undefined || roster === null || round !== this.round) return;
+    if (inbox === undefined || roster === null || round !== this.round) return;
     if (roster.members.has(position.user) || roster.departed.has(position.user)) return this.#cursor(position, context);
-    const inbox = decodeInbox(row);
     if (leftAt(inbox.spans) === null) return;
     roster.departed.add(position.user, inbox);
     this.#cursor(position, context);

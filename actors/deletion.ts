@@ -5,7 +5,7 @@
 
 import { messageKey } from '../storage/keys.js';
 import { CHAT_KIND, OP, ROLE, T } from '../transport/frames.js';
-import { decodeRow, encodeEventRow } from '../transport/row.js';
+import { checkRow, decodeRow, encodeEventRow } from '../transport/row.js';
 import type { Chat } from './chat.js';
 import type { ChatContext } from './chat-rules.js';
 import { Entry } from './entry.js';
@@ -31,7 +31,7 @@ export class Deletion {
     const refused = this.#bad(message);
     if (refused !== null) return this.#decline(message, refused);
     const { id, fabric, round } = this.#chat;
-    const target = fabric.store.get(messageKey(id, targetOf(message)));
+    const target = fabric.store.get(messageKey(id, targetOf(message))).then(checked);
     this.#reads.hold(target, { type: 'target', round, message }, context);
   }
 
@@ -74,6 +74,11 @@ export class Deletion {
   #decline(message: DeletionRequest, { code, detail }: Refusal): void {
     decline(waiterOf(message, this.#chat), code, detail);
   }
+}
+
+function checked(row: Uint8Array | undefined): Uint8Array | undefined {
+  if (row !== undefined) checkRow(row);
+  return row;
 }
 
 /** 0: the request names none. */

@@ -53,3 +53,18 @@ export function refuse(code: Code, detail: string, after?: number): Refusal {
 export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${what}`);
 }
+
+/** What was read from the store is nothing that a build could have written: a damaged disk or file. Nothing mends it by itself. */
+export class DamagedRow extends Error {
+  readonly code = 'row_damaged';
+
+  constructor(what: string) {
+    super(`row_damaged: ${what}`);
+    this.name = 'DamagedRow';
+  }
+}
+
+/** Throws DamagedRow where a stored row is not as `what` says. */
+export function assertRow(condition: unknown, what: string): asserts condition {
+  if (!condition) throw new DamagedRow(what);
+}

@@ -5,6 +5,7 @@
 import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox } from '../storage/rows.js';
 import type { Reader } from '../storage/store.js';
+import { checkRow } from '../transport/row.js';
 import { SEQ_END } from './chat-image.js';
 import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
@@ -18,7 +19,7 @@ export interface HistoryPage {
   readonly more: boolean;
 }
 
-/** The newest visible entries below `before` (0: from the end). */
+/** The newest visible entries below `before` (0: from the end). Rejects when the store cannot be read, or holds what is no row. */
 export async function readHistory(
   store: Reader,
   user: string,
@@ -50,6 +51,7 @@ export async function readHistory(
     for (const { key, value } of page.rows) {
       const seq = seqOf(key);
       read += value.length;
+      checkRow(value);
       if (page.more) below = seq;
       if (!hidden.has(seq)) rows.push({ seq, row: value });
     }

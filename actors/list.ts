@@ -11,6 +11,7 @@ import { CHAT_KIND, type Plain, T } from '../transport/frames.js';
 import { decodeRow, rowParts, rowSender } from '../transport/row.js';
 import { readBlockers } from './blocks.js';
 import { SEQ_END } from './chat-image.js';
+import { DamagedRow } from './errors.js';
 import { LIMITS } from './limits.js';
 import { readMarksOf } from './marks.js';
 import { idTime } from './message-id.js';
@@ -113,7 +114,7 @@ class Listing {
     const row = await this.#store.get(profileKey(other));
     this.bytes += row?.length ?? 0;
     if (row === undefined) return '';
-    const { avatar } = decodeProfile(row);
+    const avatar = undamaged(() => decodeProfile(row).avatar);
     return avatar === '' || (await readBlockers(this.#store, [this.#user, other])).length > 0 ? '' : avatar;
   }
 
@@ -122,7 +123,17 @@ class Listing {
     if (left !== null) return '';
     const row = await this.#store.get(chatRowKey(chat));
     this.bytes += row?.length ?? 0;
-    return row === undefined ? '' : decodeChat(row).avatar;
+    return row === undefined ? '' : undamaged(() => decodeChat(row).avatar);
+  }
+}
+
+/** A row of somebody else's, or of one chat, that is damaged costs its picture, not the list of all who would see it. */
+function undamaged(avatar: () => string): string {
+  try {
+    return avatar();
+  } catch (error) {
+    if (error instanceof DamagedRow) return '';
+    throw error;
   }
 }
 

@@ -12,7 +12,7 @@
 import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Reader, Row } from '../storage/store.js';
-import { rowSender } from '../transport/row.js';
+import { checkRow, rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { readMarks } from './marks.js';
@@ -48,7 +48,8 @@ export class Stream {
   credit = 0;
   /** Messages sent so far. */
   sent = 0;
-  #reading = false;
+  /** The view whose page is being read, or could not be and waits. */
+  #reading: View | null = null;
 
   constructor(views: Views, sink: StreamSink) {
     this.#views = views;
@@ -78,10 +79,10 @@ export class Stream {
 
   /** The view whose log should be read next, or null: nothing is behind, there is no room, or a read is under way. */
   next(): View | null {
-    if (this.#reading || this.#views.behind === 0 || !this.#room()) return null;
+    if (this.#reading !== null || this.#views.behind === 0 || !this.#room()) return null;
     for (let view = this.#views.firstBehind(); view !== undefined; view = this.#views.firstBehind()) {
       if (view.cursor < view.target) {
-        this.#reading = true;
+        this.#reading = view;
         return view;
       }
       this.#views.caughtUp(view);
@@ -96,8 +97,13 @@ export class Stream {
 
   /** A page was read. Null: the store could not; the view stays behind. */
   page(page: Page | null): void {
-    this.#reading = false;
-    if (page === null) return;
+    const asked = this.#reading;
+    this.#reading = null;
+    if (page === null) {
+      // One log that cannot be read does not hold up the other chats.
+      if (asked?.behind === true) this.#views.postpone(asked);
+      return;
+    }
     const { view, inbox, rows, from } = page;
     // A resync meanwhile has its own idea of where the client stands.
     if (!view.behind || view.cursor !== page.cursor) return;
@@ -136,7 +142,7 @@ export class Stream {
   }
 }
 
-/** Reads the next page for a view that is behind. Rejects when the store cannot be read. */
+/** Reads the next page for a view that is behind. Rejects when the store cannot be read, or holds what is no row. */
 export async function readPage(store: Reader, user: string, view: View, credit: number): Promise<Page> {
   const { cursor } = view;
   const [row, marks] = await Promise.all([store.get(inboxKey(user, view.chat)), readMarks(store, user, view.chat)]);
@@ -153,6 +159,7 @@ export async function readPage(store: Reader, user: string, view: View, credit: 
   const { chat } = view;
   const range = { start: messageKey(chat, visible.from), end: messageKey(chat, last + 1), limit };
   const page = await store.range({ ...range, maxBytes: LIMITS.pageBytes });
+  for (const { value } of page.rows) checkRow(value);
   const upTo = page.more ? seqOf(page.rows[page.rows.length - 1]!.key) : last;
   const hidden = new Set(marks.hidden);
   const rows = hidden.size === 0 ? page.rows : page.rows.filter(({ key }) => !hidden.has(seqOf(key)));

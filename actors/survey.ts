@@ -9,6 +9,7 @@ import { type PageView, viewPages } from '../storage/id-page.js';
 import { deviceRange, messageKey, nameInKey } from '../storage/keys.js';
 import type { Inbox } from '../storage/rows.js';
 import type { Row, Store } from '../storage/store.js';
+import { checkRow } from '../transport/row.js';
 import { shrunk } from './buggify.js';
 import { SEQ_END } from './chat-image.js';
 import type { Fabric } from './fabric.js';
@@ -53,6 +54,7 @@ export async function survey(
   if (known > swept && !aged) {
     const row = known < head ? undefined : store.get(messageKey(chat, head));
     const [newest, pages] = await Promise.all([row, viewPages(store, chat)]);
+    if (newest !== undefined) checkRow(newest);
     return { rows: null, more: false, pages, newest: newest ?? null, clear: known };
   }
   const range = { start: messageKey(chat, 0), end: messageKey(chat, SEQ_END), limit: rowsOf(fabric) };
@@ -60,6 +62,7 @@ export async function survey(
     store.range({ ...range, maxBytes: LIMITS.pageBytes }),
     viewPages(store, chat),
   ]);
+  for (const { value } of rows) checkRow(value);
   return { rows, more, pages, newest: null, clear: known };
 }
 

@@ -1,6 +1,6 @@
 // Owns the slow look at all chats, a page at a time: which of them have something to sweep that nobody said.
 // Invariant: a chat with nothing due is found so by its rows alone, and is not woken; the event loop has its turn between
-// a few chats.
+// a few chats; a chat with a damaged row is reported and passed over, and holds up no other.
 // Must not: sweep, or decide the pace (sweeper.ts).
 //
 // What chats say is kept in memory, so a crash loses it; and the end of what lives for days is timed by nobody but this.
@@ -11,6 +11,7 @@ import { type ChatRow, decodeChat, decodeInbox } from '../storage/rows.js';
 import { decodeSweep } from '../storage/sweep-row.js';
 import { SEQ_END } from './chat-image.js';
 import { acceptedAt, forgettable } from './cut.js';
+import { DamagedRow } from './errors.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import { lifetime, slack } from './retention.js';
@@ -35,7 +36,12 @@ export async function scanPage(fabric: Fabric, after: Uint8Array | null): Promis
   for (const [at, { key, value }] of rows.entries()) {
     if (at % LIMITS.scanChats === LIMITS.scanChats - 1) await new Promise<void>((resolve) => world.defer(resolve));
     const chat = chatOfRow(key);
-    if (await isDue(fabric, chat, decodeChat(value))) due.push(chatKey(chat));
+    try {
+      if (await isDue(fabric, chat, decodeChat(value))) due.push(chatKey(chat));
+    } catch (error) {
+      if (!(error instanceof DamagedRow)) throw error;
+      fabric.report('chat_unreadable', { chat: chatKey(chat), reason: error.message });
+    }
   }
   const last = rows[rows.length - 1];
   return { due, after: more && last !== undefined ? chatOfRow(last.key) : null };

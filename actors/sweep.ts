@@ -101,7 +101,10 @@ export class Sweep {
       clear = this.#clear > swept ? this.#clear : most <= swept ? 0 : [...roster.members.values()];
     }
     const done = context.completion({ type: 'survey', round });
-    survey(fabric, id, clear, swept, head, this.#life <= LIMITS.sweepSoonMs).then(done, () => done(UNREADABLE));
+    survey(fabric, id, clear, swept, head, this.#life <= LIMITS.sweepSoonMs).then(done, (error: unknown) => {
+      fabric.report('chat_unreadable', { chat: this.#chat.key, reason: String(error) });
+      done(UNREADABLE);
+    });
   }
 
   surveyed(found: Read<Survey>, context: ChatContext): void {

@@ -3,9 +3,10 @@
 // gives the same value.
 // Must not: read or write a store, or know the keys.
 
-import { pack, unpack } from 'msgpackr';
-import { assert } from '../actors/errors.js';
+import { pack } from 'msgpackr';
+import { assertRow } from '../actors/errors.js';
 import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
+import { readFlag, readList, readNumber, readPair, readRow, readText, textIn } from './row-reader.js';
 
 const VERSION = 1;
 
@@ -36,18 +37,15 @@ export function encodeAccount(row: AccountRow): Uint8Array {
 /** `undefined`: the user has none yet. */
 export function decodeAccount(bytes: Uint8Array | undefined): AccountRow {
   if (bytes === undefined) return NEW;
-  const [version, revision, marks, pinned, blocks, audience, profile, floor] = unpack(bytes) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  assert(version >= VERSION, 'account row of a known version');
-  return { revision, marks, pinned, blocks, audience, profile, floor };
+  return readRow(bytes, 'account row', [8, 8], (r) => ({
+    revision: r.uint(),
+    marks: r.uint(),
+    pinned: r.uint(),
+    blocks: r.uint(),
+    audience: r.uint(),
+    profile: r.uint(),
+    floor: r.uint(),
+  }));
 }
 
 export interface ProfileRow {
@@ -66,17 +64,14 @@ export function encodeProfile({ version, full, name, avatar, about, fields }: Pr
 }
 
 export function decodeProfile(bytes: Uint8Array): ProfileRow {
-  const [known, version, full, name, avatar, about, fields] = unpack(bytes) as [
-    number,
-    number,
-    number,
-    string,
-    string,
-    string,
-    [string, string][],
-  ];
-  assert(known >= VERSION, 'profile row of a known version');
-  return { version, full, name, avatar, about, fields };
+  return readRow(bytes, 'profile row', [7, 7], (r) => ({
+    version: r.uint(),
+    full: r.real(),
+    name: r.str(),
+    avatar: r.str(),
+    about: r.str(),
+    fields: readList(r, (each) => readPair(each, readText, readText)),
+  }));
 }
 
 /**
@@ -112,7 +107,8 @@ export function encodeDevice({ first, last, barred, removed, lingers, name }: De
 
 export function decodeDevice(bytes: Uint8Array): DeviceRow {
   const first = getNumber(bytes, 0);
-  if (bytes.length < DEVICE_NAME) return { first, last: first, barred: 0, removed: false, lingers: false, name: '' };
+  assertRow(bytes.length === NUMBER_BYTES || bytes.length >= DEVICE_NAME, 'device row cut short');
+  if (bytes.length === NUMBER_BYTES) return { first, last: first, barred: 0, removed: false, lingers: false, name: '' };
   const flags = bytes[2 * NUMBER_BYTES]!;
   const row = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
@@ -121,7 +117,7 @@ export function decodeDevice(bytes: Uint8Array): DeviceRow {
     barred: getNumber(bytes, 2 * NUMBER_BYTES + 1),
     removed: (flags & REMOVED) !== 0,
     lingers: (flags & LINGERS) !== 0,
-    name: row.toString('utf8', DEVICE_NAME),
+    name: textIn(row, DEVICE_NAME, row.length),
   };
 }
 
@@ -159,16 +155,13 @@ export function encodeMarks(marks: MarksRow): Uint8Array {
 /** `undefined`: nothing was ever marked. */
 export function decodeMarks(bytes: Uint8Array | undefined): MarksRow {
   if (bytes === undefined) return UNMARKED;
-  const [known, version, muted, pinned, archived, unread, cleared, hidden] = unpack(bytes) as [
-    number,
-    number,
-    number,
-    number,
-    boolean,
-    boolean,
-    number,
-    number[],
-  ];
-  assert(known >= VERSION, 'marks row of a known version');
-  return { version, muted, pinned, archived, unread, cleared, hidden };
+  return readRow(bytes, 'marks row', [8, 8], (r) => ({
+    version: r.uint(),
+    muted: r.uint(),
+    pinned: r.uint(),
+    archived: readFlag(r),
+    unread: readFlag(r),
+    cleared: r.uint(),
+    hidden: readList(r, readNumber),
+  }));
 }

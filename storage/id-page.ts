@@ -15,7 +15,7 @@
 // accepted within `idSkewMs` of that is on a page of that time. `highest` is the highest id the chat had until then:
 // whatever lies above it is on no page, so a fresh message needs no look.
 
-import { assert } from '../actors/errors.js';
+import { assertRow } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { getNumber, idKey, idPageRange, idPageTime, idRange, NUMBER_BYTES, putNumber, successor } from './keys.js';
 import type { Row, Store, Write } from './store.js';
@@ -42,7 +42,8 @@ export function encodeIdPage({ highest, first, ids }: IdPage): Uint8Array {
 
 export function decodeIdPage(bytes: Uint8Array): IdPage {
   const page = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  assert(page.length >= HEAD && page[0]! >= VERSION, 'id page of a known version');
+  assertRow(page.length >= HEAD && page[0]! >= VERSION, 'no id page of a known version');
+  assertRow((page.length - HEAD) % 16 === 0, 'id page cut short');
   return {
     highest: page.toString('latin1', 1, 17),
     first: getNumber(page, 17),

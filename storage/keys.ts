@@ -24,7 +24,7 @@
 // A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
 
 import { createHash } from 'node:crypto';
-import { assert } from '../actors/errors.js';
+import { assert, assertRow } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { CHAT_KIND } from '../transport/frames.js';
 
@@ -61,7 +61,7 @@ export function putNumber(into: Uint8Array, at: number, value: number): number {
 }
 
 export function getNumber(from: Uint8Array, at: number): number {
-  assert(at + NUMBER_BYTES <= from.length, 'stored number cut short');
+  assertRow(at + NUMBER_BYTES <= from.length, 'a stored number is cut short');
   const high = from[at]! * 0x100 + from[at + 1]!;
   const low = ((from[at + 2]! << 24) | (from[at + 3]! << 16) | (from[at + 4]! << 8) | from[at + 5]!) >>> 0;
   return high * 0x1_0000_0000 + low;

@@ -10,10 +10,11 @@
 //   | ver. 1 | kind| flags| head·6| at·6 | delivered·6| read·6| spans| (from·6 until·6)*| devices·1 …   | name   | …
 //   +--------+-----+------+-------+------+-----------+-------+------+----------------+---------------+--------+-----
 
-import { pack, unpack } from 'msgpackr';
-import { assert } from '../actors/errors.js';
-import { INVITE_MODE } from '../transport/frames.js';
+import { pack } from 'msgpackr';
+import { assert, assertRow } from '../actors/errors.js';
+import { CHAT_KIND, INVITE_MODE } from '../transport/frames.js';
 import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
+import { readFlag, readList, readNumber, readPair, readRow, readText, textIn } from './row-reader.js';
 
 const VERSION = 1;
 
@@ -82,21 +83,26 @@ export function encodeInbox(inbox: Inbox): Uint8Array {
 
 export function decodeInbox(bytes: Uint8Array): Inbox {
   const row = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  assert(row.length >= 29 && row[0]! >= VERSION, 'inbox row of a known version');
+  assertRow(row.length >= 31 && row[0]! >= VERSION, 'no inbox row of a known version');
+  const kind = row[1]!;
+  assertRow(isKind(kind), 'an inbox row of no known kind');
   const spans: Span[] = [];
   let at = 28;
   for (let n = row[27]!; n > 0; n -= 1, at += 2 * NUMBER_BYTES) {
     spans.push({ from: getNumber(row, at), until: getNumber(row, at + NUMBER_BYTES) });
   }
   const devices: DeviceCursor[] = [];
+  assertRow(at < row.length, 'inbox row cut short');
   for (let n = row[at++]!; n > 0; n -= 1) {
+    assertRow(at < row.length, 'inbox row cut short');
     const end = at + 1 + row[at]!;
-    devices.push({ device: row.toString('utf8', at + 1, end), delivered: getNumber(row, end) });
+    devices.push({ device: textIn(row, at + 1, end), delivered: getNumber(row, end) });
     at = end + NUMBER_BYTES;
   }
+  assertRow(at + 2 <= row.length, 'inbox row cut short');
   const length = row.readUInt16BE(at);
   return {
-    kind: row[1]!,
+    kind,
     large: (row[2]! & FLAG_LARGE) !== 0,
     hot: (row[2]! & FLAG_HOT) !== 0,
     wrote: (row[2]! & FLAG_WROTE) !== 0,
@@ -106,8 +112,12 @@ export function decodeInbox(bytes: Uint8Array): Inbox {
     read: getNumber(row, 21),
     spans,
     devices,
-    name: row.toString('utf8', at + 2, at + 2 + length),
+    name: textIn(row, at + 2, at + 2 + length),
   };
+}
+
+function isKind(kind: number): boolean {
+  return kind === CHAT_KIND.direct || kind === CHAT_KIND.group;
 }
 
 /** What a chat's members have set. */
@@ -173,25 +183,24 @@ export function encodeChat(chat: ChatRow): Uint8Array {
 }
 
 export function decodeChat(bytes: Uint8Array): ChatRow {
-  const fields = unpack(bytes) as ChatFields;
-  const [version, kind, created, title, large, members] = fields;
-  assert(version >= VERSION, 'chat row of a known version');
-  const [avatar = '', announce = false, expiry = 0, invite = INVITE_MODE.none, secret = [], waiting = []] =
-    fields.slice(6) as [string?, boolean?, number?, number?, Uint8Array?, string[]?];
-  return {
-    kind,
-    created,
-    title,
-    large,
-    members: members.map(([user, role]) => ({ user, role })),
-    avatar,
-    announce,
-    expiry,
-    invite,
-    // A copy: what is unpacked keeps the whole row's memory.
-    secret: Uint8Array.from(secret),
-    waiting,
-  };
+  const row = readRow(bytes, 'chat row', [6, 12], (r, count) => ({
+    kind: r.uint(),
+    created: r.uint(),
+    title: r.str(),
+    large: readFlag(r),
+    members: readList(r, (each) => {
+      const [user, role] = readPair(each, readText, readNumber);
+      return { user, role };
+    }),
+    avatar: count > 6 ? r.str() : UNSET.avatar,
+    announce: count > 7 ? readFlag(r) : UNSET.announce,
+    expiry: count > 8 ? r.uint() : UNSET.expiry,
+    invite: count > 9 ? r.uint() : UNSET.invite,
+    secret: count > 10 ? r.bin() : UNSET.secret,
+    waiting: count > 11 ? readList(r, readText) : UNSET.waiting,
+  }));
+  assertRow(isKind(row.kind), 'a chat row of no known kind');
+  return row;
 }
 
 /** Chats of the newest commit of a shard, with the head each reached: what a next owner must tell online members. */
@@ -209,8 +218,9 @@ export function encodeDirty(dirty: DirtySet): Uint8Array {
 }
 
 export function decodeDirty(row: Uint8Array): DirtySet {
-  assert(row.length >= 1 && row[0]! >= VERSION, 'dirty set of a known version');
+  assertRow(row.length >= 1 && row[0]! >= VERSION, 'no dirty set of a known version');
   const dirty: DirtySet = [];
+  assertRow(row[0]! > VERSION || (row.length - 1) % (16 + NUMBER_BYTES) === 0, 'dirty set cut short');
   for (let at = 1; at + 16 + NUMBER_BYTES <= row.length; at += 16 + NUMBER_BYTES) {
     dirty.push({ chat: row.slice(at, at + 16), head: getNumber(row, at + 16) });
   }

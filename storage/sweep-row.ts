@@ -7,7 +7,7 @@
 //    | ver | swept·6| forgot·6|
 //    +-----+--------+---------+
 
-import { assert } from '../actors/errors.js';
+import { assertRow } from '../actors/errors.js';
 import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
 
 const VERSION = 1;
@@ -29,6 +29,6 @@ export function encodeSweep({ swept, forgot }: SweepRow): Uint8Array {
 /** `undefined`: nothing was ever swept. */
 export function decodeSweep(row: Uint8Array | undefined): SweepRow {
   if (row === undefined) return { swept: 0, forgot: 0 };
-  assert(row[0]! >= VERSION, 'sweep row of a known version');
+  assertRow(row.length > 0 && row[0]! >= VERSION, 'no sweep row of a known version');
   return { swept: getNumber(row, 1), forgot: getNumber(row, 1 + NUMBER_BYTES) };
 }

@@ -48,6 +48,8 @@ function decode<K extends number, F>(
 ): F | UnknownFrame | BadFrame {
   reader.open(bytes, depth);
   const count = reader.array();
+  // Else the type would be read from behind the frame.
+  if (count === 0) reader.fail('an empty array');
   const type = reader.uint();
   if (!isKnown(type)) {
     reader.skip(count - 1, 1);

@@ -14,6 +14,7 @@ const TWO_32 = 4_294_967_296;
 const SAFE_HIGH = 0x1f_ffff;
 /** Up to here a loop beats making a second view for `set`. */
 const SHORT_BYTES = 48;
+const DOUBLE = 0xcb;
 
 export class Reader {
   /** Why the input is refused, or '' so far. */
@@ -23,10 +24,12 @@ export class Reader {
   #end = 0;
   #depth = 0;
   readonly #slab: Slab | undefined;
+  readonly #doubles: boolean;
 
-  /** With a slab, copies come from it; without, each has memory of its own. */
-  constructor(slab?: Slab) {
+  /** With a slab, copies come from it; without, each has memory of its own. `doubles`: floats of 64 bits are numbers too. */
+  constructor(slab?: Slab, doubles = false) {
     this.#slab = slab;
+    this.#doubles = doubles;
   }
 
   /** Starts on `bytes`, which may nest arrays `depth` deep, the frame's own included. */
@@ -108,6 +111,7 @@ export class Reader {
       case 0xd3:
         return this.#wide(true);
       default:
+        if (this.#doubles && head === DOUBLE) return this.#double(true);
         this.fail('integer expected');
         return 0;
     }
@@ -135,6 +139,13 @@ export class Reader {
     return value === 1;
   }
 
+  /** A count, or any double where they are read. */
+  real(): number {
+    if (!this.#doubles || this.#bytes[this.#at] !== DOUBLE) return this.uint();
+    this.#at++;
+    return this.#double(false);
+  }
+
   str(): string {
     const head = this.#byte();
     let length: number;
@@ -158,6 +169,10 @@ export class Reader {
     if (length > SHORT_BYTES) out.set(this.#bytes.subarray(start, start + length));
     else for (let i = 0; i < length; i++) out[i] = this.#bytes[start + i]!;
     return out;
+  }
+
+  skipBin(): void {
+    this.#take(this.#binLength());
   }
 
   /** A copied `bin` of exactly 16 bytes. */
@@ -275,6 +290,14 @@ export class Reader {
       return 0;
     }
     return high * TWO_32 + low;
+  }
+
+  #double(whole: boolean): number {
+    const start = this.#take(8);
+    const { buffer, byteOffset } = this.#bytes;
+    const value = start < 0 ? 0 : new DataView(buffer, byteOffset + start, 8).getFloat64(0);
+    if (whole ? !Number.isSafeInteger(value) : Number.isNaN(value)) this.fail('number expected');
+    return value;
   }
 
   #binLength(): number {

@@ -8,7 +8,7 @@
 // Invariant: rows only ever gain trailing fields; a row read back is equal to what was written.
 // Must not: know keys, stores or connections.
 
-import { assert } from '../actors/errors.js';
+import { assertRow } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { type Plain, T } from './frames.js';
 import { Reader } from './reader.js';
@@ -55,7 +55,7 @@ export function encodeRow(row: StoredRow): Uint8Array {
     : encodeEventRow(row.from, row.id, row.lag, row.op, row.args);
 }
 
-/** Decodes a row. What is in the store was written by encodeRow, so anything else is a broken invariant. */
+/** Decodes a row. What is in the store was written by encodeRow: anything else is a DamagedRow. */
 export function decodeRow(bytes: Uint8Array): StoredRow {
   const { count, type } = open(bytes);
   const from = reader.str();
@@ -66,7 +66,7 @@ export function decodeRow(bytes: Uint8Array): StoredRow {
       ? { type, from, id, lag, body: reader.bin() }
       : { type, from, id, lag, op: reader.uint(), args: reader.plains(2) };
   reader.skip(count - (type === T.MESSAGE ? 5 : 6), 1);
-  assert(reader.close(), `a stored row decodes (${reader.fault})`);
+  assertRow(reader.close(), `an entry does not decode (${reader.fault})`);
   return row;
 }
 
@@ -78,17 +78,37 @@ export function rowParts(row: Uint8Array): RowParts {
   const head = row[0]!;
   const type = row[1]!;
   const str = row[2]!;
-  assert(head >>> 4 === 0x9 && (type === T.MESSAGE || type === T.EVENT), 'a stored row is a message or an event');
+  assertRow(head >>> 4 === 0x9 && (type === T.MESSAGE || type === T.EVENT), 'an entry is neither message nor event');
   const tail = str === 0xd9 ? 4 + row[3]! : 3 + (str & 0x1f);
-  assert((str === 0xd9 || str >>> 5 === 0x5) && tail < row.length, 'a stored row names its sender');
+  assertRow((str === 0xd9 || str >>> 5 === 0x5) && tail < row.length, 'an entry names no sender');
   return { type, fields: (head & 0x0f) - 2, sender: 2, tail };
+}
+
+/**
+ * Throws DamagedRow where the bytes are no row. For what comes from a disk and goes to clients as it is: they would drop the
+ * connection for it, again and again.
+ */
+export function checkRow(row: Uint8Array): void {
+  const { count, type } = open(row);
+  const { tail } = rowParts(row);
+  reader.str();
+  assertRow(reader.fault !== '' || reader.position === tail, 'an entry has long headers');
+  reader.id();
+  reader.int();
+  if (type === T.MESSAGE) reader.skipBin();
+  else {
+    reader.uint();
+    reader.skip(reader.array(), 2);
+  }
+  reader.skip(count - (type === T.MESSAGE ? 5 : 6), 1);
+  assertRow(reader.close(), `an entry does not decode (${reader.fault})`);
 }
 
 /** The sender of a row. */
 export function rowSender(row: Uint8Array): string {
   open(row);
   const from = reader.str();
-  assert(reader.fault === '', `a stored row opens (${reader.fault})`);
+  assertRow(reader.fault === '', `an entry does not open (${reader.fault})`);
   return from;
 }
 
@@ -96,7 +116,7 @@ function open(bytes: Uint8Array): { count: number; type: 34 | 35 } {
   reader.open(bytes, LIMITS.serverDepth);
   const count = reader.array();
   const type = reader.int();
-  assert(type === T.MESSAGE || type === T.EVENT, 'a stored row is a message or an event');
-  assert(count >= (type === T.MESSAGE ? 5 : 6), 'a stored row has all its fields');
+  assertRow(type === T.MESSAGE || type === T.EVENT, 'an entry is neither message nor event');
+  assertRow(count >= (type === T.MESSAGE ? 5 : 6), 'an entry lacks fields');
   return { count, type };
 }

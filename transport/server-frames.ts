@@ -161,6 +161,7 @@ function pageRows(r: Reader): PageRow[] {
   const list: PageRow[] = [];
   for (let i = 0; i < count && r.fault === ''; i++) {
     const fields = r.array();
+    if (fields === 0) r.fail('an empty row');
     const type = r.uint();
     if (type === T.MESSAGE) {
       if (fields < 6) r.fail('field missing');

@@ -9,7 +9,7 @@ import { DueQueue } from '../../actors/due-queue.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
 import { encodeDevice } from '../../storage/account-rows.js';
-import { chatFromKey, deviceKey } from '../../storage/keys.js';
+import { chatFromKey, chatRowKey, deviceKey } from '../../storage/keys.js';
 import { OP } from '../../transport/frames.js';
 import { ChatScene, DIRECT_KEY } from './chat-scene.js';
 import { ack, DAY, DUE, kill, log, PACE, pair, say, UNTIL } from './sweep-scene.js';
@@ -64,6 +64,26 @@ test('what a crash left is found by the scan; a chat with nothing due is not wok
   assert.equal(scene.chats.get(DIRECT_KEY)?.alive, false);
   assert.ok(scene.swept.rounds > 3);
   assert.deepEqual(await log(scene), [`3#${OP.erased}`, '4', '5']);
+});
+
+test('a chat with a damaged row is reported, and holds up the sweep of no other', async () => {
+  const { scene, ada } = await pair();
+  const front = new Uint8Array(16);
+  front[0] = 1;
+  const damage = scene.memory.commit({ checks: [], writes: [{ key: chatRowKey(front), value: new Uint8Array(9) }] });
+  await scene.settle();
+  assert.equal((await damage).outcome, 'committed');
+  await say(scene, ada, 3);
+  ack(scene, 'ada', 3);
+  await scene.settle();
+  scene.runtime.exit(scene.sweeper, { type: 'killed' });
+  ack(scene, 'bob', 3);
+  await scene.settle();
+  await kill(scene);
+  scene.startSweeper();
+  await scene.pass(DUE);
+  assert.deepEqual(await log(scene), [`3#${OP.erased}`]);
+  assert.ok(scene.reports.includes('chat_unreadable'));
 });
 
 test('a long log goes in small batches, and what lies behind a batch is taken at once after it', async () => {

@@ -318,6 +318,8 @@ const byHand: readonly (readonly [string, 'client' | 'server', Rest])[] = [
   ['type unknown to a client', 'server', { expect: ignored, hex: '91cd0400' }],
   ['no bytes', 'client', { expect: bad, hex: '' }],
   ['empty array', 'client', { expect: bad, hex: '90' }],
+  ['empty array, and an unknown type behind it', 'client', { expect: bad, hex: '901f' }],
+  ['PAGE with a row of nothing, and an unknown type behind it', 'server', { expect: bad, hex: '942d01919063' }],
   ['not an array', 'client', { expect: bad, hex: '01' }],
   ['map', 'client', { expect: bad, hex: '810102' }],
   ['type is text', 'client', { expect: bad, hex: '91a141' }],
