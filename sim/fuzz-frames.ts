@@ -215,7 +215,7 @@ const slip: fc.Arbitrary<Slip> = fc.record({
 });
 
 /** Bytes with slips of the pen. */
-export function slipped(whole: Uint8Array, slips: readonly Slip[]): Uint8Array {
+function slipped(whole: Uint8Array, slips: readonly Slip[]): Uint8Array {
   let list = [...whole];
   for (const { act, at, byte } of slips) {
     const place = at % (list.length + 1);

@@ -22,7 +22,7 @@ export const NIL: Value = { t: 'nil' };
 
 /** Which of so many forms to write, the shortest being 0. */
 export type Choose = (forms: number) => number;
-export const shortest: Choose = () => 0;
+const shortest: Choose = () => 0;
 
 const INTS: readonly [head: number, bytes: number, min: bigint, max: bigint][] = [
   [0xcc, 1, 0n, 0xffn],

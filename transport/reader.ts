@@ -4,6 +4,7 @@
 // Must not: know frames, keep the input, or use Node built-ins (the SDK runs it in browsers).
 
 import type { ChatRef, Plain, UserRef } from './frames.js';
+import { isArray, isInt, isStr } from './heads.js';
 import type { Slab } from './slab.js';
 import { decodeText } from './utf8.js';
 
@@ -191,11 +192,11 @@ export class Reader {
   }
 
   chat(): ChatRef {
-    return this.#isInt() ? this.uint() : this.id();
+    return this.#at < this.#end && isInt(this.#bytes[this.#at]!) ? this.uint() : this.id();
   }
 
   user(): UserRef {
-    return this.#isInt() ? this.uint() : this.str();
+    return this.#at < this.#end && isInt(this.#bytes[this.#at]!) ? this.uint() : this.str();
   }
 
   /** True, and past it, when the next value is nil. */
@@ -249,11 +250,6 @@ export class Reader {
         else this.skip(inner, level + 1);
       } else this.int();
     }
-  }
-
-  #isInt(): boolean {
-    const head = this.#bytes[this.#at];
-    return this.#at < this.#end && head !== undefined && (head <= 0x7f || (head >= 0xcc && head <= 0xd3));
   }
 
   /** Claims `length` bytes; answers where they start, or -1. */
@@ -316,12 +312,4 @@ export class Reader {
     if (text === undefined) this.fail('not UTF-8');
     return text ?? '';
   }
-}
-
-function isStr(head: number): boolean {
-  return (head >= 0xa0 && head <= 0xbf) || (head >= 0xd9 && head <= 0xdb);
-}
-
-function isArray(head: number): boolean {
-  return (head >= 0x90 && head <= 0x9f) || head === 0xdc || head === 0xdd;
 }

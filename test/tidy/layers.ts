@@ -91,7 +91,7 @@ const nact: Rule = {
 };
 
 /** Parts that run in a browser though nothing in the browser's entry may need all of them. */
-const PORTABLE = [...WIRE, ...['reader', 'writer'].map((name) => `transport/${name}.ts`)];
+const PORTABLE = [...WIRE, ...['reader', 'heads', 'writer'].map((name) => `transport/${name}.ts`)];
 
 const portable: Rule = {
   name: 'the browser entry and the codec need nothing of Node',

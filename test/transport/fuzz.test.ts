@@ -1,101 +1,104 @@
-// Owns the fuzzing of the decoders: mutated frames and raw bytes.
-// Invariant: any bytes give a frame, an unknown frame or a bad frame; nothing throws; memory stays flat.
+// Owns the fuzzing of the decoders, and the properties of the encoders.
+// Invariant: any bytes give the frame, the unknown frame or the bad frame that the document says; nothing throws; memory
+// stays flat.
 // Must not: depend on how fast the machine is, or leave a failure without its seed (fast-check prints it).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../actors/limits.js';
+import { GRAMMAR, type Side, tryFrame } from '../../sim/fuzz-codec.js';
+import { frames, hostile, inAnyForm, type Words } from '../../sim/fuzz-frames.js';
+import { type Value, write } from '../../sim/fuzz-value.js';
 import { decodeClient, decodeServer, encodeClient, encodeServer } from '../../transport/codec.js';
-import { makeVectors } from './vectors.js';
+import { FrameWriter } from '../../transport/frame-writer.js';
+import { encodeMessageRow } from '../../transport/row.js';
 
-const vectors = makeVectors().filter((vector) => vector.hex !== '');
-const seeds = vectors.map((vector) => new Uint8Array(Buffer.from(vector.hex, 'hex')));
-/** Bytes with a meaning in MessagePack, and the ends of ranges: mutations that go deeper than random ones. */
-const HEADS = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x91, 0x9f, 0xa0, 0xbf, ...Array.from({ length: 64 }, (_, i) => 0xc0 + i)];
-
-type Edit = {
-  readonly kind: 'set' | 'insert' | 'delete' | 'cut' | 'splice';
-  readonly at: number;
-  readonly byte: number;
+const WORDS: Words = {
+  chats: [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)],
+  users: ['ada', 'bob', 'zoë'],
+  tokens: ['a.b.c'],
+  time: 1_760_000_000_000,
 };
+const SIDES: readonly Side[] = ['client', 'server'];
 
-const edit: fc.Arbitrary<Edit> = fc.record({
-  kind: fc.constantFrom('set', 'insert', 'delete', 'cut', 'splice'),
-  at: fc.nat(),
-  byte: fc.oneof(fc.constantFrom(...HEADS), fc.nat(255)),
-});
+for (const side of SIDES) {
+  test(`100,000 hostile frames of a ${side}: both readings of the document agree, and memory stays flat`, () => {
+    const seen = { bad: 0, unknown: 0, known: new Set<number>() };
+    const before = process.memoryUsage().arrayBuffers;
+    let peak = 0;
+    let count = 0;
+    fc.assert(
+      fc.property(hostile(GRAMMAR[side], WORDS), (bytes) => {
+        const type = tryFrame(side, bytes);
+        if (type === -1) seen.bad++;
+        else if (type === 0) seen.unknown++;
+        else seen.known.add(type);
+        if (++count % 1_000 === 0) peak = Math.max(peak, process.memoryUsage().arrayBuffers - before);
+      }),
+      { numRuns: 100_000 },
+    );
+    // Every outcome must be met, or the mutations do not reach the fields.
+    assert.ok(seen.bad > 30_000 && seen.bad < 80_000, `${seen.bad} bad`);
+    assert.ok(seen.unknown > 1_000, `${seen.unknown} unknown`);
+    assert.equal(seen.known.size, Object.keys(GRAMMAR[side]).length);
+    assert.ok(peak < 64 * 1_048_576, `array buffers grew by ${peak} bytes`);
+  });
 
-function mutate(frame: Uint8Array, edits: readonly Edit[]): Uint8Array {
-  let bytes = [...frame];
-  for (const { kind, at, byte } of edits) {
-    const place = at % (bytes.length + 1);
-    if (kind === 'set') bytes[Math.min(place, Math.max(0, bytes.length - 1))] = byte;
-    else if (kind === 'insert') bytes.splice(place, 0, byte);
-    else if (kind === 'delete') bytes.splice(place, 1);
-    else if (kind === 'cut') bytes = bytes.slice(0, place);
-    else bytes.splice(place, 0, ...seeds[byte % seeds.length]!.subarray(0, 64));
-  }
-  return Uint8Array.from(bytes);
+  test(`a frame of a ${side} is one frame in all of MessagePack’s forms, and is written in the shortest`, () => {
+    const decode = side === 'client' ? decodeClient : decodeServer;
+    fc.assert(
+      fc.property(inAnyForm(frames(GRAMMAR[side], WORDS)), ({ value, bytes }) => {
+        const short = write(value);
+        const frame = decode(short);
+        assert.ok(frame.type > 0);
+        assert.deepEqual(decode(bytes), frame);
+        // What lacks optional fields is written with them, what is of another version without its fields.
+        if (whole(side, value)) assert.deepEqual(encoded(side, frame), short);
+      }),
+      { numRuns: 10_000 },
+    );
+  });
 }
 
-/** Decodes, and holds what came out against the promises. True: a known frame. */
-function check(bytes: Uint8Array): boolean {
-  const fromClient = decodeClient(bytes);
-  if (fromClient.type > 0) {
-    assert.ok(fromClient.type !== 0 && fromClient.type !== -1);
-    // What was accepted is a value of the protocol: it encodes, and decodes to itself.
-    assert.deepEqual(decodeClient(encodeClient(fromClient)), fromClient);
-    return true;
-  }
-  const fromServer = decodeServer(bytes);
-  if (fromServer.type > 0) {
-    assert.ok(fromServer.type !== 0 && fromServer.type !== -1);
-    assert.deepEqual(decodeServer(encodeServer(fromServer)), fromServer);
-    return true;
-  }
-  if (fromClient.type === -1) assert.ok(fromClient.reason.length > 0);
-  return false;
+/** All fields are there, down to those of its rows; of a SYNC entry's flags those that are kept. */
+function whole(side: Side, frame: Value): boolean {
+  if (frame.t !== 'array') return false;
+  const [type, version] = frame.v;
+  if (type?.t !== 'int') return false;
+  if (side === 'client' && type.v === 1 && version?.t === 'int' && version.v !== 1) return false;
+  const entries = side === 'client' && type.v === 6 && version?.t === 'array' ? version.v : [];
+  return (
+    entries.every((entry) => entry.t === 'array' && entry.v[3]?.t === 'int' && entry.v[3].v < 256) &&
+    frame.v.length > (GRAMMAR[side][type.v] ?? []).length
+  );
 }
 
-test('mutated frames', () => {
-  let known = 0;
-  let total = 0;
-  fc.assert(
-    fc.property(fc.constantFrom(...seeds), fc.array(edit, { minLength: 1, maxLength: 6 }), (seed, edits) => {
-      total++;
-      if (check(mutate(seed, edits))) known++;
-    }),
-    { numRuns: 40_000 },
-  );
-  // Both outcomes must be met often, or the mutations do not reach the fields.
-  assert.ok(known > total / 50 && known < total, `${known} of ${total} still decode`);
-});
+function encoded(side: Side, frame: unknown): Uint8Array {
+  return side === 'client'
+    ? encodeClient(frame as Parameters<typeof encodeClient>[0])
+    : encodeServer(frame as Parameters<typeof encodeServer>[0]);
+}
 
-test('raw bytes', () => {
+test('the hot path writes MESSAGE and PAGE as the codec does, for any row', () => {
+  const id = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 16 });
+  const seq = fc.oneof(fc.nat(200), fc.integer({ min: 0, max: 2 ** 48 }));
+  const chat = fc.oneof(id, fc.nat(1_024));
+  const from = fc.oneof(name, fc.nat(127));
+  const lag = fc.integer({ min: -(2 ** 40), max: 2 ** 40 });
+  const body = fc.uint8Array({ maxLength: 300 });
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      check(bytes);
+    fc.property(chat, name, from, seq, id, lag, body, (ref, user, as, at, message, late, bytes) => {
+      const row = encodeMessageRow(user, message, late, bytes);
+      const frame = { seq: at, id: message, lag: late, body: bytes };
+      const delivery = new FrameWriter().delivery(ref, as, at, row).out.copy();
+      assert.deepEqual(delivery, encodeServer({ type: 34, chat: ref, from: as, ...frame }));
+      const page = new FrameWriter().page(7, [{ seq: at, row }], true).out.copy();
+      assert.deepEqual(page, encodeServer({ type: 45, r: 7, rows: [{ type: 34, from: user, ...frame }], more: true }));
     }),
-    { numRuns: 20_000 },
+    { numRuns: 2_000 },
   );
-});
-
-test('200,000 hostile frames leave memory flat and none throws', () => {
-  const rng = xorshift(0x5eed);
-  const scratch = new Uint8Array(256);
-  let peak = 0;
-  const before = process.memoryUsage();
-  for (let i = 0; i < 200_000; i++) {
-    const seed = seeds[rng() % seeds.length]!;
-    const length = Math.min(seed.length, scratch.length);
-    scratch.set(seed.subarray(0, length));
-    for (let n = rng() % 4; n >= 0; n--) scratch[rng() % length] = HEADS[rng() % HEADS.length]!;
-    const type = decodeClient(scratch.subarray(0, length - (rng() % 3 === 0 ? rng() % length : 0))).type;
-    assert.ok(type >= -1 && type <= 28);
-    if (i % 1_000 === 0) peak = Math.max(peak, process.memoryUsage().arrayBuffers - before.arrayBuffers);
-  }
-  assert.ok(peak < 64 * 1_048_576, `array buffers grew by ${peak} bytes`);
 });
 
 test('headers that claim more than there is allocate nothing', () => {
@@ -136,13 +139,3 @@ test('nesting as deep as a frame can hold neither overflows the stack nor passes
     assert.equal(decodeServer(bytes).type, -1);
   }
 });
-
-function xorshift(seed: number): () => number {
-  let x = seed;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return x >>> 0;
-  };
-}

@@ -1,0 +1,53 @@
+// Owns the fuzzing of a client's journal.
+// Invariant: sound lines are applied in order, damaged ones not at all; a session starts over whatever is left.
+// Must not: need a server.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { FileStore } from '../../client/store-file.js';
+import { journals, tryJournal } from '../../sim/fuzz-journal.js';
+import { ManualWorld } from '../actors/manual-world.js';
+import { bench } from './bench.js';
+import { FakeServer } from './fake-server.js';
+
+test('10,000 damaged journals: the sound lines, all of them, and nothing else', () => {
+  let lost = 0;
+  fc.assert(
+    fc.property(journals, (journal) => {
+      const image = tryJournal(journal);
+      if (image.size === 1) lost++;
+    }),
+    { numRuns: 10_000 },
+  );
+  assert.ok(lost < 8_000, `${lost} of 10,000 left nothing`);
+});
+
+test('a session starts over a damaged file, and what it writes then is there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-journal-'));
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(journals, async (journal) => {
+      const path = join(folder, `j${run++}`);
+      writeFileSync(path, journal.bytes);
+      const world = new ManualWorld();
+      const server = new FakeServer(world);
+      server.up = false;
+      const { session } = await bench({ world, server, store: new FileStore(path), offline: true });
+      const pending = session.pending().length;
+      session
+        .direct('bob')
+        .send('late')
+        .catch(() => {});
+      await session.close();
+      const again = new FileStore(path);
+      assert.equal((await again.load()).outbox.length, pending + 1);
+      await again.close();
+    }),
+    { numRuns: 60 },
+  );
+  rmSync(folder, { recursive: true, force: true });
+});
