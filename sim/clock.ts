@@ -33,8 +33,9 @@ export class Clock {
   readonly trace = new Trace();
   /** Virtual ms since the history began. */
   now = 0;
-  /** Events that ran. */
+  /** Events that ran, and how many may: more mean that something goes round and round. */
   events = 0;
+  most = Number.POSITIVE_INFINITY;
   /** Whose event runs, or ran last. */
   running: Owner = WORLD;
   /** Told of what an event threw. */
@@ -75,7 +76,7 @@ export class Clock {
   /** Runs what is due up to `until`, or until `stop`. */
   run(until: number): Promise<void> {
     this.#until = until;
-    this.#stopped = false;
+    this.#stopped = this.events >= this.most;
     return new Promise((resolve) => {
       this.#done = resolve;
       this.#arm();
@@ -116,6 +117,7 @@ export class Clock {
       event.task = null;
       if (verdict === 'dropped') continue;
       this.events += 1;
+      if (this.events === this.most) this.stop();
       this.running = owner;
       this.trace.number(event.at);
       this.trace.number(owner.number);

@@ -36,6 +36,8 @@ const STILL_MS = 3_000;
 const PROBE_MS = 1_000;
 /** ms after the clients have gone until their actors must be gone too, beyond what passivation takes. */
 const EMPTY_MS = 5_000;
+/** Events of a history: many times what any needs. */
+const MOST_EVENTS = 300_000;
 /** ms that the second application of a device stays. */
 const TAKEOVER_MS = 1_500;
 
@@ -71,6 +73,7 @@ class Run {
       buggify: options.buggify,
     });
     this.universe = universe;
+    universe.clock.most = MOST_EVENTS;
     universe.clock.thrown = (error, owner) => this.thrown(error, owner);
     const disk = new Disk(
       { flush: options.flush, read: options.diskRead, faults: options.commitFaults },
@@ -123,6 +126,9 @@ class Run {
     const reached = await this.#rest(calmAt + restWithin);
     if (reached) await gather(this.universe, this.#node, [...this.#devices.values()]);
     await this.#leave();
+    const { events, most } = clock;
+    if (events >= most)
+      universe.fact({ kind: 'trouble', where: 'world', what: `${events} events: it goes round and round` });
   }
 
   /** What an event threw, or a promise that nobody minds. */
@@ -149,7 +155,7 @@ class Run {
     const { clock } = this.universe;
     const began = clock.now;
     let why = this.#unrest();
-    while (why !== '' && clock.now < until) {
+    while (why !== '' && clock.now < until && clock.events < clock.most) {
       await clock.run(clock.now + LOOK_MS);
       for (const device of this.#devices.values()) device.start();
       why = this.#unrest();
