@@ -60,16 +60,20 @@ export class Device {
   #issued: number | null = null;
   #closing = false;
   readonly #luck: Random;
+  /** Runs and installations of the device so far. */
+  readonly #lives: { count: number; installed: number };
   /** Bodies of what this device sent, by id. */
   readonly #bodies = new Map<string, string>();
   #named = new Set<ChatId>();
 
-  constructor(id: DeviceName, community: Community, shelf?: Shelf) {
+  constructor(id: DeviceName, community: Community, lives = { count: 0, installed: 0 }) {
+    lives.installed += 1;
+    this.#lives = lives;
     this.id = id;
     this.user = id.slice(0, id.lastIndexOf('.'));
     this.community = community;
-    this.#luck = community.universe.stream(`device ${id}`);
-    this.shelf = shelf ?? new Shelf(community.universe.stream(`shelf ${id}`));
+    this.#luck = community.universe.stream(`device ${id} ${lives.installed}`);
+    this.shelf = new Shelf(community.universe.stream(`shelf ${id} ${lives.installed}`));
   }
 
   get #universe(): Universe {
@@ -80,10 +84,9 @@ export class Device {
     return this.session?.state === 'online';
   }
 
-  /** Another installation of this very device, with a store of its own; its runs count on from this one's. */
-  double(shelf: Shelf): Device {
-    const other = new Device(this.id, this.community, shelf);
-    other.life = this.life + 1_000;
+  /** Another installation of this very device, with an empty store; its runs count on from this one's. */
+  double(): Device {
+    const other = new Device(this.id, this.community, this.#lives);
     other.#issued = this.#issued;
     return other;
   }
@@ -98,7 +101,8 @@ export class Device {
       this.seen.clear();
     }
     this.#issued ??= this.community.issuing();
-    this.life += 1;
+    this.#lives.count += 1;
+    this.life = this.#lives.count;
     this.#closing = false;
     this.#named = new Set();
     const { credit, pipeline, backfill } = this.community.options;
@@ -220,8 +224,12 @@ export class Device {
       this.tell({ kind: 'state', state });
       if (state !== 'replaced' && state !== 'failed') return;
       this.removed ||= error?.code === 'device_removed';
-      // Not from within: other listeners are still to be told.
-      process.arrive(0, () => this.#ended(state, error?.code ?? ''));
+      // The application closes what is over, and ends.
+      this.#closing = true;
+      const over = (): void => {
+        if (live()) this.#ended(state, error?.code ?? '');
+      };
+      process.arrive(0, () => void session.close().then(over, over));
     });
     session.on('message', (message) => (live() ? this.#shown(message) : undefined));
     session.on('event', (event) => (live() ? this.#shown(event) : undefined));

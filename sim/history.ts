@@ -14,7 +14,6 @@ import { Node } from './node.js';
 import type { Options, Plan } from './plan.js';
 import type { Fact } from './record.js';
 import { gather } from './rest.js';
-import { Shelf } from './shelf.js';
 import { type Stage, take } from './steps.js';
 import { Universe } from './universe.js';
 
@@ -196,14 +195,18 @@ class Run {
     if (!this.#stage.calm) clock.schedule(clock.now + PROBE_MS, WORLD, () => this.#probe());
   }
 
-  /** The same device and token, another installation. */
+  /** The same device and token, another installation: from now on it is the device, and the one before goes when it is told. */
   #takeover(device: Device): void {
     const { clock } = this.universe;
     if (!device.online) return;
     this.universe.fault('client_takeover', device.id);
-    const other = device.double(new Shelf(this.universe.stream(`double ${device.id} ${clock.now}`)));
+    const other = device.double();
+    this.#devices.set(device.id, other);
     other.start();
-    clock.schedule(clock.now + TAKEOVER_MS, WORLD, () => other.close());
+    clock.schedule(clock.now + TAKEOVER_MS, WORLD, () => {
+      device.close();
+      if (!this.#stage.calm) other.close();
+    });
   }
 }
 

@@ -86,13 +86,14 @@ function askingOf(device: Device, session: Session, step: Request): Asking | nul
 
 function creation(device: Device, session: Session, name: string, members: readonly string[]): Asking {
   const users = [...members];
-  const call = async (): Promise<Chat> => {
+  // Its first entry, `created`, is the answer's.
+  const call = async (): Promise<{ readonly id: string; readonly seq: number }> => {
     const chat = await session.createGroup({ title: name, members: users });
     // Two may have made it, where an answer came late: the first one has the name.
     const { groups } = device.community;
     if (!groups.has(name)) groups.set(name, chat.id);
     device.name(chat);
-    return chat;
+    return { id: chat.id, seq: 1 };
   };
   return { chat: null, users, call };
 }
