@@ -17,6 +17,10 @@ export interface Pending {
   attempts: number;
   /** Its number on the present connection. */
   number?: number;
+  /** Refused for now on the present connection: the server takes nothing else of the chat before it comes again. */
+  refused?: boolean;
+  /** Its place in the log, where it was found there meanwhile. */
+  found?: number;
   /** Absent for messages of an earlier session. */
   readonly resolve?: (receipt: Receipt) => void;
   readonly reject?: (error: WeftError) => void;
@@ -53,6 +57,7 @@ export class Lane {
   refuse(pending: Pending): boolean {
     this.#refused = true;
     pending.state = 'ready';
+    pending.refused = true;
     return this.entries.find(({ state }) => state === 'ready') !== pending;
   }
 
@@ -71,6 +76,12 @@ export class Lane {
       this.#cancel = undefined;
       over();
     });
+  }
+
+  /** A new connection knows of no refusals. */
+  connected(): void {
+    this.clearHold();
+    for (const pending of this.entries) pending.refused = false;
   }
 
   clearHold(): void {

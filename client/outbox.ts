@@ -97,7 +97,7 @@ export class Outbox {
     this.#window = window;
     this.#count = 0;
     for (const lane of this.#lanes.values()) {
-      lane.clearHold();
+      lane.connected();
       this.#ready.add(lane);
     }
     this.pump();
@@ -161,11 +161,13 @@ export class Outbox {
     return true;
   }
 
-  /** The message was found in the chat's log: its SENT was lost, or is that of its retry and still to come. */
+  /** The message was found in the chat's log: its SENT was lost, or its retry's is still to come, and waited for. */
   found(id: Uint8Array, seq: number): void {
     const entry = this.#byId.get(hex(id));
     if (entry === undefined) return;
-    const { state, number } = entry.pending;
+    const { state, number, refused } = entry.pending;
+    entry.pending.found = seq;
+    if (refused === true) return;
     if (state === 'flying' && number !== undefined) this.#found.add(number);
     this.#settle(entry.pending, seq);
   }
@@ -270,6 +272,7 @@ export class Outbox {
   }
 
   #giveUp(pending: Pending, error: WeftError): void {
+    if (pending.found !== undefined) return this.#settle(pending, pending.found);
     this.#land(pending);
     const lane = this.#remove(pending);
     this.#hooks.failed(lane.log, pending, error);

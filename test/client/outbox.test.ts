@@ -85,6 +85,54 @@ describe('outbox', () => {
     assert.deepEqual(texts(server, 'bob'), ['0', '1', '2', '3', '4', '5']);
   });
 
+  // The server's actor broke off between storing and answering: until the retry comes, it takes nothing that follows.
+  test('a refused message that the log tells of is sent again all the same, and what follows it goes on', async () => {
+    const { server, world, session } = await bench();
+    const first = session.direct('bob').send('0');
+    await settle(world);
+    await first;
+    let broken = true;
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 2 || !broken) return false;
+      broken = false;
+      const chat = server.chat('bob');
+      chat.rows.push({ from: server.user, id: frame.id, body: frame.body });
+      server.refuse(connection, frame, 'unavailable', 500);
+      server.push();
+      return true;
+    };
+    const sent = ['1', '2'].map((text) => session.direct('bob').send(text));
+    await advance(world, 10_000);
+    assert.equal(session.pending().length, 0);
+    assert.deepEqual(await Promise.all(sent), [{ seq: 2 }, { seq: 3 }]);
+    assert.deepEqual(texts(server, 'bob'), ['0', '1', '2']);
+  });
+
+  test('one that was found in the log is not refused for good afterwards', async () => {
+    const { server, world, session } = await bench();
+    const known = session.direct('bob').send('0');
+    await settle(world);
+    await known;
+    let times = 0;
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 2) return false;
+      times += 1;
+      if (times > 1) {
+        const n = ++connection.sends;
+        connection.send({ type: 49, n, code: 'not_member', retry: false, after: 0, detail: '' });
+        return true;
+      }
+      server.chat('bob').rows.push({ from: server.user, id: frame.id, body: frame.body });
+      server.refuse(connection, frame, 'unavailable', 500);
+      server.push();
+      return true;
+    };
+    const sent = session.direct('bob').send('1');
+    await advance(world, 10_000);
+    assert.equal(times, 2);
+    assert.deepEqual(await sent, { seq: 2 });
+  });
+
   // matrix-js-sdk#263: a failed message was overtaken by the next and sent minutes later.
   test('a message refused for now holds back the later ones of its chat, not other chats', async () => {
     const { server, world, session } = await bench({ pipeline: 1 });
