@@ -168,7 +168,7 @@ const happened: Rule = {
       const change = MAKES[asked.what];
       if (change === undefined || answered?.code !== '' || answered.seq === 0) continue;
       const chat = evidence.chats.get(answered.chat);
-      const entry = evidence.ends(answered.chat) ? chat?.ever.get(answered.seq) : chat?.final.get(answered.seq);
+      const entry = chat?.final.get(answered.seq) ?? chat?.ever.get(answered.seq);
       const what = `${asked.what} of ${asked.device}, answered with ${answered.seq} of ${answered.chat.slice(0, 8)}`;
       if (entry === undefined) {
         if (!evidence.ends(answered.chat) && (chat?.logs.size ?? 0) > 0) fault(`${what}, is not there`, answered.at);

@@ -4,8 +4,9 @@
 // Must not: look at who was shown what (check-views.ts), or excuse a loss beyond what retention takes (check-retention.ts).
 
 import type { Evidence, SendStory } from './evidence.js';
-import type { Rule } from './rule.js';
+import { type Rule, SESSION_ENDS } from './rule.js';
 import { isErased, short, show } from './says.js';
+import type { ChatStory } from './story.js';
 
 const oneEntry: Rule = {
   name: 'one_entry',
@@ -20,12 +21,9 @@ const dense: Rule = {
   promise: 'numbers of a chat are 1, 2, 3, … without a gap',
   check({ chats, ends }, fault) {
     for (const chat of chats.values()) {
-      const numbers = [...chat.final.keys()].sort((one, other) => one - other);
-      const from = ends(chat.id) ? (numbers[0] ?? 1) : 1;
-      for (const [place, seq] of numbers.entries()) {
-        if (seq === from + place) continue;
-        fault(`${name(chat.id)}: ${seq} stands where ${from + place} belongs`);
-        break;
+      // Over all sights: what some deleted for themselves, others or their own devices saw.
+      for (let seq = 1; seq < chat.head && !ends(chat.id); seq += 1) {
+        if (!chat.ever.has(seq)) fault(`${name(chat.id)}: there is ${chat.head}, and no ${seq}`);
       }
       for (const [user, log] of chat.logs) {
         const back = log.find(({ seq }, at) => at > 0 && seq <= log[at - 1]!.seq);
@@ -98,28 +96,32 @@ const kept: Rule = {
   name: 'kept',
   promise: 'a message that was acknowledged is in its chat, at the number that was told',
   check(evidence, fault) {
-    const { chats, sends, ends } = evidence;
+    const { chats, sends } = evidence;
     for (const { send, sent } of sends.values()) {
       for (const { chat: id, seq, at, by } of sent) {
         const chat = chats.get(id);
         const entry = chat?.final.get(seq) ?? chat?.ever.get(seq);
         const what = `${short(send.body)} of ${send.device}, acknowledged as ${seq} of ${name(id)} (${by})`;
-        const there = chat?.final.has(seq) === true;
-        if (!there && !ends(id)) fault(`${what}, is not there at the end`, at);
+        if (chat !== undefined && lost(evidence, chat, seq)) fault(`${what}, is not there at the end`, at);
         else if (entry !== undefined && !isErased(entry) && entry.body !== send.body)
           fault(`${what}: there is ${show(entry)}`, at);
       }
     }
     for (const chat of chats.values()) {
-      if (ends(chat.id) || chat.logs.size === 0) continue;
       for (const entry of chat.ever.values()) {
-        if (!chat.final.has(entry.seq))
+        if (lost(evidence, chat, entry.seq))
           fault(`${name(chat.id)}: ${entry.seq} (${show(entry)}) was told and is not there at the end`);
       }
     }
     takenBack(evidence, fault);
   },
 };
+
+/** Somebody who reads the chat at the end would find it, and nobody does. */
+function lost({ ends, hid }: Evidence, chat: ChatStory, seq: number): boolean {
+  if (ends(chat.id) || chat.final.has(seq)) return false;
+  return [...chat.logs.keys()].some((user) => chat.visible(user, seq) && !hid(user, chat.id, seq));
+}
 
 /** What is read as it was sent at the end must not have been erased by nobody. */
 function takenBack({ chats, ends }: Evidence, fault: (detail: string) => void): void {
@@ -154,7 +156,7 @@ const refused: Rule = {
 };
 
 /** Not refusals: the message stays in the outbox, or never left the device. */
-const LOCAL = new Set(['closed', 'replaced', 'store_failed', 'outbox_full']);
+const LOCAL = new Set([...SESSION_ENDS, 'store_failed', 'outbox_full']);
 
 /** Bodies of clients that are not ours. */
 function foreign(body: string): boolean {

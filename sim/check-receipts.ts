@@ -164,13 +164,14 @@ const ticks: Rule = {
           !members.some(({ user, role }) => user === run.user && role !== 'gone')
         )
           continue;
+        // What another device sent it learns of by INFO (docs/client.md).
+        const fresh = runs.findLast((each) => each.fresh)?.start.order ?? 0;
+        const own = [...evidence.sends.values()].filter(({ send }) => send.device === device && send.order > fresh);
         const mine = Math.max(
           0,
-          ...[...chat.final.values()]
-            .filter(({ from, type }) => from === run.user && type === 'message')
-            .map(({ seq }) => seq),
+          ...own.flatMap(({ sent }) => sent.filter((each) => each.chat === id).map(({ seq }) => seq)),
         );
-        if (mine === 0 || !havingOf(runs, chat, evidence).has(mine)) continue;
+        if (mine === 0 || !chat.final.has(mine)) continue;
         for (const { user, role, delivered, read } of members) {
           if (user === run.user || role === 'gone') continue;
           const heard = run.receipts.filter((each) => each.chat === id && each.user === user).at(-1);

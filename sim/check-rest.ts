@@ -4,7 +4,7 @@
 
 import type { Evidence, LifeStory } from './evidence.js';
 import type { Listed } from './record.js';
-import type { Rule } from './rule.js';
+import { type Rule, SESSION_ENDS } from './rule.js';
 import { isErased, short } from './says.js';
 import type { ChatStory } from './story.js';
 
@@ -32,7 +32,7 @@ const settled: Rule = {
     const waiting = new Set(of('pending').flatMap(({ bodies }) => bodies));
     for (const { send, sent, failed } of sends.values()) {
       if (sent.length > 0 || waiting.has(send.body)) continue;
-      if (failed.some(({ code }) => code !== 'closed' && code !== 'replaced')) continue;
+      if (failed.some(({ code }) => !SESSION_ENDS.includes(code))) continue;
       const runs = lives.get(send.device) ?? [];
       const run = runs.find(({ life }) => life === send.life);
       if (run === undefined || diedEarly(run, send.at) || runs.at(-1)?.end !== null || wiped(runs, run)) continue;
@@ -111,7 +111,10 @@ function agree({ of, userOf, chats, plan }: Evidence, fault: (detail: string) =>
   for (const { device, chats: listed } of of('list')) {
     for (const row of listed) {
       const key = `${userOf(device)} ${row.chat}`;
-      const large = (chats.get(row.chat)?.people().length ?? 0) > plan.options.fanOutThreshold;
+      const chat = chats.get(row.chat);
+      // In a chat that one has left nobody is told of a reading, one's other devices neither.
+      const large =
+        (chat?.people().length ?? 0) > plan.options.fanOutThreshold || !chat?.members().includes(userOf(device));
       const { muted, pinned, archived, markedUnread, read } = row;
       const text = JSON.stringify({ muted, pinned, archived, markedUnread, read: large ? 0 : read });
       const known = first.get(key);

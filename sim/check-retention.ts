@@ -93,7 +93,7 @@ const registered: Rule = {
         )
           continue;
         if (had.has(seq) || entry.from === runs[0].user || chat.final.has(seq) || announced(chat, seq)) continue;
-        if (chat.visible(runs[0].user, seq) && !userHid(evidence, runs[0].user, id, seq)) {
+        if (chat.visible(runs[0].user, seq) && !evidence.hid(runs[0].user, id, seq)) {
           fault(
             `${device} was told that ${seq} of ${id.slice(0, 8)} will not come; it was registered, and nobody was told of an end`,
             at,
@@ -109,16 +109,6 @@ function registeredAt({ wire }: Evidence, device: string, after: number): number
     ({ order, tap, way, what }) => order > after && tap.device === device && way === 'out' && what.kind === 'welcome',
   );
   return welcome?.order ?? Number.POSITIVE_INFINITY;
-}
-
-function userHid({ requests }: Evidence, user: string, chat: ChatId, seq: number): boolean {
-  return [...requests.values()].some(
-    ({ asked, user: who }) =>
-      who === user &&
-      asked.chat === chat &&
-      ((asked.what === 'clear' && asked.values.some((top) => seq <= top)) ||
-        (asked.what === 'delete_for_me' && asked.values.includes(seq))),
-  );
 }
 
 export const retentionRules = [told, registered];

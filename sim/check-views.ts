@@ -45,7 +45,8 @@ function judgeRun(run: LifeStory, past: Map<string, Past>, fault: (detail: strin
       fault(`${entry.seq} of ${chat.slice(0, 8)} came only after ${known.top} was handled`, at);
     }
   }
-  const mayRepeat = run.end?.how === 'killed' || run.storeFailed;
+  // Who is replaced or refused ends as abruptly as by a crash: its position may not have been written.
+  const mayRepeat = run.end?.how !== 'closed' || run.storeFailed;
   for (const { chat, seq, at } of run.handled) {
     const known = past.get(chat) ?? { handled: new Map<number, number>(), top: 0 };
     past.set(chat, known);
@@ -88,7 +89,11 @@ const complete: Rule = {
 };
 
 /** Numbers that a device has: handled, or its own. */
-export function havingOf(runs: readonly LifeStory[], chat: ChatStory, { of, requests }: Evidence): Set<number> {
+export function havingOf(
+  runs: readonly LifeStory[],
+  chat: ChatStory,
+  { of, requests, changed }: Evidence,
+): Set<number> {
   const had = new Set<number>();
   const device = runs[0]?.device;
   for (const run of runs) for (const each of run.handled) if (each.chat === chat.id) had.add(each.seq);
@@ -97,6 +102,7 @@ export function havingOf(runs: readonly LifeStory[], chat: ChatStory, { of, requ
     if (asked.device === device && answered?.code === '' && answered.chat === chat.id && answered.seq > 0)
       had.add(answered.seq);
   }
+  for (const seq of changed.get(`${device} ${chat.id}`) ?? []) had.add(seq);
   return had;
 }
 
@@ -132,20 +138,13 @@ const entitledToSee: Rule = {
 const readable: Rule = {
   name: 'readable',
   promise: 'HISTORY shows a user all that is his to see, but what he deleted for himself and what has ended',
-  check({ chats, requests, ends }, fault) {
+  check({ chats, hid, ends }, fault) {
     for (const chat of chats.values()) {
       if (!chat.whole) continue;
       for (const [user, log] of chat.logs) {
         const mine = new Set(log.map(({ seq }) => seq));
-        const gone = new Set<number>();
-        let cleared = 0;
-        for (const { asked, user: who } of requests.values()) {
-          if (who !== user || asked.chat !== chat.id) continue;
-          if (asked.what === 'clear') cleared = Math.max(cleared, ...asked.values);
-          if (asked.what === 'delete_for_me') for (const seq of asked.values) gone.add(seq);
-        }
         for (const { seq } of chat.ever.values()) {
-          const excused = gone.has(seq) || seq <= cleared || (ends(chat.id) && !chat.final.has(seq));
+          const excused = hid(user, chat.id, seq) || (ends(chat.id) && !chat.final.has(seq));
           if (!mine.has(seq) && !excused && chat.visible(user, seq)) {
             fault(`${user} does not find ${seq} in ${chat.id.slice(0, 8)} (${show(chat.ever.get(seq)!)})`);
           }

@@ -49,15 +49,21 @@ export interface Evidence {
   readonly sends: ReadonlyMap<string, SendStory>;
   readonly requests: ReadonlyMap<number, RequestStory>;
   readonly wire: readonly Ordered<Seen>[];
+  /** Numbers of changes that were answered to a device, by device and chat. */
+  readonly changed: ReadonlyMap<string, readonly number[]>;
   readonly taps: readonly Tap[];
   /** Users with devices that are not ours: what those claim is not the user's application speaking. */
   readonly hostile: ReadonlySet<string>;
   /** Chats and users whose entries may end: `until-delivered`, an age, or a timer that was ever asked for. */
   ends(chat: ChatId): boolean;
+  /** The user asked for this entry to be gone for himself, whatever came of it. */
+  hid(user: string, chat: ChatId, seq: number): boolean;
   userOf(device: DeviceName): string;
   of<K extends Fact['kind']>(kind: K): readonly Ordered<Of<K>>[];
 }
 
+/** The frame CHANGE (docs/wire.md §4). */
+const CHANGE = 9;
 /** Lives above this are of a second application. */
 const DOUBLE = 1_000;
 
@@ -74,8 +80,10 @@ export function gather(facts: readonly Fact[]): Evidence {
   const requests = new Map<number, RequestStory>();
   const shelves = new Map<string, Ordered<Fact>[]>();
   const wire: Ordered<Seen>[] = [];
+  const changed = new Map<string, number[]>();
   const tap = new Wiretap();
   const timed = new Set<string>();
+  const hidden = new Map<string, Hidden>();
   const userOf = (device: DeviceName): string => users.get(device) ?? device.split('.')[0]!;
   const story = (id: ChatId): ChatStory => {
     const known = chats.get(id) ?? new ChatStory(id);
@@ -94,6 +102,10 @@ export function gather(facts: readonly Fact[]): Evidence {
     for (const seen of tap.hear(fact)) {
       wire.push({ ...seen, order });
       overheard(story, seen);
+      if (seen.way === 'out' && seen.what.kind === 'ok' && seen.what.asked.type === CHANGE) {
+        const key = `${seen.tap.device} ${seen.what.asked.fields[0]}`;
+        changed.set(key, [...(changed.get(key) ?? []), Number(seen.what.results[0])]);
+      }
     }
     if (fact.kind === 'in' || fact.kind === 'out') continue;
     const shelf = shelves.get(fact.kind);
@@ -151,10 +163,13 @@ export function gather(facts: readonly Fact[]): Evidence {
       case 'asked':
         requests.set(now.request, { asked: now, user: userOf(now.device), answered: null });
         if (now.what === 'expiry') timed.add(now.chat);
+        if (now.what === 'clear' || now.what === 'delete_for_me') hide(hidden, userOf(now.device), now);
         break;
       case 'answered': {
         const request = requests.get(now.request);
-        if (request !== undefined) request.answered = now;
+        // CREATE makes the group's first entry; the SDK answers with the chat.
+        const first = request?.asked.what === 'create' && now.code === '';
+        if (request !== undefined) request.answered = first ? { ...now, seq: 1 } : now;
         break;
       }
       case 'log':
@@ -163,13 +178,30 @@ export function gather(facts: readonly Fact[]): Evidence {
     }
   }
   return {
-    ...{ plan, facts, chats, names, lives, doubles, sends, requests, wire, userOf },
+    ...{ plan, facts, chats, names, lives, doubles, sends, requests, wire, changed, userOf },
     taps: [...tap.taps.values()],
     hostile: new Set(plan.steps.flatMap((step) => (step.do === 'hostile' ? [step.user] : []))),
     ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),
+    hid: (user, chat, seq) => {
+      const mine = hidden.get(`${user} ${chat}`);
+      return mine !== undefined && (seq <= mine.cleared || mine.numbers.has(seq));
+    },
     of: <K extends Fact['kind']>(kind: K) =>
       (shelves.get(kind) ?? []).filter((fact): fact is Ordered<Of<K>> => fact.kind === kind),
   };
+}
+
+interface Hidden {
+  cleared: number;
+  readonly numbers: Set<number>;
+}
+
+function hide(hidden: Map<string, Hidden>, user: string, { what, chat, values }: Of<'asked'>): void {
+  const key = `${user} ${chat}`;
+  const mine = hidden.get(key) ?? { cleared: 0, numbers: new Set<number>() };
+  hidden.set(key, mine);
+  if (what === 'clear') mine.cleared = Math.max(mine.cleared, ...values);
+  else for (const seq of values) mine.numbers.add(seq);
 }
 
 /** What the wire adds to the chats' stories. */

@@ -38,7 +38,8 @@ function visit(stage: Stage, { kind, user, count }: HostileStep, process: Proces
   const link = universe.network.dial(process, '', node.address, {
     open: () => {
       for (const frame of greeting(kind, token, luck)) link.send(frame);
-      for (let n = 0; n < count; n += 1) link.send(nuisance(kind, n, luck));
+      // Copied as what a link expects: a slice of a Buffer would share its memory.
+      for (let n = 0; n < count; n += 1) link.send(new Uint8Array(nuisance(kind, n, luck)));
       if (kind === 'knocking' && luck.chance(0.5)) link.close(1000, '');
     },
     message: () => undefined,

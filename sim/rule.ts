@@ -19,3 +19,13 @@ export interface Violation {
   readonly detail: string;
   readonly at: number | null;
 }
+
+/** Codes with which promises of a session that ends reject: what becomes of a message then is not known yet. */
+export const SESSION_ENDS: readonly string[] = [
+  'closed',
+  'replaced',
+  'device_removed',
+  'bad_token',
+  'token_expired',
+  'bad_version',
+];

@@ -127,11 +127,8 @@ export const OTHER_CASES: readonly Case[] = [
   ],
   [
     'an answered change that is not there',
-    ['answered_is_done', 'kept'],
-    (scene) => {
-      dropAll(scene, 'shown', ({ entry }) => entry.event?.change === 'removed');
-      logs(scene, GROUP, (entries) => entries.slice(0, 2));
-    },
+    ['answered_is_done'],
+    (scene) => change(scene, 'answered', ({ request }) => request === 2, { seq: 4 }),
   ],
   [
     'members that the log does not know',
