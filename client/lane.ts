@@ -19,8 +19,8 @@ export interface Pending {
   number?: number;
   /** Refused for now on the present connection: the server takes nothing else of the chat before it comes again. */
   refused?: boolean;
-  /** Its place in the log, where it was found there meanwhile. */
-  found?: number;
+  /** It was found in the log, and is only in line because the server may be waiting for it. */
+  found?: boolean;
   /** Absent for messages of an earlier session. */
   readonly resolve?: (receipt: Receipt) => void;
   readonly reject?: (error: WeftError) => void;

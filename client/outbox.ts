@@ -40,8 +40,6 @@ export class Outbox {
   readonly #ready = new Set<Lane>();
   readonly #byId = new Map<string, { readonly lane: Lane; readonly pending: Pending }>();
   readonly #flying = new Map<number, Pending>();
-  /** Numbers whose message was found in the log before their answer came. */
-  readonly #found = new Set<number>();
   #bytes = 0;
   #window = 0;
   #count = 0;
@@ -55,17 +53,16 @@ export class Outbox {
     this.#pace = new Pace(world, () => this.pump());
   }
 
-  get size(): number {
-    return this.#byId.size;
-  }
-
+  /** Sent, and not known to be stored. */
   get flying(): number {
-    return this.#flying.size;
+    let count = 0;
+    for (const { found } of this.#flying.values()) if (found !== true) count++;
+    return count;
   }
 
   /** Messages not acknowledged, in order within each chat. */
   *all(): IterableIterator<{ readonly log: ChatLog; readonly pending: Pending }> {
-    for (const { lane, pending } of this.#byId.values()) yield { log: lane.log, pending };
+    for (const { lane, pending } of this.#byId.values()) if (pending.found !== true) yield { log: lane.log, pending };
   }
 
   has(id: Uint8Array): boolean {
@@ -108,8 +105,8 @@ export class Outbox {
     this.#online = false;
     for (const pending of this.#flying.values()) pending.state = 'ready';
     this.#flying.clear();
-    this.#found.clear();
     for (const lane of this.#lanes.values()) lane.flying = 0;
+    for (const { pending } of [...this.#byId.values()]) if (pending.found === true) this.#remove(pending);
   }
 
   /** The server is leaving: answers still come, nothing new is sent on this connection. */
@@ -156,25 +153,30 @@ export class Outbox {
 
   sent(n: number, seq: number): boolean {
     const pending = this.#flying.get(n);
-    if (pending === undefined) return this.#late(n);
-    this.#settle(pending, seq);
+    if (pending === undefined) return false;
+    this.#land(pending);
+    this.#settle(this.#remove(pending), pending, seq);
+    this.pump();
     return true;
   }
 
-  /** The message was found in the chat's log: its SENT was lost, or its retry's is still to come, and waited for. */
+  /**
+   * The message was found in the chat's log: its SENT was lost, or is still to come. Where FAILED came for it, or may come,
+   * the server takes nothing of the chat before it comes again: then it stays in line until it is answered.
+   */
   found(id: Uint8Array, seq: number): void {
     const entry = this.#byId.get(hex(id));
-    if (entry === undefined) return;
-    const { state, number, refused } = entry.pending;
-    entry.pending.found = seq;
-    if (refused === true) return;
-    if (state === 'flying' && number !== undefined) this.#found.add(number);
-    this.#settle(entry.pending, seq);
+    if (entry === undefined || entry.pending.found === true) return;
+    const { lane, pending } = entry;
+    if (pending.state !== 'flying' && pending.refused !== true) this.#remove(pending);
+    this.#settle(lane, pending, seq);
+    pending.found = true;
+    this.pump();
   }
 
   failed(n: number, error: WeftError): boolean {
     const pending = this.#flying.get(n);
-    if (pending === undefined) return this.#late(n);
+    if (pending === undefined) return false;
     this.#land(pending);
     if (!error.retry) {
       this.#giveUp(pending, error);
@@ -210,7 +212,7 @@ export class Outbox {
   pump(): void {
     if (!this.#online || this.#pace.paused) return;
     for (const lane of this.#ready) {
-      if (this.#flying.size + this.#found.size >= this.#window) return;
+      if (this.#flying.size >= this.#window) return;
       this.#ready.delete(lane);
       const pending = lane.next(this.#pipeline);
       if (pending === undefined) continue;
@@ -263,28 +265,21 @@ export class Outbox {
     this.pump();
   }
 
-  #settle(pending: Pending, seq: number): void {
-    this.#land(pending);
-    const lane = this.#remove(pending);
-    this.#hooks.sent(lane.log, pending, seq);
+  /** Acknowledged, unless it was found before. */
+  #settle({ log }: Lane, pending: Pending, seq: number): void {
+    if (pending.found === true) return;
+    this.#hooks.sent(log, pending, seq);
     pending.resolve?.({ seq });
-    this.pump();
   }
 
   #giveUp(pending: Pending, error: WeftError): void {
-    if (pending.found !== undefined) return this.#settle(pending, pending.found);
     this.#land(pending);
-    const lane = this.#remove(pending);
-    this.#hooks.failed(lane.log, pending, error);
-    pending.reject?.(error);
+    const { log } = this.#remove(pending);
+    if (pending.found !== true) {
+      this.#hooks.failed(log, pending, error);
+      pending.reject?.(error);
+    }
     this.pump();
-  }
-
-  /** The answer to a message that the log told of: its place in the window is free. */
-  #late(n: number): boolean {
-    if (!this.#found.delete(n)) return false;
-    this.pump();
-    return true;
   }
 
   /** Takes the message out of the window. */

@@ -86,27 +86,32 @@ describe('outbox', () => {
   });
 
   // The server's actor broke off between storing and answering: until the retry comes, it takes nothing that follows.
-  test('a refused message that the log tells of is sent again all the same, and what follows it goes on', async () => {
-    const { server, world, session } = await bench();
-    const first = session.direct('bob').send('0');
-    await settle(world);
-    await first;
-    let broken = true;
-    server.intercept = (frame, connection) => {
-      if (frame.type !== 2 || !broken) return false;
-      broken = false;
-      const chat = server.chat('bob');
-      chat.rows.push({ from: server.user, id: frame.id, body: frame.body });
-      server.refuse(connection, frame, 'unavailable', 500);
-      server.push();
-      return true;
-    };
-    const sent = ['1', '2'].map((text) => session.direct('bob').send(text));
-    await advance(world, 10_000);
-    assert.equal(session.pending().length, 0);
-    assert.deepEqual(await Promise.all(sent), [{ seq: 2 }, { seq: 3 }]);
-    assert.deepEqual(texts(server, 'bob'), ['0', '1', '2']);
-  });
+  for (const first of ['the refusal', 'the log'])
+    test(`a refused message that the log tells of is sent again all the same, and what follows it goes on: ${first} first`, async () => {
+      const { server, world, session } = await bench();
+      const known = session.direct('bob').send('0');
+      await settle(world);
+      await known;
+      let broken = true;
+      let attempts = 0;
+      server.intercept = (frame, connection) => {
+        if (frame.type === 2) attempts += 1;
+        if (frame.type !== 2 || !broken) return false;
+        broken = false;
+        const chat = server.chat('bob');
+        chat.rows.push({ from: server.user, id: frame.id, body: frame.body });
+        if (first === 'the log') server.push();
+        server.refuse(connection, frame, 'unavailable', 500);
+        server.push();
+        return true;
+      };
+      const sent = ['1', '2'].map((text) => session.direct('bob').send(text));
+      await advance(world, 10_000);
+      assert.equal(session.pending().length, 0);
+      assert.deepEqual(await Promise.all(sent), [{ seq: 2 }, { seq: 3 }]);
+      assert.deepEqual(texts(server, 'bob'), ['0', '1', '2']);
+      assert.ok(attempts >= 3, 'the server waits for it');
+    });
 
   test('one that was found in the log is not refused for good afterwards', async () => {
     const { server, world, session } = await bench();
