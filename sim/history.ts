@@ -5,7 +5,7 @@
 import { DEFAULT_QUOTAS } from '../actors/allowances.js';
 import type { Settings } from '../actors/fabric.js';
 import { LIMITS } from '../actors/limits.js';
-import { FOREVER, type Retention, SWEEP_PACE } from '../actors/retention.js';
+import { FOREVER, type Retention, SWEEP_PACE, type SweepPace } from '../actors/retention.js';
 import type { Owner } from './clock.js';
 import { WORLD } from './clock.js';
 import { type Community, Device } from './device.js';
@@ -86,7 +86,7 @@ class Run {
         fault: (fault) => universe.fault(FAULT_OF[fault], 'n1'),
       },
     );
-    this.#settings = settingsOf(options);
+    this.#settings = settingsOf(plan);
     this.#node = new Node('n1', universe, disk, {
       settings: this.#settings,
       trouble: (where, what) => universe.fact({ kind: 'trouble', where, what }),
@@ -219,12 +219,17 @@ const FAULT_OF = {
   unavailable: 'disk_unavailable',
 } as const;
 
-function settingsOf(options: Options): Settings {
+/** Sweeps within a second of what frees them: histories are short. */
+const QUICK_SWEEPS: SweepPace = { restMs: 200, tickMs: 10, scanMs: 50, roundMs: 500 };
+
+function settingsOf({ options, steps }: Plan): Settings {
+  // Without anything that ends, the scan would only turn the clock.
+  const ends = options.retention !== 'forever' || steps.some((step) => step.do === 'expiry');
   return {
     fanOutThreshold: options.fanOutThreshold,
     passivateMs: LIMITS.passivateMs,
     retention: retentionOf(options),
-    sweep: SWEEP_PACE,
+    sweep: ends ? QUICK_SWEEPS : SWEEP_PACE,
     quotas: options.quotas ? { ...DEFAULT_QUOTAS, loopback: true } : UNLIMITED,
   };
 }

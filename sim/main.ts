@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { Campaign } from './campaign.js';
+import { mutation } from './mutation-run.js';
 import { failure, type Ink, progress, summary } from './report.js';
 import type { Violation } from './rule.js';
 import { shrink } from './shrink.js';
@@ -19,6 +20,8 @@ interface Options {
   readonly json?: string;
   readonly keepGoing?: boolean;
   readonly shrink: number;
+  readonly mutants?: boolean;
+  readonly only?: string;
 }
 
 interface Failure {
@@ -64,6 +67,8 @@ const program = new Command('simulate')
     (text) => (text === '0' ? 0 : positive(text)),
     20,
   )
+  .option('--mutants', 'hunt deliberate defects of the product instead: each must be caught')
+  .option('--only <NAME>', 'with --mutants: those whose name contains it')
   .option('--json <FILE>', 'also write the result to FILE ("-": to standard output, and nothing else there)')
   .addHelpText(
     'after',
@@ -74,6 +79,7 @@ Examples:
   npm run simulate -- --seed 42                the history of seed 42, again and exactly
   npm run simulate -- --seed 1 --histories 500 seeds 1 to 500
   npm run simulate -- --minutes 30 --keep-going --json night.json
+  npm run simulate -- --mutants                the proof that the checker sees what it should
 
 Exit code: 0 without a violation, 1 with one, 2 for arguments that make no sense. docs/simulation.md says how to read a failure.`,
   )
@@ -94,6 +100,20 @@ async function simulate(options: Options): Promise<void> {
     if (json !== '-') process.stdout.write(`${text}\n`);
   };
   const live = process.stderr.isTTY === true;
+  if (options.mutants === true) {
+    const passed = await mutation({
+      only: options.only,
+      first: seed ?? 1,
+      json,
+      ink,
+      say,
+      live: (line) => {
+        if (process.stderr.isTTY === true) process.stderr.write(`\r\u001b[K${line}`);
+      },
+    });
+    process.exitCode = passed ? 0 : 1;
+    return;
+  }
   const failures: Failure[] = [];
   let told = now();
   let events = 0;

@@ -138,6 +138,7 @@ export const lineMutants: readonly Mutant[] = [
     breaks: 'A delivery is pushed to a device that has not all before it.',
     limit: 50,
     edits: [
+      { file: 'actors/stream.js', from: 'if (view.behind) {', to: 'if (false) {' },
       {
         file: 'actors/stream.js',
         from: '        if (seq !== view.cursor + 1)\n            this.#views.fallBehind(view, seq);\n',

@@ -9,7 +9,7 @@ import { type Random, stream } from './random.js';
 import type { Fault } from './record.js';
 
 /** Sites at which something breaks off are asked for each message or entry: how much less often they are struck. */
-const BREAKING: Partial<Record<Site, number>> = { 'crash before': 0.05, 'crash after': 0.05, publish: 0.5 };
+const BREAKING: Partial<Record<Site, number>> = { 'crash before': 0.15, 'crash after': 0.15, publish: 1 };
 
 /** How often something breaks off in one history, at most: fewer than a key needs to be quarantined. */
 const BREAKS = 4;
