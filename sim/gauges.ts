@@ -7,16 +7,16 @@ import type { Wiring } from '../services/wiring.js';
 import type { Process } from './process.js';
 import type { Gauge } from './record.js';
 
-/** Actors that stay when nobody is there. */
-const STANDING: Readonly<Record<string, number>> = { sweeper: 1 };
+/** Actors that stay when nobody is there; others than these may have been woken by a sweep. */
+const STANDING: Readonly<Record<string, number>> = { sweeper: 1, connection: 0, user: 0 };
 
 export function gauges(wiring: Wiring, process: Process, rest: boolean): Gauge[] {
-  const { runtime, users, chats, allowances: _ } = wiring;
+  const { runtime, users, chats } = wiring;
   const found: Gauge[] = [];
   const gauge = (name: string, value: number, most: number): void => void found.push({ name, value, most });
   const stats = runtime.stats();
   for (const [kind, alive] of Object.entries(stats.cells)) {
-    gauge(`cells of ${kind}`, alive, rest ? (STANDING[kind] ?? 0) : LIMITS.cells);
+    gauge(`cells of ${kind}`, alive, rest ? (STANDING[kind] ?? LIMITS.cells) : LIMITS.cells);
   }
   gauge('messages queued', stats.queued, rest ? 0 : LIMITS.cells);
   gauge('faults', stats.faults, 0);
@@ -29,9 +29,10 @@ export function gauges(wiring: Wiring, process: Process, rest: boolean): Gauge[]
   gauge('appends queued', wiring.log.stats().queued, rest ? 0 : LIMITS.shards * LIMITS.shardQueue);
   if (rest) {
     gauge('connections', wiring.acceptor.size, 0);
-    // The sweeper's own, and one of the wheel's.
-    gauge('timers', stats.timers, 4);
-    gauge('timers of the process', process.timers, 4);
+    // Each chat that a sweep woke has one, and the sweeper some of its own.
+    const awake = chats.reduce((sum, { size }) => sum + size, 0);
+    gauge('timers', stats.timers, 4 + awake);
+    gauge('timers of the process', process.timers, 4 + awake);
   }
   return found;
 }

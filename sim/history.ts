@@ -118,7 +118,9 @@ class Run {
     const { clock } = universe;
     universe.fact({ kind: 'plan', plan: this.#plan });
     this.#node.start();
-    for (const step of steps) clock.schedule(step.at, WORLD, () => take(this.#stage, step));
+    for (const step of steps) {
+      if (step.at <= calmAt) clock.schedule(step.at, WORLD, () => take(this.#stage, step));
+    }
     this.#probe();
     await clock.run(calmAt);
     this.#calm();
@@ -179,13 +181,19 @@ class Run {
     return '';
   }
 
-  /** Everybody goes, and their actors with them. */
+  /** Everybody goes, and their actors with them. A sweep may wake a chat at any time; but none stays that has nothing to do. */
   async #leave(): Promise<void> {
     const { clock } = this.universe;
     for (const device of this.#devices.values()) device.close();
-    await clock.run(clock.now + this.#settings.passivateMs * 2 + EMPTY_MS);
+    await clock.run(clock.now + EMPTY_MS);
+    const before = this.#node.standing();
+    await clock.run(clock.now + this.#settings.passivateMs + EMPTY_MS);
     const gauges = this.#node.gauges(true);
-    if (gauges.length > 0) this.universe.fact({ kind: 'probe', node: this.#node.name, rest: true, gauges });
+    if (gauges.length === 0) return;
+    const idle = [...this.#node.standing()].filter((each) => before.has(each));
+    if (idle.length > 0) this.universe.note(`idle beyond passivation: ${idle.join(', ')}`);
+    gauges.push({ name: 'chats and users idle beyond passivation', value: idle.length, most: 0 });
+    this.universe.fact({ kind: 'probe', node: this.#node.name, rest: true, gauges });
   }
 
   #probe(): void {

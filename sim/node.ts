@@ -115,6 +115,19 @@ export class Node {
     return this.wiring === null ? [] : gauges(this.wiring, this.#process!, rest);
   }
 
+  /** Chats and users in memory, each as which incarnation and how many messages it has handled. */
+  standing(): Set<string> {
+    const found = new Set<string>();
+    const { wiring } = this;
+    if (wiring === null) return found;
+    for (const pool of [wiring.users, ...wiring.chats]) {
+      for (const [key, ref] of pool.entries()) {
+        found.add(`${key} (${ref.incarnation}, ${wiring.runtime.inspect(ref)?.handled} handled)`);
+      }
+    }
+    return found;
+  }
+
   #gone(keep: number, againMs: number): void {
     const { clock, network } = this.#universe;
     const process = this.#process!;
