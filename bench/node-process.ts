@@ -143,6 +143,13 @@ export class NodeProcess {
     return this.ended;
   }
 
+  /** Stops all of its threads where they are, for so many ms. A process that is killed meanwhile is not woken. */
+  async freeze(ms: number): Promise<void> {
+    process.kill(this.pid, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    if (running.has(this.#child)) process.kill(this.pid, 'SIGCONT');
+  }
+
   #keep(line: string): void {
     this.lines.push(line);
     if (this.lines.length > KEPT) this.lines.shift();

@@ -14,6 +14,7 @@ interface Options {
   readonly rounds: number;
   readonly clients: number;
   readonly seed: number;
+  readonly freeze: number;
   readonly json?: string;
   readonly keep?: boolean;
 }
@@ -30,17 +31,20 @@ function count(least: number): (text: string) => number {
 }
 
 const program = new Command('torture')
-  .description('Kills a node with -9 while clients send, starts it again, and checks that every message is there once.')
+  .description(
+    'Freezes a node and kills it with -9 while clients send, starts it again, and checks that every message is there once.',
+  )
   .option('--rounds <N>', 'kills, each under traffic', count(1), 10)
   .option('--clients <N>', 'devices that send', count(48), 200)
   .option('--seed <S>', 'what is chosen by chance follows from it', count(0), Math.floor(Math.random() * 2 ** 32))
+  .option('--freeze <MS>', 'some rounds freeze the node for up to that long; 0: none', count(0), 1_500)
   .option('--json <FILE>', 'also write {suite, machine, rows, violations} to FILE')
   .option('--keep', 'keep the data folder though nothing was found')
   .action(async (options: Options) => {
     process.exitCode = await run(options);
   });
 
-async function run({ rounds, clients, seed, json, keep = false }: Options): Promise<number> {
+async function run({ rounds, clients, seed, freeze, json, keep = false }: Options): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'weft-torture-'));
   process.stdout.write(`${clients} clients, ${rounds} rounds, seed ${seed}, data in ${folder}\n`);
   let before = 0;
@@ -48,6 +52,7 @@ async function run({ rounds, clients, seed, json, keep = false }: Options): Prom
     rounds,
     clients,
     seed,
+    freeze,
     folder,
     progress(figures) {
       process.stdout.write(`${progressLine(figures, rounds, figures.acked - before)}\n`);
@@ -65,22 +70,23 @@ async function run({ rounds, clients, seed, json, keep = false }: Options): Prom
 const figure = (value: number): string => Math.round(value).toLocaleString('en-US');
 
 function progressLine(figures: Figures, rounds: number, fresh: number): string {
-  const { round, acked, deliveries, kills, reconnects, readyMs } = figures;
+  const { round, acked, deliveries, kills, freezes, reconnects, readyMs } = figures;
   return [
     `round ${String(round).padStart(String(rounds).length)}/${rounds}`,
     `acked ${figure(acked)} (+${figure(fresh)})`,
     `delivered ${figure(deliveries)}`,
     `kills ${kills}`,
+    `freezes ${freezes}`,
     `reconnects ${figure(reconnects)}`,
     `ready after a kill p50 ${figure(readyMs)} ms`,
   ].join('  ');
 }
 
 function praise({ figures, chats }: Outcome): string {
-  const { acked, deliveries, kills, reconnects, restarts, crashes, cuts } = figures;
+  const { acked, deliveries, kills, freezes, reconnects, restarts, crashes, cuts } = figures;
   return (
     `${pc.green('nothing lost, nothing doubled, one order')}: ${figure(acked)} acknowledged messages in ${chats} chats, ` +
-    `${figure(deliveries)} deliveries, ${kills} kills of the node, ${figure(reconnects)} reconnects, ` +
+    `${figure(deliveries)} deliveries, ${kills} kills and ${freezes} freezes of the node, ${figure(reconnects)} reconnects, ` +
     `${restarts} client restarts, ${crashes} client crashes, ${cuts} cut connections\n`
   );
 }
@@ -109,6 +115,7 @@ function report(outcome: Outcome): Report & Pick<Outcome, 'violations' | 'troubl
     row('delivered', figures.deliveries, 'messages'),
     row('chats', chats, 'chats'),
     row('kills', figures.kills, 'kills'),
+    row('freezes', figures.freezes, 'freezes'),
     row('reconnects', figures.reconnects, 'connections'),
     row('client restarts', figures.restarts, 'restarts'),
     row('client crashes', figures.crashes, 'crashes'),

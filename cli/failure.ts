@@ -7,6 +7,8 @@ export const EXIT = {
   failed: 1,
   usage: 2,
   unreachable: 3,
+  /** The store needs a person: starting again ends the same way. */
+  store: 4,
 } as const;
 
 /** Ends a command: one line on stderr, `weft: code: message`, and the exit code. */

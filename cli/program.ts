@@ -21,7 +21,7 @@ Examples:
   $ weft token --user ada --device laptop             a token for ada's laptop
   $ weft status --json                                how the node is, for programs
 
-Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no node reachable.
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no node reachable, 4 the store needs a person.
 Colours appear on terminals only, and not at all when NO_COLOR is set.`;
 
 function createProgram(): Command {

@@ -16,6 +16,7 @@ import { type Node, startNode } from '../services/node.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, type SecretResult } from '../services/secret.js';
 import { openLmdb } from '../storage/lmdb.js';
+import type { Store } from '../storage/store.js';
 import type { TreeEvent } from '../supervisors/events.js';
 import { addSettings, gather, type NodeConfig, parseConfig } from './config.js';
 import { CliFailure, EXIT } from './failure.js';
@@ -25,6 +26,9 @@ import { welcome } from './welcome.js';
 
 const UNPROTECTED =
   'no TLS: whoever is on the way can read tokens and who writes to whom; set --tls-cert and --tls-key, or have a proxy do TLS';
+
+/** Of the store. */
+const NEEDS_A_PERSON: readonly string[] = ['store_corrupt', 'store_missing', 'store_newer'];
 
 export function register(program: Command): void {
   const command = program
@@ -60,7 +64,7 @@ async function start(options: Record<string, unknown>): Promise<void> {
   }
   const log = createLog({ level: config.logLevel, node: config.nodeId });
   try {
-    const node = await run(config, log);
+    const node = await run(config, log, claimed.crashes);
     // Whoever reads the line may stop the node at once, so it listens to signals first.
     const served = serve(node, log);
     process.stdout.write(`weft ready ${node.url} node=${config.nodeId} pid=${process.pid}\n`);
@@ -68,10 +72,10 @@ async function start(options: Record<string, unknown>): Promise<void> {
     if (!config.listen.loopback && config.door.tls === undefined) log.warn(UNPROTECTED);
     log.info({ url: node.url, engine: node.server.engine, store: node.store.engine }, 'ready');
     await served;
+    claimed.release('stopped');
   } catch (error) {
+    claimed.release('failed');
     throw error instanceof CliFailure ? error : failure(error);
-  } finally {
-    claimed.release();
   }
 }
 
@@ -85,7 +89,7 @@ function claimData(folder: string): Claim {
   }
 }
 
-async function run(config: NodeConfig, log: Logger): Promise<Node> {
+async function run(config: NodeConfig, log: Logger, crashes: number): Promise<Node> {
   const world = createMachine();
   let running = false;
   const facts = { version: version(), path: config.store.path, started: world.wall() };
@@ -104,7 +108,7 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
       quotas: config.quotas,
     },
     verifier: verifierOf(config, log),
-    openStore: () => openLmdb({ path: config.store.path, onBroken: (reason) => giveUp('store_broken', reason, log) }),
+    openStore: () => openStore(config, log, crashes),
     fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
     http: createRoutes(facts),
     event: (event) => record(event, log, running),
@@ -112,6 +116,13 @@ async function run(config: NodeConfig, log: Logger): Promise<Node> {
   });
   running = true;
   return node;
+}
+
+/** A damaged page can end the process by a signal, without a word; who ended so twice in a row looks at all of them first. */
+function openStore({ store: { path } }: NodeConfig, log: Logger, crashes: number): Promise<Store> {
+  const thorough = crashes >= 2;
+  if (thorough) log.warn({ path, crashes }, 'the last runs crashed: every page of the store is checked');
+  return openLmdb({ path, thorough, onBroken: (code, reason) => giveUp(code, reason, log) });
 }
 
 /** Until the node has ended: by a signal, or because its supervisors gave up. */
@@ -160,10 +171,15 @@ function readKey(path: string): string {
   }
 }
 
-/** Nothing can be written any more, and an ordered stop would wait for what never comes. Whoever runs us may start us again. */
+/** Nothing can be written any more, and an ordered stop would wait for what never comes. */
 function giveUp(code: string, reason: string, log: Logger): void {
   log.fatal({ reason }, code);
-  log.flush(() => process.exit(EXIT.failed));
+  log.flush(() => process.exit(exitOf(code)));
+}
+
+/** Whoever runs us may start us again, but not where that ends the same way (docs/operations.md). */
+function exitOf(code: string): number {
+  return NEEDS_A_PERSON.includes(code) ? EXIT.store : EXIT.failed;
 }
 
 /** What supervision did, at the level that it deserves. A first start that fails ends the command with its reason. */
@@ -181,5 +197,5 @@ function failure(error: unknown): CliFailure {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'start_failed';
   const hint =
     code === 'listen_failed' ? '; is a node running already? (weft status), or choose another with --listen' : '';
-  return new CliFailure(code, `${text}${hint}`);
+  return new CliFailure(code, `${text}${hint}`, exitOf(code));
 }

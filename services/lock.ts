@@ -1,5 +1,6 @@
 // Owns the claim of one process on a data folder.
-// Invariant: at most one live node per folder; a claim left by a killed process is taken over.
+// Invariant: at most one live node per folder; a claim left by a killed process is taken over, and tells how many in a row
+// ended so.
 // Must not: be what safety rests on (that is the epoch in each append): it spares people a confusing second start.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,22 +9,34 @@ import { dirname, join } from 'node:path';
 const FILE = 'node.pid';
 
 export type Claim =
-  | { readonly ok: true; release(): void }
+  | {
+      readonly ok: true;
+      /** Processes in a row that ended without a word: killed, crashed, or by a loss of power. */
+      readonly crashes: number;
+      /** Ends the claim; a start that failed leaves the count to the next one. */
+      release(how: 'stopped' | 'failed'): void;
+    }
   | { readonly ok: false; readonly code: 'data_in_use'; readonly pid: number };
 
 /** Claims the folder, making it if need be. Throws what the file system throws. */
 export function claim(folder: string): Claim {
   make(folder);
   const path = join(folder, FILE);
-  for (;;) {
+  for (let crashes = 0; ; ) {
     try {
-      writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
-      return { ok: true, release: () => rmSync(path, { force: true }) };
+      writeFileSync(path, `${process.pid} ${crashes}\n`, { flag: 'wx', mode: 0o600 });
+      const release = (how: 'stopped' | 'failed'): void => {
+        if (how === 'stopped' || crashes === 0) rmSync(path, { force: true });
+      };
+      return { ok: true, crashes, release };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const pid = owner(path);
-    if (pid !== null && pid !== process.pid && runs(pid)) return { ok: false, code: 'data_in_use', pid };
+    const left = owner(path);
+    if (left !== null && left.pid !== process.pid && runs(left.pid)) {
+      return { ok: false, code: 'data_in_use', pid: left.pid };
+    }
+    crashes = (left?.crashes ?? 0) + 1;
     rmSync(path, { force: true });
   }
 }
@@ -41,10 +54,10 @@ function make(folder: string): void {
   }
 }
 
-function owner(path: string): number | null {
+function owner(path: string): { readonly pid: number; readonly crashes: number } | null {
   try {
-    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
-    return Number.isInteger(pid) && pid > 0 ? pid : null;
+    const [pid = 0, crashes = 0] = readFileSync(path, 'utf8').split(' ').map(Number);
+    return Number.isInteger(pid) && pid > 0 ? { pid, crashes: Number.isInteger(crashes) ? crashes : 0 } : null;
   } catch {
     return null;
   }

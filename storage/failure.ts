@@ -5,8 +5,12 @@
 export type StoreFailure =
   /** The data file is damaged, cut short or not a store of ours. */
   | 'store_corrupt'
+  /** The folder had a data file, and has none now. */
+  | 'store_missing'
   /** Written by a later version of Weft. */
   | 'store_newer'
+  /** No room on the disk for what opening needs. */
+  | 'store_full'
   /** No access, read-only, or the disk answers with errors. */
   | 'store_unavailable';
 

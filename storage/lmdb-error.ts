@@ -1,23 +1,33 @@
 // Owns the translation of LMDB's and the system's error numbers.
 // Invariant: every number maps to one of our codes; an unknown one counts as unavailable.
 // Must not: decide whether a commit was applied (lmdb.ts).
-// Source: lmdb.h (MDB_* are negative), errno.h of Linux and macOS.
+// Source: lmdb.h (MDB_* are negative), errno.h of Linux and macOS; Node's own file calls name theirs.
 
-import { reasonOf, StoreOpenError } from './failure.js';
+import { reasonOf, type StoreFailure, StoreOpenError } from './failure.js';
 
+const EPERM = 1;
+const EACCES = 13;
 const EFBIG = 27;
 const ENOSPC = 28;
+const EROFS = 30;
 const EDQUOT = [69, 122];
+const MDB_BAD_TXN = -30782;
 const MDB_PAGE_NOTFOUND = -30797;
 const MDB_CORRUPTED = -30796;
 const MDB_VERSION_MISMATCH = -30794;
 const MDB_INVALID = -30793;
 const MDB_MAP_FULL = -30792;
-const FULL = new Set([EFBIG, ENOSPC, ...EDQUOT, MDB_MAP_FULL]);
-const CORRUPT = new Set([MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID]);
+const FULL = new Set<unknown>([EFBIG, ENOSPC, ...EDQUOT, MDB_MAP_FULL, 'EFBIG', 'ENOSPC', 'EDQUOT']);
+const CORRUPT = new Set<unknown>([MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_INVALID]);
+const FORBIDDEN = new Set<unknown>([EPERM, EACCES, EROFS, 'EPERM', 'EACCES', 'EROFS']);
 
 export function isFull(error: unknown): boolean {
-  return FULL.has(numberOf(error));
+  return FULL.has(codeOf(error));
+}
+
+/** A read met a page that is not what the tree says; LMDB then gives the whole transaction up. */
+export function isCorrupt(error: unknown): boolean {
+  return CORRUPT.has(codeOf(error)) || codeOf(error) === MDB_BAD_TXN;
 }
 
 /** The package rejects with a general error that carries a promise of the cause. Answers `error` itself where there is none. */
@@ -32,10 +42,23 @@ export async function causeOf(error: unknown): Promise<unknown> {
 
 export function openError(path: string, error: unknown): StoreOpenError {
   if (error instanceof StoreOpenError) return error;
-  const code = CORRUPT.has(numberOf(error)) ? 'store_corrupt' : 'store_unavailable';
-  return new StoreOpenError(code, `cannot open the store in ${path}: ${reasonOf(error)}`, { cause: error });
+  const [code, way] = meaning(codeOf(error));
+  return new StoreOpenError(code, `cannot open the store in ${path}: ${reasonOf(error)}${way}`, { cause: error });
 }
 
-function numberOf(error: unknown): number {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : 0;
+/** With what to do about it, where that is known. */
+function meaning(code: unknown): readonly [StoreFailure, string] {
+  if (FULL.has(code)) return ['store_full', '; free room on that disk'];
+  if (CORRUPT.has(code)) {
+    return ['store_corrupt', '; restore the folder from a backup, or move it away to begin an empty store'];
+  }
+  if (FORBIDDEN.has(code)) return ['store_unavailable', '; the user of the node must be able to write there'];
+  if (code === MDB_VERSION_MISMATCH) {
+    return ['store_unavailable', '; a process with another version of LMDB has it open: end that one first'];
+  }
+  return ['store_unavailable', ''];
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

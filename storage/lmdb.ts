@@ -23,8 +23,8 @@ import { LIMITS } from '../actors/limits.js';
 import { assertRange, refusal } from './admission.js';
 import { compareBytes, equalBytes } from './bytes.js';
 import { reasonOf } from './failure.js';
-import { causeOf, isFull, openError } from './lmdb-error.js';
-import { dataSize, inspect, noRoom } from './lmdb-file.js';
+import { causeOf, isCorrupt, isFull, openError } from './lmdb-error.js';
+import { type Identity, identify, inspect, mark, noRoom } from './lmdb-file.js';
 import { ensureFormat } from './lmdb-format.js';
 import { LmdbWatch } from './lmdb-watch.js';
 import type { Check, Commit, CommitResult, RangePage, RangeQuery, Row, Store } from './store.js';
@@ -36,11 +36,21 @@ export interface LmdbOptions {
   readonly mapSize?: number;
   /** Called after each flush and before its answers, with the number of commits it made durable. */
   readonly onFlushed?: (batch: number) => void;
-  /** Called once when only a new process can go on with the file. Until then everything answers `store_unavailable`. */
-  readonly onBroken?: (reason: string) => void;
+  /** Called once when this process cannot go on with the file. From then on everything answers `store_unavailable`. */
+  readonly onBroken?: (code: Breakdown, reason: string) => void;
+  /** Look at every page before the file is mapped, not only at LIMITS.storeCheckPages: minutes for hundreds of GB. */
+  readonly thorough?: boolean;
   /** ms until a transaction counts as stalled; LIMITS.storeStallMs where absent. */
   readonly stallMs?: number;
 }
+
+export type Breakdown =
+  /** An error in the last step of a commit: a new process reads what became of it. */
+  | 'store_broken'
+  /** Damaged pages were met. */
+  | 'store_corrupt'
+  /** The data file was removed, replaced or cut short while it was in use. */
+  | 'store_missing';
 
 interface Request {
   readonly commit: Commit;
@@ -55,9 +65,9 @@ const FIRST_KEY = Uint8Array.of(0);
 /** Bytes of address space and of the file at most: far more than a disk, and no memory until it is used. */
 const MAP_SIZE = 2 ** 40;
 
-/** Throws StoreOpenError: `store_corrupt`, `store_newer`, `store_unavailable`. */
+/** Throws StoreOpenError, with any of its codes. */
 export async function openLmdb(options: LmdbOptions): Promise<Store> {
-  inspect(options.path);
+  inspect(options.path, options.thorough === true ? Number.MAX_SAFE_INTEGER : LIMITS.storeCheckPages);
   let database: Database;
   try {
     database = open<Uint8Array, Uint8Array>({
@@ -79,6 +89,7 @@ export async function openLmdb(options: LmdbOptions): Promise<Store> {
     await database.close();
     throw openError(options.path, error);
   }
+  mark(options.path);
   return new Lmdb(database, options);
 }
 
@@ -93,22 +104,25 @@ class Lmdb implements Store {
   #closing: Promise<void> | undefined;
   /** The engine has not answered for so long that nothing more is accepted; it may still come back. */
   #stalled = false;
-  /** Why only a new process can go on. */
+  /** Why this process cannot go on. */
   #broken: string | undefined;
+  /** As it was after the newest commit. */
+  #file: Identity | undefined;
 
   constructor(database: Database, options: LmdbOptions) {
     this.#database = database;
     this.#options = options;
+    this.#file = identify(options.path);
     this.#watches = new LmdbWatch((key) => database.getBinary(key));
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#database.getBinary(key);
+    return this.#read(() => this.#database.getBinary(key));
   }
 
   async range(query: RangeQuery): Promise<RangePage> {
     assertRange(query);
-    return page(this.#database, query);
+    return this.#read(() => page(this.#database, query));
   }
 
   /** The bytes must stay as they are until the answer: they are read when the transaction starts. */
@@ -134,6 +148,15 @@ class Lmdb implements Store {
     return this.#closing;
   }
 
+  #read<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (isCorrupt(error)) this.#damaged(error);
+      throw error;
+    }
+  }
+
   async #end(): Promise<void> {
     while (this.#running !== undefined && !this.#stalled)
       await Promise.race([this.#running, pause(LIMITS.storeStallMs)]);
@@ -143,13 +166,18 @@ class Lmdb implements Store {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#broken === undefined) await this.#transact();
+    while (this.#waiting.length > 0 && this.#broken === undefined) {
+      // A disk that refuses is asked a few times a second, however many commits come: the package prints each failure.
+      if (!(await this.#transact()) && this.#broken === undefined) {
+        await new Promise((resolve) => setTimeout(resolve, LIMITS.storePauseMs));
+      }
+    }
     for (const { answer } of this.#waiting.splice(0)) answer(unavailable(this.#broken ?? ''));
     this.#running = undefined;
   }
 
-  /** One group: everything that waits, up to the limit, when LMDB hands over its write lock. */
-  async #transact(): Promise<void> {
+  /** One group: everything that waits, up to the limit, when LMDB hands over its write lock. False: it was not written. */
+  async #transact(): Promise<boolean> {
     let group: Request[] = [];
     const results: CommitResult[] = [];
     const stall = setTimeout(() => this.#giveUp(group), this.#options.stallMs ?? LIMITS.storeStallMs);
@@ -170,6 +198,7 @@ class Lmdb implements Store {
     this.#stalled = false;
     // The package keeps a read snapshot for the rest of the turn; the readers we are about to wake must see the commit.
     this.#database.resetReadTxn();
+    failure ??= this.#displaced();
     if (failure === undefined) this.#options.onFlushed?.(group.length);
     for (let i = 0; i < group.length; i++) {
       const { answer, commit } = group[i]!;
@@ -177,6 +206,7 @@ class Lmdb implements Store {
       answer(result);
       if (result === COMMITTED) for (const { key } of commit.writes) this.#watches.touch(key);
     }
+    return failure === undefined;
   }
 
   #evaluate(commit: Commit): CommitResult {
@@ -198,8 +228,8 @@ class Lmdb implements Store {
 
   /** The package grows the map by itself, so the operator's bound is held here. */
   #full(): CommitResult | undefined {
-    const { mapSize, path } = this.#options;
-    if (mapSize === undefined || dataSize(path) < mapSize) return undefined;
+    const { mapSize } = this.#options;
+    if (mapSize === undefined || this.#file === undefined || this.#file.bytes < mapSize) return undefined;
     return { outcome: 'failed', code: 'store_full', reason: `the data file has reached ${mapSize} bytes` };
   }
 
@@ -216,13 +246,40 @@ class Lmdb implements Store {
       this.#database.resetReadTxn();
       this.#database.getBinary(FIRST_KEY);
     } catch {
-      this.#broken = `the data file must be opened again: ${reason}`;
-      this.#options.onBroken?.(this.#broken);
+      this.#break('store_broken', `the data file must be opened again: ${reason}`);
     }
+    if (isCorrupt(cause) && !noRoom(this.#options.path)) this.#damaged(cause);
     if (this.#broken !== undefined || cause === error) return { outcome: 'unknown', reason };
     return isFull(cause) || noRoom(this.#options.path)
       ? { outcome: 'failed', code: 'store_full', reason }
       : unavailable(reason);
+  }
+
+  /** What was written to a file that is not in its place is lost at the next start, so nobody is told that it is durable. */
+  #displaced(): CommitResult | undefined {
+    const now = identify(this.#options.path);
+    const { device, file, bytes } = this.#file ?? { device: 0, file: 0, bytes: 0 };
+    if (now !== undefined && now.device === device && now.file === file && now.bytes >= bytes) {
+      this.#file = now;
+      return undefined;
+    }
+    const what = now === undefined ? 'gone' : now.file === file ? 'cut short' : 'replaced';
+    this.#break(
+      'store_missing',
+      `${this.#options.path}/data.mdb was ${what} while in use: put it back, then start again`,
+    );
+    return { outcome: 'unknown', reason: 'the data file is not in its place' };
+  }
+
+  #damaged(error: unknown): void {
+    const way = 'restore the folder from a backup, or move it away to begin an empty store';
+    this.#break('store_corrupt', `${this.#options.path}/data.mdb is damaged: ${reasonOf(error)}; ${way}`);
+  }
+
+  #break(code: Breakdown, reason: string): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = reason;
+    this.#options.onBroken?.(code, reason);
   }
 
   /** What was evaluated may yet be written; what still waits never is, because this empties the queue. */

@@ -15,6 +15,7 @@ import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import { equalBytes } from './bytes.js';
+import { StoreOpenError } from './failure.js';
 import { dirtyKey, getNumber, grantKey, NUMBER_BYTES, putNumber } from './keys.js';
 import { encodeDirty } from './rows.js';
 import type { CommitResult, Store, Write } from './store.js';
@@ -85,7 +86,7 @@ export class Log {
 
   /**
    * Takes every shard for `node` (epoch + 1, in one transaction).
-   * @throws Error `store_unavailable` when the store refuses or another node takes shards at the same moment.
+   * @throws StoreOpenError when the store refuses or another node takes shards at the same moment.
    */
   static async open(store: Store, world: World, node: string, onLost: (shard: number) => void): Promise<Log> {
     const before = await Promise.all(Array.from({ length: LIMITS.shards }, (_, shard) => store.get(grantKey(shard))));
@@ -100,8 +101,13 @@ export class Log {
       checks: before.map((grant, shard) => ({ key: grantKey(shard), value: grant ?? null })),
       writes: grants.map((grant, shard) => ({ key: grantKey(shard), value: grant })),
     });
-    if (result.outcome !== 'committed')
-      throw new Error(`store_unavailable: shards could not be taken (${result.outcome})`);
+    if (result.outcome === 'failed' && result.code !== 'too_large') {
+      const way = result.code === 'store_full' ? '; free room on its disk' : '';
+      throw new StoreOpenError(result.code, `the store takes no writes: ${result.reason}${way}`);
+    }
+    if (result.outcome !== 'committed') {
+      throw new StoreOpenError('store_unavailable', `shards could not be taken (${result.outcome})`);
+    }
     return new Log(store, world, grants, onLost);
   }
 

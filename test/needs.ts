@@ -14,6 +14,7 @@ const TOOLS = {
   erlang: { names: ['erl'], debian: 'erlang-base' },
   tmux: { names: ['tmux'], debian: 'tmux' },
   openssl: { names: ['openssl'], debian: 'openssl' },
+  prlimit: { names: ['prlimit'], debian: 'util-linux' },
   git: { names: ['git'], debian: 'git' },
 } as const;
 

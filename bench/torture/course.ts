@@ -10,7 +10,7 @@ import { NodeProcess, quietPort } from '../node-process.js';
 import { median } from '../report.js';
 import { type Ack, check, type Position, ReceiptTrail, type Violation } from './checker.js';
 import { Device, type Setting, type Tally } from './device.js';
-import { authorOf, FAN_OUT_THRESHOLD, type Plan, plan, randomFrom } from './plan.js';
+import { authorOf, EARLY, FAN_OUT_THRESHOLD, FROZEN, LATE, type Plan, plan, randomFrom, TWICE } from './plan.js';
 import { Witness } from './witness.js';
 
 export interface TortureOptions {
@@ -19,6 +19,8 @@ export interface TortureOptions {
   readonly seed: number;
   /** Empty folder for the node's data and the clients' stores. */
   readonly folder: string;
+  /** ms that the node is frozen at most; 0: never. Beyond 40,000 every client gives its connection up. */
+  readonly freeze: number;
   readonly progress: (figures: Figures) => void;
 }
 
@@ -27,6 +29,7 @@ export interface Figures {
   readonly acked: number;
   readonly deliveries: number;
   readonly kills: number;
+  readonly freezes: number;
   readonly reconnects: number;
   readonly restarts: number;
   readonly crashes: number;
@@ -47,13 +50,6 @@ export interface Outcome {
 
 /** ms that any one wait may take: far over what a slow machine needs, so that its end means something. */
 const PATIENCE = 60_000;
-
-/** Of the rounds, how many kill the node within this many ms of being ready, while clients still come back. */
-const EARLY = { share: 0.25, ms: 150 } as const;
-/** ms after traffic is back within which the others kill it. */
-const LATE = 600;
-/** Share of the rounds that kill the starting node once more before it is ready. */
-const TWICE = 0.1;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -90,6 +86,7 @@ class Course {
   #node: NodeProcess | null = null;
   #round = 0;
   #kills = 0;
+  #freezes = 0;
 
   constructor(options: TortureOptions, port: number) {
     this.#options = options;
@@ -155,6 +152,16 @@ class Course {
     await this.#node!.stop('SIGKILL');
   }
 
+  /** Clients go on, come and go; then what they sent meanwhile meets a node whose clock has jumped. */
+  async #freeze(ms: number): Promise<void> {
+    if (ms === 0) return;
+    this.#freezes += 1;
+    const frozen = this.#node!.freeze(ms);
+    for (let n = 0; n < 3; n += 1) this.#tease();
+    await frozen;
+    await pause(this.#random() * EARLY.ms);
+  }
+
   /** One round: traffic, mischief among the clients, death, resurrection. */
   async #torment(): Promise<void> {
     const random = this.#random;
@@ -174,6 +181,7 @@ class Course {
       this.#tease();
     }
     await pause(left - now);
+    if (random() < FROZEN) await this.#freeze(random() * this.#options.freeze);
     await this.#kill();
     // Also while the node is away.
     for (let n = 0; n < 3; n += 1) this.#tease();
@@ -293,6 +301,7 @@ class Course {
       acked: this.#acks.length,
       deliveries,
       kills: this.#kills,
+      freezes: this.#freezes,
       reconnects,
       restarts,
       crashes,

@@ -2,6 +2,15 @@
 // Invariant: follows from the seed and the number of clients alone.
 // Must not: know sessions.
 
+/** Of the rounds, how many kill the node within this many ms of being ready, while clients still come back. */
+export const EARLY = { share: 0.25, ms: 150 } as const;
+/** ms after traffic is back within which the others kill it. */
+export const LATE = 600;
+/** Share of the rounds that kill the starting node once more before it is ready. */
+export const TWICE = 0.1;
+/** Share of the rounds that freeze the node before they kill it. */
+export const FROZEN = 0.4;
+
 /** Uniform in [0, 1). mulberry32, by Tommy Ettinger (public domain): small, and good enough to choose with. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;

@@ -19,7 +19,7 @@ test('one live owner per folder; a dead one is succeeded; a release frees it', a
   const first = claim(folder);
   assert.ok(first.ok);
   assert.ok(existsSync(file));
-  first.release();
+  first.release('stopped');
   assert.ok(!existsSync(file));
 
   const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
@@ -29,12 +29,26 @@ test('one live owner per folder; a dead one is succeeded; a release frees it', a
   await once(other, 'exit');
   const second = claim(folder);
   assert.ok(second.ok, 'its owner was killed');
-  second.release();
+  second.release('stopped');
 
   for (const garbage of ['', 'x', '-1', '99999999999']) {
     writeFileSync(file, garbage);
     const claimed = claim(folder);
     assert.ok(claimed.ok, JSON.stringify(garbage));
-    claimed.release();
+    claimed.release('stopped');
   }
+});
+
+test('a claim tells how many processes in a row ended without a word, until one is stopped', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-lock-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const counts: number[] = [];
+  // A claim of this process is nobody else's, so one that is not released is as good as left behind.
+  for (const end of [null, null, 'failed', 'stopped', 'failed', null, null] as const) {
+    const claimed = claim(folder);
+    assert.ok(claimed.ok);
+    counts.push(claimed.crashes);
+    if (end !== null) claimed.release(end);
+  }
+  assert.deepEqual(counts, [0, 1, 2, 3, 0, 0, 1], 'a start that fails is no crash of its own, but forgets none');
 });

@@ -5,10 +5,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
+
+/** Not by the runner's `after`: within a `before` that ends with the hook, and the tests would run on a deleted file. */
+const made: string[] = [];
+process.once('exit', () => {
+  for (const path of made) rmSync(path, { recursive: true, force: true });
+});
 
 export function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'weft-store-'));
-  after(() => rmSync(path, { recursive: true, force: true }));
+  made.push(path);
   return path;
 }

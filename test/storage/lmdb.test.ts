@@ -5,12 +5,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { open } from 'lmdb';
 import { type StoreFailure, StoreOpenError } from '../../storage/failure.js';
 import { openLmdb } from '../../storage/lmdb.js';
+import { inspect } from '../../storage/lmdb-file.js';
 import { storeContract } from './contract.js';
 import { folder } from './folder.js';
 import { increment } from './groups.js';
@@ -99,6 +100,70 @@ test('lmdb: a damaged or shortened data file is refused by code and named, whate
   const again = await openLmdb({ path });
   assert.equal((await again.range({ start: text('0'), end: text(':'), limit: 10_000 })).rows.length, 800);
   await again.close();
+});
+
+test('lmdb: damage within the pages is found before they are mapped, all of it or in those looked at', async () => {
+  const path = folder();
+  const store = await openLmdb({ path });
+  for (let i = 0; i < 20; i++) {
+    const rows = Array.from({ length: 60 }, (_, j) =>
+      put(`k${(i * 7919 + j * 31) % 3000}`, 'v'.repeat(j === 7 ? 9_000 : 180)),
+    );
+    await store.commit({ checks: [], writes: rows });
+  }
+  await store.close();
+  const file = join(path, 'data.mdb');
+  const whole = readFileSync(file);
+  const page = 4_096;
+  const spoil = (at: number, how: (bytes: Buffer) => void): void => {
+    const bytes = Buffer.from(whole);
+    how(bytes.subarray(at * page, (at + 1) * page));
+    writeFileSync(file, bytes);
+  };
+  // Pages that nothing refers to any more may hold anything: each damage is done to all that are in use.
+  const damages: readonly ((bytes: Buffer) => void)[] = [
+    (bytes) => bytes.fill(0),
+    (bytes) => bytes.writeUInt32LE(bytes.readUInt32LE(0) + 1, 0),
+    (bytes) => bytes.writeUInt16LE(0x20, 18),
+    (bytes) => bytes.writeUInt16LE(0xfffe, 20),
+  ];
+  const every = Number.MAX_SAFE_INTEGER;
+  let used = 0;
+  for (let at = 2; at < whole.length / page; at++) {
+    const found = damages.map((damage) => {
+      spoil(at, damage);
+      try {
+        inspect(path, every);
+        return 0;
+      } catch (error) {
+        assert.ok(error instanceof StoreOpenError && error.code === 'store_corrupt', String(error));
+        return 1;
+      }
+    });
+    assert.equal(new Set(found).size, 1, `page ${at}: ${found}`);
+    used += found[0]!;
+  }
+  // Values over several pages have a header on the first alone.
+  assert.ok(used > 60, `${used} pages in use`);
+  writeFileSync(file, whole);
+  for (const budget of [1, 2, 10, every]) inspect(path, budget);
+});
+
+test('lmdb: a damaged page that is met at work breaks the store and says so; nothing is written on', async () => {
+  const path = folder();
+  const broken: string[] = [];
+  const store = await openLmdb({ path, onBroken: (code, reason) => broken.push(`${code}: ${reason}`) });
+  await store.commit({ checks: [], writes: Array.from({ length: 100 }, (_, i) => put(`k${i}`, 'v'.repeat(200))) });
+  const file = openSync(join(path, 'data.mdb'), 'r+');
+  for (let page = 2; page < fstatSync(file).size / 4_096; page++)
+    writeSync(file, new Uint8Array(2), 0, 2, page * 4_096 + 18);
+  closeSync(file);
+  await assert.rejects(store.get(text('k50')));
+  assert.equal(broken.length, 1);
+  assert.match(broken[0]!, /^store_corrupt: .*data\.mdb is damaged: .*restore/);
+  const { outcome } = await store.commit({ checks: [], writes: [put('later', '1')] });
+  assert.equal(outcome, 'failed');
+  await store.close();
 });
 
 test('lmdb: a store that has been emptied and shortened by deletes opens again', async () => {
