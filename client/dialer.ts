@@ -189,7 +189,7 @@ export class Dialer {
     }
     attempt.welcome = welcome;
     this.#timer(attempt, LIMITS.clientStableMs, () => this.#backoff.reset());
-    this.#beat(attempt, Math.max(1_000, welcome.heartbeat));
+    this.#beat(attempt, Math.min(Math.max(1_000, welcome.heartbeat), LIMITS.clientTimerMs));
     this.#watchToken(attempt, welcome.expires, welcome.time);
     this.#enter('online');
     this.#hooks.up(welcome);
@@ -230,7 +230,7 @@ export class Dialer {
 
   #leave(attempt: Attempt, after: number): void {
     if (attempt.welcome === undefined || attempt.leave !== undefined) return;
-    attempt.leave = after;
+    attempt.leave = Math.min(after, LIMITS.clientTimerMs);
     this.#hooks.leaving();
     if (this.#hooks.unanswered() === 0) this.idle();
     else this.#timer(attempt, LIMITS.clientDrainMs, () => this.idle());

@@ -3,6 +3,7 @@
 // Must not: carry tokens, keys or bodies.
 
 import { type Advice, CODES, type Code } from '../actors/errors.js';
+import { LIMITS } from '../actors/limits.js';
 
 const never: Advice = { retry: false, after: 0 };
 
@@ -53,7 +54,8 @@ export class WeftError extends Error {
     const known = advice ?? adviceFor(code);
     this.code = code;
     this.retry = known.retry;
-    this.after = known.after;
+    // A server may say any number, and the engines' timers do not take any.
+    this.after = Math.min(known.after, LIMITS.clientTimerMs);
   }
 }
 
