@@ -104,14 +104,17 @@ export class ChatTable {
     return this.#chatAliasOf.get(log) ?? log.id;
   }
 
-  /** What SYNC says of each chat. Handled, not merely received: the vector counts as ACK. */
-  vector(me: string): SyncEntry[] {
+  /**
+   * What SYNC says of each chat. Handled, not merely received: the vector counts as ACK. Where something is `unanswered` it may be
+   * stored, delivered and read already: receipts of that came while nobody listened.
+   */
+  vector(me: string, unanswered: (log: ChatLog) => boolean): SyncEntry[] {
     const entries: SyncEntry[] = [];
     for (const log of this.#byKey.values()) {
       if (!log.placed || log.id === undefined) continue;
       const read = Math.min(log.read, log.done);
       log.listed = log.done;
-      entries.push({ chat: log.id, seq: log.done, read, flags: log.wantsReceipts(me) ? 1 : 0 });
+      entries.push({ chat: log.id, seq: log.done, read, flags: log.wantsReceipts(me) || unanswered(log) ? 1 : 0 });
     }
     return entries;
   }

@@ -106,8 +106,9 @@ export class Gaps {
       cancel();
       this.#watched.delete(log);
       if (!log.gap) continue;
-      // Not certified although something of it came: its log begins, for this device, with what came.
-      if (!log.placed) {
+      // Not certified although something of it was delivered: its log begins, for this device, with that. A number of one's own
+      // says nothing about the beginning: the chat became the user's after its SYNC was read, and what comes, or the next SYNC, tells.
+      if (!log.placed && log.held.size > 0) {
         log.place(Math.max(0, Math.min(...log.held.keys(), ...log.own) - 1));
         this.#hooks.placed(log);
       }

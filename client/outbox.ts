@@ -65,6 +65,11 @@ export class Outbox {
     for (const { lane, pending } of this.#byId.values()) if (pending.found !== true) yield { log: lane.log, pending };
   }
 
+  /** Something of this chat is not acknowledged. */
+  waits(log: ChatLog): boolean {
+    return (this.#lanes.get(log)?.entries.length ?? 0) > 0;
+  }
+
   has(id: Uint8Array): boolean {
     return this.#byId.has(hex(id));
   }

@@ -32,8 +32,8 @@ export class Queries {
 
   /** SYNC with the present vector, in as many frames as it takes. */
   greeting(): ClientFrame[] {
-    const { table, receiver } = this.#parts;
-    const vector = table.vector(receiver.me);
+    const { table, receiver, outbox } = this.#parts;
+    const vector = table.vector(receiver.me, (log) => outbox.waits(log));
     const frames: ClientFrame[] = [];
     const backfill = this.#backfill;
     do {

@@ -3,9 +3,9 @@
 // Must not: judge users some of whose devices are not ours; those may claim anything.
 
 import { havingOf } from './check-views.js';
-import type { Evidence } from './evidence.js';
-import type { DeviceName } from './record.js';
-import type { Rule } from './rule.js';
+import type { Evidence, LifeStory } from './evidence.js';
+import type { ChatId, DeviceName, Standing } from './record.js';
+import type { Fault, Rule } from './rule.js';
 
 const neverBack: Rule = {
   name: 'receipts_rise',
@@ -152,40 +152,57 @@ const ticks: Rule = {
   name: 'ticks',
   promise: 'in the end whoever sent a message knows who has it and who has read it',
   check(evidence: Evidence, fault) {
-    const { plan, chats, lives } = evidence;
-    for (const { chat: id, members } of evidence.of('info')) {
-      const chat = chats.get(id);
-      if (chat === undefined || members.length > plan.options.fanOutThreshold) continue;
-      for (const [device, runs] of lives) {
+    const seen = new Set<string>();
+    for (const { chat, members } of evidence.of('info')) {
+      if (seen.has(chat)) continue;
+      seen.add(chat);
+      const present = members.filter(({ role }) => role !== 'gone');
+      for (const [device, runs] of evidence.lives) {
         const run = runs.at(-1);
-        if (
-          run === undefined ||
-          run.end !== null ||
-          !members.some(({ user, role }) => user === run.user && role !== 'gone')
-        )
-          continue;
-        // What another device sent it learns of by INFO (docs/client.md).
-        const fresh = runs.findLast((each) => each.fresh)?.start.order ?? 0;
-        const own = [...evidence.sends.values()].filter(({ send }) => send.device === device && send.order > fresh);
-        const mine = Math.max(
-          0,
-          ...own.flatMap(({ sent }) => sent.filter((each) => each.chat === id).map(({ seq }) => seq)),
-        );
-        if (mine === 0 || !chat.final.has(mine)) continue;
-        for (const { user, role, delivered, read } of members) {
-          if (user === run.user || role === 'gone') continue;
-          const heard = run.receipts.filter((each) => each.chat === id && each.user === user).at(-1);
-          const [has, knows] = [Math.min(delivered, mine), Math.min(heard?.delivered ?? 0, mine)];
-          const [saw, knowsRead] = [Math.min(read, mine), Math.min(heard?.read ?? 0, mine)];
-          if (has === mine && knows < mine)
-            fault(`${device} does not know that ${user} has ${mine} of ${id.slice(0, 8)} (told ${knows})`);
-          else if (saw === mine && knowsRead < mine)
-            fault(`${device} does not know that ${user} has read ${mine} of ${id.slice(0, 8)}`);
-        }
+        const others = present.filter(({ user }) => user !== run?.user);
+        if (run === undefined || run.end !== null || others.length === present.length) continue;
+        const mine = newestOf(evidence, device, runs, chat);
+        if (mine > 0) judgeTicks(evidence, run, chat, mine, others, fault);
       }
     }
   },
 };
+
+/** The newest message of a chat that this installation sent; what another device sent it learns of by INFO (docs/client.md). */
+function newestOf({ sends, chats }: Evidence, device: DeviceName, runs: readonly LifeStory[], chat: ChatId): number {
+  const fresh = runs.findLast((each) => each.fresh)?.start.order ?? 0;
+  const own = [...sends.values()].filter(({ send }) => send.device === device && send.order > fresh);
+  const numbers = own.flatMap(({ sent }) => sent.filter((each) => each.chat === chat).map(({ seq }) => seq));
+  const newest = Math.max(0, ...numbers);
+  return chats.get(chat)?.final.has(newest) === true ? newest : 0;
+}
+
+function judgeTicks(
+  { plan, chats }: Evidence,
+  { device, receipts }: LifeStory,
+  id: ChatId,
+  mine: number,
+  others: readonly Standing[],
+  fault: Fault,
+): void {
+  const chat = chats.get(id);
+  if (chat === undefined) return;
+  const heard = receipts.filter((each) => each.chat === id);
+  // A group that was ever large, by its members or by a struck site, tells only what all of them have.
+  const large =
+    chat.people().length > plan.options.fanOutThreshold || (plan.options.buggify.active > 0 && chat.type === 2);
+  for (const by of ['delivered', 'read'] as const) {
+    const known = (user: string): number =>
+      Math.max(0, ...heard.filter((each) => each.user === user || each.user === '').map((each) => each[by]));
+    const have = others.filter((each) => each[by] >= mine);
+    if (large && have.length < others.length) continue;
+    const unknown = have.find(({ user }) => known(user) < mine);
+    if (unknown !== undefined)
+      fault(
+        `${device} does not know that ${unknown.user} stands at ${mine} of ${id.slice(0, 8)} (${by}; told ${known(unknown.user)})`,
+      );
+  }
+}
 
 const reached: Rule = {
   name: 'delivered_at_rest',

@@ -418,4 +418,24 @@ describe('receipts', () => {
     await advance(world, 5_000);
     assert.deepEqual(flags(), [0, 0]);
   });
+
+  test('are asked for at resume where something is unanswered: it may be read already', async () => {
+    const { server, world, session } = await bench();
+    await Promise.all([session.direct('bob').send('x'), settle(world)]);
+    server.last.send({ type: 36, chat: server.chat('bob').id, user: 'bob', delivered: 1, read: 1 });
+    await settle(world);
+    const { last } = server;
+    last.intercept = (frame) => frame.type === 2;
+    session
+      .direct('bob')
+      .send('stored, and its SENT is lost')
+      .catch(() => {});
+    await settle(world);
+    last.cut();
+    await advance(world, 5_000);
+    assert.deepEqual(
+      [...server.last.of(6)[0]!.entries].map((entry) => entry.flags),
+      [1],
+    );
+  });
 });
