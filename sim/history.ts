@@ -172,6 +172,9 @@ class Run {
     if (wiring === null) return 'the node is not up';
     for (const device of this.#devices.values()) {
       if (!device.online) return `${device.id} is not online`;
+      // Nobody may know of it yet: an idle link tells nothing.
+      const links = this.universe.network.of(device.id);
+      if (!links.some(({ whole }) => whole)) return `${device.id} has a dead link`;
       const pending = device.session!.pending().length;
       if (pending > 0) return `${device.id} has ${pending} messages to send`;
       if (device.busy > 0) return `${device.id} waits for an answer or is handling`;

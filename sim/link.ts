@@ -95,6 +95,11 @@ export class Connection {
     return !this.#clientOver || (this.#handler !== null && !this.#serverOver);
   }
 
+  /** Both ends are up, and what one sends reaches the other. */
+  get whole(): boolean {
+    return this.#opened && !this.#clientOver && !this.#serverOver && this.#up.whole && this.#down.whole;
+  }
+
   /** Bytes that wait in the listening process. */
   get waiting(): number {
     return this.socket.buffered();

@@ -55,6 +55,11 @@ export class Pipe {
     this.#arm();
   }
 
+  /** It may still carry what is sent. */
+  get whole(): boolean {
+    return !this.#cut;
+  }
+
   /** Bytes that wait in the sender's process. */
   get buffered(): number {
     return Math.max(0, this.#held - this.#options.kernel);
