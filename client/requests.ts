@@ -20,7 +20,8 @@ interface Waiting {
   readonly reject: (error: WeftError) => void;
   readonly deadline: number;
   readonly cancel: () => void;
-  everSent: boolean;
+  /** How often it was sent. */
+  sent: number;
 }
 
 export class Requests {
@@ -48,11 +49,11 @@ export class Requests {
     return new Promise((resolve, reject) => {
       const cancel = this.#world.timer(ms, () => {
         this.#waiting.delete(r);
-        const code = waiting.everSent ? 'timeout' : 'offline';
+        const code = waiting.sent > 0 ? 'timeout' : 'offline';
         reject(new WeftError(code, `no answer within ${ms} ms`));
       });
       const deadline = this.#world.now() + ms;
-      const waiting: Waiting = { make, resolve, reject, deadline, cancel, everSent: false };
+      const waiting: Waiting = { make, resolve, reject, deadline, cancel, sent: 0 };
       this.#waiting.set(r, waiting);
       if (this.#online) this.#issue(r, waiting);
     });
@@ -76,9 +77,11 @@ export class Requests {
     if (waiting === undefined) return;
     const pause = error.after * (1 + this.#world.random());
     if (error.retry && this.#world.now() + pause < waiting.deadline) {
-      // The closing check: the answer may be there by then, or the connection gone (then `online` repeats it).
+      // The closing check: the answer may be there by then, or the connection gone. Then `online` repeats it, or has done so:
+      // a number that is under way must not come again.
+      const { sent } = waiting;
       this.#world.timer(pause, () => {
-        if (this.#online && this.#waiting.get(r) === waiting) this.#issue(r, waiting);
+        if (this.#online && this.#waiting.get(r) === waiting && waiting.sent === sent) this.#issue(r, waiting);
       });
       return;
     }
@@ -91,7 +94,7 @@ export class Requests {
   }
 
   #issue(r: number, waiting: Waiting): void {
-    waiting.everSent = true;
+    waiting.sent++;
     this.#send(waiting.make(r));
   }
 

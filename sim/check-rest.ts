@@ -84,7 +84,7 @@ const unread: Rule = {
           fault(`${device} lists ${row.head} as newest of ${chat.id.slice(0, 8)}, there is ${head}`);
         // Under a retention the count is of what the device had (docs/wire.md: clients count for themselves).
         if (evidence.ends(chat.id) || row.read > head) continue;
-        const many = Math.min(1_000, unreadIn(evidence, chat, user, row));
+        const many = Math.min(1_000, unreadIn(chat, user, row));
         if (row.unread !== many)
           fault(`${device} shows ${row.unread} unread in ${chat.id.slice(0, 8)} after ${row.read}; there are ${many}`);
       }
@@ -93,16 +93,10 @@ const unread: Rule = {
   },
 };
 
-function unreadIn({ plan }: Evidence, chat: ChatStory, user: string, { read }: Listed): number {
+function unreadIn(chat: ChatStory, user: string, { read }: Listed): number {
   const log = chat.logs.get(user) ?? [];
-  if (plan.options.backfill > 0) return countOf(log.slice(-plan.options.backfill));
-  return countOf(log);
-
-  function countOf(entries: typeof log): number {
-    return entries.filter(
-      (entry) => entry.seq > read && entry.type === 'message' && entry.from !== user && !isErased(entry),
-    ).length;
-  }
+  return log.filter((entry) => entry.seq > read && entry.type === 'message' && entry.from !== user && !isErased(entry))
+    .length;
 }
 
 /** All devices of a user show the same. */
