@@ -5,12 +5,14 @@
 import type { Overflow } from './behaviour.js';
 import type { ChatMessage, ConnectionMessage } from './messages.js';
 
-/** Receipts are cumulative and repeated on resume; typing is worth only its newest. */
+/** Receipts are cumulative, typing is worth only its newest. */
 function overflow(message: ChatMessage): Overflow {
   switch (message.type) {
     case 'typing':
-    case 'cursor':
       return 'latest';
+    case 'cursor':
+      // Two for each device of a member at most, which are bounded: nothing would say the last one again before the next resume.
+      return 'keep';
     case 'blocked':
       // As many as there are blocks to change, one after the other. It must not be lost: the next send would pass.
       return 'admit';

@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Behaviour, ExitReason } from '../../actors/behaviour.js';
+import { LIMITS } from '../../actors/limits.js';
+import { ChatScene, DIRECT_KEY, receipts } from './chat-scene.js';
 import { setUp } from './puppet.js';
 
 describe('a full mailbox', () => {
@@ -75,4 +77,21 @@ describe('a full mailbox', () => {
     assert.deepEqual(heard, []);
     assert.equal(runtime.stats().deadLetters, 3);
   });
+});
+
+test('a full chat keeps the newest position of each device: nothing would say the last one again', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const news = scene.user('ada');
+  scene.user('bob');
+  scene.send(ada.ref);
+  scene.send(ada.ref);
+  await scene.settle();
+  const cursor = (device: string, delivered: number) =>
+    scene.fabric.chats.tell(DIRECT_KEY, { type: 'cursor', user: 'bob', device, delivered, read: 0 });
+  for (let n = 0; n < LIMITS.conversationMailbox; n += 1) assert.equal(cursor('b1', 1), 'ok');
+  assert.equal(cursor('b2', 1), 'ok');
+  assert.equal(cursor('b2', 2), 'ok');
+  await scene.settle();
+  assert.equal(receipts(news).at(-1)?.delivered, 2);
 });
