@@ -12,7 +12,7 @@ import type { World } from './world.js';
 /** What each site does, and what that brings to light. */
 export const SITES = {
   // ---- the runtime ----
-  mailbox: 'a kind of actor queues 3 messages: refusals, superseded news, dropped deliveries with their marks',
+  mailbox: 'a kind of actor queues 12 messages: refusals, superseded news, dropped deliveries with their marks',
   slice: 'one message a slice: any order of actors that the run queue may choose',
   turn: '8 messages a turn: sockets, disk and timers between any two of an actor',
   'crash before': 'a handler breaks off before it did anything: the message is lost with the state',

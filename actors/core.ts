@@ -34,6 +34,10 @@ export type RuntimeLimits = Readonly<
   >
 >;
 
+/** Messages that a mailbox holds where a simulation shrinks it: above the burst that one resume of a client asks for in a group of
+ * some, or that client would have to resume without end. */
+const FEW = 12;
+
 /** Hears what happens. A hook that throws is counted as a fault and otherwise ignored. */
 export interface Trace {
   /** True: `handled` is told how long the handler ran. Costs two looks at the clock for each message. */
@@ -159,7 +163,7 @@ export class Core {
     if (kind === undefined) {
       assert(this.#kinds.size < this.limits.kinds, 'there is one behaviour object per kind of actor');
       assert(behaviour.capacity >= 1, 'a mailbox holds at least one message');
-      const capacity = shrunk(this.world, 'mailbox', behaviour.capacity, Math.min(behaviour.capacity, 3));
+      const capacity = shrunk(this.world, 'mailbox', behaviour.capacity, Math.min(behaviour.capacity, FEW));
       kind = { behaviour: fragile(this.world, behaviour), level: LEVELS[behaviour.level], capacity, alive: 0 };
       this.#kinds.set(behaviour, kind);
     }

@@ -70,6 +70,7 @@ class Run {
       network: { latency: options.latency, kernel: 65_536, bandwidth: Number.POSITIVE_INFINITY },
       turn: [0.01, 0.2],
       buggify: options.buggify,
+      calmAt: plan.calmAt,
     });
     this.universe = universe;
     universe.clock.most = MOST_EVENTS;

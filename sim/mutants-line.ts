@@ -142,7 +142,7 @@ export const lineMutants: readonly Mutant[] = [
       {
         file: 'actors/stream.js',
         from: '        if (seq !== view.cursor + 1)\n            this.#views.fallBehind(view, seq);\n',
-        to: '        if (seq !== view.cursor + 1)\n            (view.cursor = seq - 1), this.#push(view, delivery.from, seq, delivery.row);\n',
+        to: '        if (seq !== view.cursor + 1 && !this.#room())\n            this.#views.fallBehind(view, seq);\n        else if (seq !== view.cursor + 1)\n            (view.cursor = seq - 1), this.#push(view, delivery.from, seq, delivery.row);\n',
       },
     ],
   },

@@ -11,6 +11,13 @@ import type { Fault } from './record.js';
 /** Sites at which something breaks off are asked for each message or entry: how much less often they are struck. */
 const BREAKING: Partial<Record<Site, number>> = { 'crash before': 0.15, 'crash after': 0.15, publish: 1 };
 
+/** Sites that are asked again and again while something goes on. All others are asked once, where something is made: where
+ * they are active at all they are struck often, or they would hardly be met. */
+const REPEATED: ReadonlySet<Site> = new Set<Site>([
+  ...['passivate', 'wake', 'sweep', 'page', 'certificates', 'history', 'list', 'read', 'write delay'],
+] as Site[]);
+const OFTEN = 0.4;
+
 /** How often something breaks off in one history, at most: fewer than a key needs to be quarantined. */
 const BREAKS = 4;
 
@@ -31,20 +38,25 @@ export class Strikes {
   /** Chance of each active site. */
   readonly #chances = new Map<string, number>();
   #breaks = 0;
+  /** Virtual ms before which nothing breaks off: else it would mostly be soon, and much repairs it that follows. */
+  readonly #since: number;
 
-  constructor(seed: number, { active, fires }: Options['buggify']) {
+  constructor(seed: number, { active, fires }: Options['buggify'], calmAt: number) {
     for (const site of Object.keys(SITES) as Site[]) {
       if (active === 0 || !stream(seed, `site ${site}`).chance(active)) continue;
-      this.#chances.set(site, fires * (BREAKING[site] ?? 1));
+      const breaking = BREAKING[site];
+      if (breaking !== undefined) this.#chances.set(site, fires * breaking);
+      else this.#chances.set(site, REPEATED.has(site) ? fires : Math.max(fires, OFTEN));
     }
+    this.#since = stream(seed, 'breaks').chance(0.5) ? 0 : stream(seed, 'since')() * calmAt;
   }
 
-  /** `luck`: that of the process that asks. */
-  struck(site: string, luck: Random): boolean {
+  /** `luck`: that of the process that asks; `now`: virtual ms. */
+  struck(site: string, luck: Random, now: number): boolean {
     const chance = this.#chances.get(site);
     if (chance === undefined) return false;
     const breaks = BREAKING[site as Site] !== undefined;
-    if (breaks && this.#breaks >= BREAKS) return false;
+    if (breaks && (this.#breaks >= BREAKS || now < this.#since)) return false;
     if (!luck.chance(chance)) return false;
     if (breaks) this.#breaks += 1;
     return true;

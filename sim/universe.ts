@@ -14,8 +14,10 @@ export interface UniverseOptions {
   readonly network: NetworkOptions;
   /** ms that a turn of a process's event loop takes. */
   readonly turn: readonly [number, number];
-  /** Chance that a site of the product's `buggify` is active in this world, and that an active one fires when asked. */
+  /** Chance that a site of the product's `buggify` is active in this world, and that an active one is struck when asked (strikes.ts). */
   readonly buggify: { readonly active: number; readonly fires: number };
+  /** Virtual ms at which faults stop. */
+  readonly calmAt: number;
 }
 
 /** What a crash may wait for: a group committed, a group flushed, a frame on its way to a client. */
@@ -46,7 +48,7 @@ export class Universe {
   constructor(options: UniverseOptions) {
     this.seed = options.seed;
     this.#options = options;
-    this.#strikes = new Strikes(options.seed, options.buggify);
+    this.#strikes = new Strikes(options.seed, options.buggify, options.calmAt);
     this.network = new Network(this.clock, options.seed, options.network, {
       opened: ({ number: link, host, address }) =>
         this.fact({ kind: 'link', link, node: address.replace('ws://', ''), device: host }),
@@ -71,7 +73,7 @@ export class Universe {
     const { seed, turn } = this.#options;
     const { clock } = this;
     const buggify = (site: string, luck: Random): boolean => {
-      const struck = !this.calm && this.#strikes.struck(site, luck);
+      const struck = !this.calm && this.#strikes.struck(site, luck, clock.now);
       const fault = struck ? faultOf(site) : undefined;
       if (fault !== undefined) this.fault(fault, name, site);
       return struck;

@@ -12,10 +12,10 @@ const sites = Object.keys(SITES);
 
 /** How often each site is struck when it is asked a hundred times. */
 function struck(seed: number, active: number, fires: number): Map<string, number> {
-  const strikes = new Strikes(seed, { active, fires });
+  const strikes = new Strikes(seed, { active, fires }, 0);
   const luck = stream(seed, 'luck');
   const asked = sites.flatMap((site) => Array.from({ length: 100 }, () => site));
-  const hits = asked.filter((site) => strikes.struck(site, luck));
+  const hits = asked.filter((site) => strikes.struck(site, luck, 1_000));
   return new Map(sites.map((site) => [site, hits.filter((hit) => hit === site).length]));
 }
 
