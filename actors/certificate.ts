@@ -29,6 +29,9 @@ export interface Certificate {
   readonly wantsReceipts: boolean;
 }
 
+/** What a chat is told after a SYNC. */
+export type Owed = Pick<Certificate, 'key' | 'kind' | 'large' | 'news' | 'wantsReceipts'>;
+
 /** What a vector is answered with. */
 export interface Inventory {
   /** Of all chats that the user is or was in, in order of chat id. */

@@ -136,7 +136,7 @@ export class Connection {
         // Whatever its SYNC stands at: WATCH asked for it, and nothing else would bring it.
         return tellPresence(message, this);
       default:
-        if (this.resume.live) tellNews(message, this);
+        return this.resume.live ? tellNews(message, this) : this.resume.miss(message);
     }
   }
 
@@ -224,10 +224,10 @@ export class Connection {
     const { certificates, unknown } = inventory;
     this.meter.certified(certificates.length + unknown.length, unknown.length);
     if (this.resume.certify(inventory, this.login.user, this.views, this.peer)) return this.synchronise(context);
-    const told = certificates.filter(({ news, wantsReceipts }) => news !== null || wantsReceipts);
-    if (told.length > 0) {
+    const owed = this.resume.owed(certificates);
+    if (owed.length > 0) {
       this.#followUp ??= new FollowUp(this);
-      this.#followUp.add(told, context);
+      this.#followUp.add(owed, context);
     }
     if (this.resume.stale) this.resync();
   }

@@ -6,13 +6,13 @@
 // Must not: read the store, or promise anything: with the connection it ends, and the next SYNC says it again.
 
 import { CHAT_KIND } from '../transport/frames.js';
-import type { Certificate } from './certificate.js';
+import type { Owed } from './certificate.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { LIMITS } from './limits.js';
 
 export class FollowUp {
   readonly #connection: Connection;
-  readonly #waiting = new Map<string, Certificate>();
+  readonly #waiting = new Map<string, Owed>();
   /** What may be told before the next step; below 0: the last one was dear. */
   #room: number = LIMITS.followRoom;
   #ticking = false;
@@ -21,8 +21,8 @@ export class FollowUp {
     this.#connection = connection;
   }
 
-  add(certificates: readonly Certificate[], context: ConnectionContext): void {
-    for (const certificate of certificates) this.#waiting.set(certificate.key, certificate);
+  add(owed: readonly Owed[], context: ConnectionContext): void {
+    for (const one of owed) this.#waiting.set(one.key, one);
     if (!this.#ticking) this.#step(context);
   }
 
@@ -35,19 +35,19 @@ export class FollowUp {
 
   #step(context: ConnectionContext): void {
     const { meter } = this.#connection;
-    for (const [key, certificate] of this.#waiting) {
+    for (const [key, one] of this.#waiting) {
       if (this.#room <= 0 || meter.much) break;
-      const cost = costOf(certificate);
+      const cost = costOf(one);
       this.#room -= cost;
       meter.caused(cost);
       this.#waiting.delete(key);
-      this.#tell(certificate, context);
+      this.#tell(one, context);
     }
     this.#ticking = true;
     context.after(LIMITS.followMs, { type: 'follow' });
   }
 
-  #tell({ key, news, wantsReceipts }: Certificate, context: ConnectionContext): void {
+  #tell({ key, news, wantsReceipts }: Owed, context: ConnectionContext): void {
     const { fabric, login } = this.#connection;
     const { user, device } = login;
     if (news !== null) fabric.chats.tell(key, { type: 'cursor', user, device, ...news });
@@ -56,7 +56,7 @@ export class FollowUp {
 }
 
 /** By how many members' rows are read when the chat wakes. */
-function costOf({ kind, large }: Certificate): number {
+function costOf({ kind, large }: Owed): number {
   if (kind === CHAT_KIND.direct) return 1;
   return large ? LIMITS.followLarge : LIMITS.followGroup;
 }

@@ -181,6 +181,8 @@ export const LIMITS = {
   followRoom: 16,
   followGroup: 8,
   followLarge: 64,
+  /** Chats whose receipts may move while a connection is being certified; beyond, its client is asked for its vector again. */
+  missedReceipts: 256,
   /** Chats that a connection may open for presence at once, and ms until it may open one more: each costs its members work. */
   watchBurst: 32,
   watchPaceMs: 500,

@@ -6,10 +6,10 @@
 import { chatKey } from '../storage/keys.js';
 import { type CertEntry, type SyncEntries, T } from '../transport/frames.js';
 import { shrunk } from './buggify.js';
-import type { Certificate, Inventory } from './certificate.js';
+import type { Certificate, Inventory, Owed } from './certificate.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
-import { type Delivery, nameFor } from './messages.js';
+import { type Delivery, type News, nameFor } from './messages.js';
 import type { Peer } from './peer.js';
 import { Vector } from './vector.js';
 import type { View, Views } from './views.js';
@@ -38,6 +38,8 @@ export class Resume {
   #arrived: Map<string, Arrived> | null = null;
   /** Numbers that the client was told of its own messages since then; null while there are none. */
   #sent: Map<string, number> | null = null;
+  /** Chats whose receipts were not told. */
+  #missed: Map<string, Owed> | null = null;
   /** How many of the certificates that were read the client was sent. */
   #told = 0;
   /** News were lost while the inbox was read, so what was read may lack them. */
@@ -90,6 +92,23 @@ export class Resume {
     const known = this.#arrived.get(delivery.info.key);
     if (known === undefined) this.#arrived.set(delivery.info.key, { delivery, last: delivery.seq });
     else known.last = Math.max(known.last, delivery.seq);
+  }
+
+  /** A chat's receipts moved while the client is not certified: it may have sent to the chat after its SYNC left. */
+  miss(news: Exclude<News, Delivery>): void {
+    if (news.type === 'typing') return;
+    this.#missed ??= new Map();
+    const { key, kind } = news.info;
+    if (this.#missed.size >= LIMITS.missedReceipts && !this.#missed.has(key)) this.stale = true;
+    else this.#missed.set(key, { key, kind, large: news.type === 'tally', news: null, wantsReceipts: true });
+  }
+
+  /** What the client's chats have to be told, now that it is certified. */
+  owed(certificates: readonly Certificate[]): Owed[] {
+    const missed = this.#missed ?? new Map<string, Owed>();
+    this.#missed = null;
+    const listed = certificates.map((one) => (missed.delete(one.key) ? { ...one, wantsReceipts: true } : one));
+    return [...listed.filter(({ news, wantsReceipts }) => news !== null || wantsReceipts), ...missed.values()];
   }
 
   /** The client is told that its message is stored: a certificate read before must not say less. */

@@ -133,7 +133,11 @@ const early: Rule = {
       if (way !== 'in' || what.kind !== 'ack' || !lives.has(tap.device)) continue;
       const chat = chats.get(what.chat);
       const runs = [...(lives.get(tap.device) ?? []), ...(evidence.doubles.get(tap.device) ?? [])];
-      const shown = runs.flatMap((run) => run.shown.filter((each) => each.chat === what.chat));
+      // What an installation that was given up was shown is its own affair.
+      const fresh = runs.findLastIndex((run) => run.fresh && run.start.order < order);
+      const shown = runs
+        .slice(Math.max(0, fresh))
+        .flatMap((run) => run.shown.filter((each) => each.chat === what.chat));
       const key = `${tap.device} ${what.chat}`;
       const open = shown.find(
         ({ entry: { seq } }) =>
