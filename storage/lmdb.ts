@@ -21,13 +21,14 @@
 import { open, type RootDatabase } from 'lmdb';
 import { LIMITS } from '../actors/limits.js';
 import { assertRange, refusal } from './admission.js';
-import { compareBytes, equalBytes } from './bytes.js';
+import { equalBytes } from './bytes.js';
 import { reasonOf } from './failure.js';
 import { causeOf, isCorrupt, isFull, openError } from './lmdb-error.js';
 import { type Identity, identify, inspect, mark, noRoom } from './lmdb-file.js';
 import { ensureFormat } from './lmdb-format.js';
+import { FIRST_KEY, page } from './lmdb-range.js';
 import { LmdbWatch } from './lmdb-watch.js';
-import type { Check, Commit, CommitResult, RangePage, RangeQuery, Row, Store } from './store.js';
+import type { Check, Commit, CommitResult, RangePage, RangeQuery, Store } from './store.js';
 
 export interface LmdbOptions {
   /** Directory; made if absent. */
@@ -60,8 +61,6 @@ interface Request {
 type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 const COMMITTED: CommitResult = { outcome: 'committed' };
-/** Below every other key: none is empty. */
-const FIRST_KEY = Uint8Array.of(0);
 /** Bytes of address space and of the file at most: far more than a disk, and no memory until it is used. */
 const MAP_SIZE = 2 ** 40;
 
@@ -99,6 +98,7 @@ class Lmdb implements Store {
   readonly #database: Database;
   readonly #options: LmdbOptions;
   readonly #watches: LmdbWatch;
+  readonly #readers: NodeJS.Timeout;
   #waiting: Request[] = [];
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -113,6 +113,8 @@ class Lmdb implements Store {
     this.#database = database;
     this.#options = options;
     this.#file = identify(options.path);
+    // A process that was killed while it read holds back every page freed since, and the file grows.
+    this.#readers = setInterval(() => database.readerCheck(), LIMITS.storeReadersMs).unref();
     this.#watches = new LmdbWatch((key) => database.getBinary(key));
   }
 
@@ -161,6 +163,7 @@ class Lmdb implements Store {
     while (this.#running !== undefined && !this.#stalled)
       await Promise.race([this.#running, pause(LIMITS.storeStallMs)]);
     this.#watches.clear();
+    clearInterval(this.#readers);
     // A thread that hangs in the disk holds the environment; only the end of the process frees it.
     if (!this.#stalled) await this.#database.close();
   }
@@ -288,23 +291,6 @@ class Lmdb implements Store {
     for (const { answer } of group) answer({ outcome: 'unknown', reason: 'the disk does not answer' });
     for (const { answer } of this.#waiting.splice(0)) answer(unavailable('the disk does not answer'));
   }
-}
-
-function page(database: Database, query: RangeQuery): RangePage {
-  const { limit, maxBytes = Number.POSITIVE_INFINITY, reverse = false } = query;
-  if (compareBytes(query.start, query.end) >= 0) return { rows: [], more: false };
-  const start = query.start.length === 0 ? FIRST_KEY : query.start;
-  const bounds = reverse
-    ? { start: query.end, exclusiveStart: true, end: start, inclusiveEnd: true, reverse }
-    : { start, end: query.end };
-  const rows: Row[] = [];
-  let bytes = 0;
-  for (const { key, value } of database.getRange({ ...bounds, limit: limit + 1 })) {
-    if (rows.length > 0 && (rows.length === limit || bytes + value.length > maxBytes)) return { rows, more: true };
-    bytes += value.length;
-    rows.push({ key, value });
-  }
-  return { rows, more: false };
 }
 
 function unavailable(reason: string): CommitResult {

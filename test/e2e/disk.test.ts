@@ -20,6 +20,8 @@ import { SmallDisk } from './small-disk.js';
 const BACK = 5_000;
 
 interface Room {
+  /** What a refusal adds to its code. */
+  readonly says: RegExp;
   fill(): void;
   free(): void;
 }
@@ -33,7 +35,8 @@ async function runDry(load: Load, node: NodeProcess, room: Room): Promise<number
     eve.send({ type: T.SEND, chat, id, body: utf8('y'.repeat(3_000)) });
     const frame = await eve.next([T.SENT, T.FAILED], () => true, 30_000);
     if (frame.type === T.SENT) return 'sent';
-    const { code, retry, after } = frame;
+    const { code, retry, after, detail } = frame;
+    assert.match(detail, room.says);
     assert.deepEqual({ code, retry }, { code: 'unavailable', retry: true });
     assert.ok(after > 0, 'it says when to try again');
     return after;
@@ -79,7 +82,11 @@ test('a full disk: sends are refused and tried again, reads go on, and with room
   const options = { port: await quietPort(), flags: ['--store', `lmdb:${store}`], wrapper: disk.wrapper };
   const node = await home.start(options);
   const load = await Load.start(t, node.url, 6);
-  const took = await runDry(load, node, disk);
+  const took = await runDry(load, node, {
+    says: /store_full/,
+    fill: () => disk.fill(),
+    free: () => disk.free(),
+  });
 
   // Down while it is full: what is in the file is there, and what does not fit is said.
   await node.stop('SIGKILL');
@@ -117,6 +124,8 @@ test('a file that may not grow, as under a quota: the same, for any user', needs
   };
   const load = await Load.start(t, node.url, 6);
   const took = await runDry(load, node, {
+    // A write that is cut short in its middle carries no reason, and the disk itself has room.
+    says: /store_(full|unavailable)/,
     fill: () => limit(`${statSync(join(home.data, 'store', 'data.mdb')).size}`),
     free: () => limit('unlimited'),
   });

@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, fstatSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { open } from 'lmdb';
+import { LIMITS } from '../../actors/limits.js';
 import { type StoreFailure, StoreOpenError } from '../../storage/failure.js';
 import { openLmdb } from '../../storage/lmdb.js';
 import { inspect } from '../../storage/lmdb-file.js';
@@ -222,6 +223,38 @@ test('lmdb: two processes take turns, see each other at once, and wake each othe
   }
   end();
   clearInterval(alive);
+  await store.close();
+});
+
+test('lmdb: a process that was killed while it read does not hold back freed pages', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const path = folder();
+  const store = await openLmdb({ path });
+  const file = join(path, 'data.mdb');
+  /** Bytes by which the file grows while the same rows are written again and again. */
+  const churn = async (): Promise<number> => {
+    const before = statSync(file).size;
+    for (let i = 0; i < 60; i++) {
+      await store.commit({
+        checks: [],
+        writes: Array.from({ length: 20 }, (_, j) => put(`k${j}`, `${i}`.repeat(700))),
+      });
+    }
+    return statSync(file).size - before;
+  };
+  await churn();
+  const reader = spawn(process.execPath, [join(import.meta.dirname, 'writer.js'), path, 'k1', 'hold'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => reader.kill('SIGKILL'));
+  await once(reader.stdout, 'data');
+  const held = await churn();
+  reader.kill('SIGKILL');
+  await once(reader, 'close');
+  t.mock.timers.tick(LIMITS.storeReadersMs);
+  await churn();
+  const after = await churn();
+  assert.ok(held > 1_000_000 && after < held / 10, `${held} bytes while it was held, ${after} after`);
   await store.close();
 });
 

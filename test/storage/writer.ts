@@ -5,17 +5,34 @@
 //   writer.js PATH PREFIX forever      40 streams of commits until killed
 //   writer.js PATH PREFIX COUNT [MS]   COUNT commits one after the other; a transaction of over MS counts as stalled
 //   writer.js PATH KEY increment COUNT adds COUNT times 1 to a row that others add to as well
+//   writer.js PATH KEY hold            reads and keeps its snapshot until killed
 //   writer.js PATH KEY look            tells after how many ms a row could first be read
 
 import { writeSync } from 'node:fs';
+import { open } from 'lmdb';
 import { openLmdb } from '../../storage/lmdb.js';
 import { GROUP, groupRows, increment } from './groups.js';
 
 const [path = '', prefix = '', mode = '', count = '0'] = process.argv.slice(2);
+if (mode === 'hold') await hold();
 const stall = mode !== 'increment' && Number(count) > 0 ? { stallMs: Number(count) } : {};
 // The word goes out among the answers, as its commit would see it.
 const store = await openLmdb({ path, ...stall, onBroken: () => writeSync(1, 'broken -\n') });
 let next = 0;
+
+/** With the package alone: our engine gives its snapshots back. */
+async function hold(): Promise<never> {
+  const database = open<Uint8Array, Uint8Array>({
+    path,
+    noSubdir: false,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+    overlappingSync: false,
+  });
+  database.get(Buffer.from(prefix), { transaction: database.useReadTransaction() });
+  writeSync(1, 'held\n');
+  for (;;) await new Promise((resolve) => setTimeout(resolve, 1_000));
+}
 
 async function write(): Promise<void> {
   const id = `${prefix}${next++}`;
