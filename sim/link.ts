@@ -75,7 +75,7 @@ export class Connection {
     this.client = {
       send: (bytes) => {
         if (!this.#opened || this.#clientOver) return;
-        this.#up.send(bytes);
+        this.#up.send(bytes.slice());
         this.#burn(bytes.length);
       },
       buffered: () => this.#up.buffered,
@@ -241,9 +241,11 @@ export class Connection {
 
   #send(bytes: Uint8Array): SendOutcome {
     if (this.#serverOver || this.#down.buffered > this.listener!.options.maxBuffered) return 'dropped';
-    this.#network.clock.trace.bytes(bytes);
-    this.#network.tap.left(this, bytes.slice());
-    this.#down.send(bytes);
+    // The record's and the client's alike: neither changes it.
+    const copy = bytes.slice();
+    this.#network.clock.trace.bytes(copy);
+    this.#network.tap.left(this, copy);
+    this.#down.send(copy);
     this.#burn(bytes.length);
     return this.#down.buffered === 0 ? 'sent' : 'queued';
   }

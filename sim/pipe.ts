@@ -70,7 +70,7 @@ export class Pipe {
     return this.#parcels.length;
   }
 
-  /** A copy of `bytes` goes on its way. */
+  /** `bytes` goes on its way, and is the pipe's. */
   send(bytes: Uint8Array): void {
     this.#held += bytes.length;
     if (this.buffered > 0) this.#waiting = true;
@@ -80,7 +80,7 @@ export class Pipe {
     if (this.#sent !== clock.now) this.#due = Math.max(this.#due, clock.now + latency());
     this.#sent = clock.now;
     this.#due += bytes.length / bandwidth;
-    this.#parcels.push({ bytes: bytes.slice(), due: this.#due });
+    this.#parcels.push({ bytes, due: this.#due });
     this.#arm();
   }
 

@@ -21,8 +21,13 @@ export class Trace {
   }
 
   bytes(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at += 1) this.#word(bytes[at]!);
-    this.#word(bytes.length);
+    const { length } = bytes;
+    let at = 0;
+    for (; at + 3 < length; at += 4) {
+      this.#word(bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24));
+    }
+    for (; at < length; at += 1) this.#word(bytes[at]!);
+    this.#word(length);
   }
 
   /** 16 hexadecimal digits. */
