@@ -28,9 +28,15 @@ export interface ChangeRequest {
   readonly args?: readonly Plain[];
 }
 
+/** Where the event of a request was found. */
+interface Found {
+  readonly log: ChatLog;
+  readonly seq: number;
+}
+
 export class Changes {
-  /** Ids (32 hexadecimal digits) of those on their way: their events are this device's own. */
-  readonly own = new Set<string>();
+  /** By the ids (32 hexadecimal digits) of those on their way, whose events are this device's own; null until it has come. */
+  readonly #own = new Map<string, Found | null>();
   readonly #parts: ChangesParts;
   readonly #made: (log: ChatLog, change: Change) => void;
 
@@ -39,20 +45,28 @@ export class Changes {
     this.#made = made;
   }
 
+  /** An event came; true where it is that of a request on its way, whose answer may be lost. */
+  found(id: string, log: ChatLog, seq: number): boolean {
+    if (!this.#own.has(id)) return false;
+    this.#own.set(id, { log, seq });
+    return true;
+  }
+
   create(title: string, users: readonly string[]): Promise<ChatLog> {
-    return this.#own(async (id) => {
-      const [chat, seq] = await this.#parts.ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
-      const key = bytesOf(chat, 16, 'CREATE');
-      return this.#parts.receiver.created(key, countOf(seq, 'CREATE'), title, users);
-    });
+    const { receiver } = this.#parts;
+    return this.#request(
+      async (id) => {
+        const [chat, seq] = await this.#parts.ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
+        return receiver.created(bytesOf(chat, 16, 'CREATE'), countOf(seq, 'CREATE'), title, users);
+      },
+      ({ log, seq }) => (log.id === undefined ? log : receiver.created(log.id, seq, title, users)),
+    );
   }
 
   /** `log` must have its id. */
   change(log: ChatLog, chat: Uint8Array, { op, users = [], args = [] }: ChangeRequest): Promise<Receipt> {
     const { receiver, flusher } = this.#parts;
-    return this.#own(async (id) => {
-      const [answer] = await this.#parts.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args }));
-      const seq = countOf(answer, 'CHANGE');
+    const done = (seq: number): Receipt => {
       receiver.own(log, seq);
       // As its event says it to the others; that of this device is passed over.
       const first = users.length > 0 ? [[...users], ...args] : args;
@@ -61,7 +75,14 @@ export class Changes {
       flusher.dirty(log);
       this.#made(log, change);
       return { seq };
-    });
+    };
+    return this.#request(
+      async (id) => {
+        const [answer] = await this.#parts.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args }));
+        return done(countOf(answer, 'CHANGE'));
+      },
+      ({ seq }) => done(seq),
+    );
   }
 
   /** Its event, which names this user, is handed out like any other: whoever joins gets the log from there on. */
@@ -75,14 +96,19 @@ export class Changes {
     return { log, waiting: joined === JOINED.waiting };
   }
 
-  async #own<R>(request: (id: Uint8Array) => Promise<R>): Promise<R> {
+  /** `found`: without an answer, but its event has come and was passed over as this device's own. */
+  async #request<R>(request: (id: Uint8Array) => Promise<R>, found: (place: Found) => R): Promise<R> {
     const id = this.#parts.ids.next();
     const key = hex(id);
-    this.own.add(key);
+    this.#own.set(key, null);
     try {
       return await request(id);
+    } catch (error) {
+      const place = this.#own.get(key) ?? null;
+      if (place === null) throw error;
+      return found(place);
     } finally {
-      this.own.delete(key);
+      this.#own.delete(key);
     }
   }
 }

@@ -163,7 +163,7 @@ export class Receiver {
     if (log.kind === 0) this.#name(log);
     if (item.from === this.me && this.me !== '') {
       const id = hex(item.id);
-      if (outbox.has(item.id) || changes.own.has(id)) {
+      if (changes.found(id, log, item.seq) || outbox.has(item.id)) {
         delivery.free(item.paid);
         // Its SENT or OK was lost, or comes later and then finds nothing to do.
         this.own(log, item.seq);

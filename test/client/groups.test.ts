@@ -52,6 +52,26 @@ describe('changes', () => {
     assert.deepEqual([name, avatar, announceOnly, expiry, head], ['coffee', 'https://x/y.png', true, 86_400, 12]);
   });
 
+  test('one whose answer is lost is done when its event has come', async () => {
+    const { server, world, session } = await bench();
+    const chat = server.chat('tea', 2);
+    server.post(chat, 'x', 'bob');
+    await settle(world);
+    const group = session.group(chat.id);
+    const events: string[] = [];
+    session.on('event', ({ change }) => void events.push(change));
+    server.last.intercept = (frame) => {
+      if (frame.type !== 9) return false;
+      chat.rows.push({ from: session.user, id: frame.id, body: new Uint8Array(), op: OP.title, args: ['coffee'] });
+      server.push();
+      return true;
+    };
+    const renaming = group.rename('coffee');
+    await advance(world, 60_000);
+    assert.deepEqual(await renaming, { seq: 2 });
+    assert.deepEqual([group.name, events], ['coffee', []]);
+  });
+
   test('others’ changes come as events, in order, and are taken in', async (t) => {
     const { server, world, session } = await bench();
     live(t, world);
