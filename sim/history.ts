@@ -190,6 +190,8 @@ class Run {
     const { clock } = this.universe;
     for (const device of this.#devices.values()) device.close();
     await clock.run(clock.now + EMPTY_MS);
+    // Links of which the node has not learned that they are dead: it finds them idle.
+    if (this.universe.network.links.size > 0) await clock.run(clock.now + LIMITS.idleMs + EMPTY_MS);
     const before = this.#node.standing();
     await clock.run(clock.now + this.#settings.passivateMs + EMPTY_MS);
     const gauges = this.#node.gauges(true);
