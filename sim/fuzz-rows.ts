@@ -65,8 +65,9 @@ export const ROW_KINDS = [
     value: entry,
     encode: encodeRow,
     decode: (row) => {
+      // The check is all that stands between a disk and clients: it lets nothing pass that does not decode.
       checkRow(row);
-      const decoded = decodeRow(row);
+      const decoded = past(() => decodeRow(row));
       if (rowSender(row) !== decoded.from) throw new Error('two readings of one sender');
       return decoded;
     },
@@ -184,6 +185,14 @@ export const ROW_KINDS = [
     decode: decodeSweep,
   }),
 ] as const;
+
+function past<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new Error('it passed the check', { cause: error });
+  }
+}
 
 /** Whether the row was refused as damaged. Throws where the outcome is neither that nor a value that can be written. */
 export function damaged<T>({ name: what, encode, decode }: RowKind<T>, row: Uint8Array): boolean {

@@ -48,8 +48,12 @@ const TAG = {
 
 /** Bytes of a stored number: 2⁴⁸ messages a chat, and ms until the year 10889. */
 export const NUMBER_BYTES = 6;
+/** The highest stored number. */
+const HIGHEST = 2 ** 48 - 1;
 
 export function putNumber(into: Uint8Array, at: number, value: number): number {
+  // One more would be written as 0, and be found as the first of all.
+  assert(value >= 0 && value <= HIGHEST, 'a stored number fits');
   const high = Math.floor(value / 0x1_0000_0000);
   into[at] = high >>> 8;
   into[at + 1] = high;
@@ -262,7 +266,8 @@ export function versionOf(key: Uint8Array): number {
 /** The order of a user's marks above `version`. */
 export function markOrderRange(user: string, version: number): { start: Uint8Array; end: Uint8Array } {
   const { end } = prefixRange(withUser(TAG.markOrder, user, new Uint8Array(0)));
-  return { start: markOrderKey(user, version + 1), end };
+  // A client may name any version.
+  return { start: successor(markOrderKey(user, Math.min(version, HIGHEST))), end };
 }
 
 export function blockKey(user: string, other: string): Uint8Array {

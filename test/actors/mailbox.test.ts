@@ -6,10 +6,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Signal } from '../../actors/behaviour.js';
-import { EMPTY, Mailbox, Ring, RingPool } from '../../actors/mailbox.js';
+import { EMPTY, Mailbox, Ring, RingPool, type Rings } from '../../actors/mailbox.js';
 
 class OpenMailbox extends Mailbox {
-  readonly rings = { messages: new RingPool<unknown>(4, 64), signals: new RingPool<Signal>(4, 64) };
+  readonly rings: Rings;
+
+  constructor(rings: Rings = { messages: new RingPool<unknown>(4, 64), signals: new RingPool<Signal>(4, 64) }) {
+    super();
+    this.rings = rings;
+  }
 
   add(message: unknown, capacity: number): boolean {
     return this.offer(message, capacity, this.rings);
@@ -72,6 +77,59 @@ test('behaves as a bounded list whose keyed items are replaced in place', () => 
       for (const item of model) assert.equal(mailbox.take(), item);
       assert.equal(mailbox.take(), EMPTY);
     }),
+    { numRuns: 500 },
+  );
+});
+
+test('mailboxes that share their rings are as lists of their own, both lanes', () => {
+  const which = fc.nat(2);
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ type: fc.constant('add' as const), which, key: fc.option(fc.nat(3)) }) },
+    { weight: 4, arbitrary: fc.record({ type: fc.constant('take' as const), which }) },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('signal' as const), which }) },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('takeSignal' as const), which }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('drain' as const), which }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('rest' as const), which }) },
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 3, maxLength: 3 }),
+      fc.array(step, { maxLength: 300 }),
+      (capacities, steps) => {
+        const rings = { messages: new RingPool<unknown>(2, 16), signals: new RingPool<Signal>(2, 16) };
+        const all = capacities.map((capacity) => ({
+          capacity,
+          box: new OpenMailbox(rings),
+          messages: [] as Item[],
+          signals: [] as Signal[],
+        }));
+        steps.forEach((s, id) => {
+          const { capacity, box, messages, signals } = all[s.which]!;
+          if (s.type === 'add') {
+            const item: Item = { key: s.key, id };
+            if (box.add(item, capacity)) messages.push(item);
+            else {
+              assert.equal(messages.length, capacity);
+              const place = messages.findLastIndex(({ key }) => key !== null && key === item.key);
+              assert.equal(item.key !== null && box.replace(item, item.key, keyOf), place >= 0);
+              if (place >= 0) messages[place] = item;
+            }
+          } else if (s.type === 'signal') {
+            const signal: Signal = { type: 'timer', op: id, tag: undefined };
+            box.addSignal(signal);
+            signals.push(signal);
+          } else if (s.type === 'take') assert.equal(box.take(), messages.shift() ?? EMPTY);
+          else if (s.type === 'takeSignal') assert.equal(box.takeSignal(), signals.shift() ?? EMPTY);
+          else if (s.type === 'drain') while (messages.length > 0) assert.equal(box.take(), messages.shift());
+          else box.rest();
+          assert.ok(messages.length <= capacity);
+          assert.ok(rings.messages.slots <= 16 && rings.signals.slots <= 16, 'the pools are bounded');
+          for (const each of all) {
+            assert.deepEqual([each.box.queued, each.box.signalled], [each.messages.length, each.signals.length]);
+          }
+        });
+      },
+    ),
     { numRuns: 500 },
   );
 });

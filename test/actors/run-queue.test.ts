@@ -92,6 +92,67 @@ test('a bulk flood delays an interactive cell by at most one bulk share', () => 
   );
 });
 
+/**
+ * However work comes and whatever level it is on, it starts within this many messages of others: all that was ahead of it
+ * in its own level, a slice each, in as many rounds as that takes, and in each round the other levels' weights.
+ */
+function mostBefore(level: number, ahead: number): number {
+  const slice = LIMITS.sliceMessages;
+  const own = WEIGHTS[level]!;
+  const others = WEIGHTS.reduce<number>((a, b) => a + b, 0) - own;
+  return ahead * slice + (Math.ceil(ahead / own) + 1) * others * slice;
+}
+
+test('nothing starves: under any arrivals each cell starts within its bound, and all is done in the end', () => {
+  const level = fc.nat(2);
+  const arrival = fc.record({
+    level,
+    /** Messages handled by then. */
+    when: fc.nat(6_000),
+    work: fc.oneof(fc.nat(3), fc.nat(300)).map((n) => n + 1),
+    cells: fc.integer({ min: 1, max: 30 }),
+  });
+  fc.assert(
+    fc.property(fc.array(arrival, { minLength: 1, maxLength: 30 }), (arrivals) => {
+      const world = new ManualWorld();
+      const queue = new RunQueue(world, { ...LIMITS, turnMessages: 500 });
+      let handled = 0;
+      let posted = 0;
+      const order: Job[][] = [[], [], []];
+      const waiting = [...arrivals].sort((a, b) => a.when - b.when);
+      const arrive = (): void => {
+        for (let next = waiting[0]; next !== undefined && next.when <= handled; next = waiting[0]) {
+          waiting.shift();
+          for (let n = 0; n < next.cells; n++) push(next.level, next.work);
+        }
+      };
+      const push = (on: number, work: number): void => {
+        const ahead = queue.readyAt(on) + 1;
+        const from = handled;
+        const job: Job = new Job(on, work, () => {
+          if (job.done === 1) {
+            assert.ok(handled - from <= mostBefore(on, ahead), `${handled - from} of others before one of level ${on}`);
+            assert.equal(order[on]!.shift(), job, 'first ready, first run');
+          }
+          handled++;
+          arrive();
+        });
+        order[on]!.push(job);
+        posted += work;
+        queue.push(job);
+      };
+      while (waiting.length > 0 || queue.ready > 0) {
+        if (queue.ready === 0) handled = Math.max(handled, waiting[0]?.when ?? 0);
+        arrive();
+        world.settle();
+      }
+      assert.equal(queue.handled, posted);
+      assert.deepEqual(order, [[], [], []]);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test('system work does not starve bulk work, over turns cut short by time', () => {
   const world = new ManualWorld();
   const queue = new RunQueue(world, LIMITS);

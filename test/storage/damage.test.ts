@@ -48,3 +48,42 @@ function prove<T>(kind: RowKind<T>): void {
 }
 
 for (const kind of ROW_KINDS) prove(kind as RowKind<unknown>);
+
+test('text that is no UTF-8 is refused, and the character that stands for such text is not', () => {
+  const inbox = ROW_KINDS.find(({ name }) => name === 'inbox row') as RowKind<unknown>;
+  const device = ROW_KINDS.find(({ name }) => name === 'device row') as RowKind<unknown>;
+  const at = { head: 1, at: 1, delivered: 1, read: 1, spans: [], devices: [{ device: 'XYZ', delivered: 1 }] };
+  const flags = { kind: 1, large: false, hot: false, wrote: false };
+  const rows: [RowKind<unknown>, unknown, string][] = [
+    [inbox, { ...flags, ...at, name: 'tea' }, 'XYZ'],
+    [inbox, { ...flags, ...at, name: 'tea' }, 'tea'],
+    [device, { first: 1, last: 1, barred: 0, removed: false, lingers: false, name: 'tea' }, 'tea'],
+  ];
+  for (const [kind, value, text] of rows) {
+    const row = Buffer.from(kind.encode(value));
+    const place = row.indexOf(text);
+    for (const [bytes, bad] of [
+      [[0xef, 0xbf, 0xbd], false],
+      [[0x74, 0xff, 0x61], true],
+      [[0xed, 0xa0, 0x80], true],
+      [[0x74, 0x65, 0xc3], true],
+    ] as const) {
+      row.set(bytes, place);
+      assert.equal(damaged(kind, row), bad, `${kind.name}: ${hex(row)}`);
+    }
+  }
+});
+
+test('a row of fields that says it has fewer than it has is refused', () => {
+  for (const { name, value, encode, decode } of ROW_KINDS) {
+    if (!['entry', 'account row', 'profile row', 'marks row', 'chat row'].includes(name)) continue;
+    const kind = { name, value, encode, decode } as RowKind<unknown>;
+    fc.assert(
+      fc.property(kind.value, fc.integer({ min: 1, max: 11 }), (row, fewer) => {
+        const bytes = kind.encode(row);
+        bytes[0] = 0x90 | Math.max(0, (bytes[0]! & 15) - fewer);
+        assert.ok(damaged(kind, bytes), hex(bytes));
+      }),
+    );
+  }
+});
