@@ -70,6 +70,25 @@ const trueClaims: Rule = {
   },
 };
 
+const possible: Rule = {
+  name: 'receipts_possible',
+  promise: 'nobody, whatever he claims, is said to have or to have read what is not there',
+  check({ wire, chats, of }, fault) {
+    const beyond = (chat: ChatId, top: number): boolean => top > (chats.get(chat)?.head ?? 0);
+    for (const { at, tap, way, what } of wire) {
+      if (way === 'in' || (what.kind !== 'receipt' && what.kind !== 'tally')) continue;
+      const top = Math.max(what.delivered, what.read);
+      if (beyond(what.chat, top)) fault(`${tap.device} was told of ${top} in ${what.chat.slice(0, 8)}`, at);
+    }
+    for (const { chat, members } of of('info')) {
+      for (const { user, delivered, read } of members) {
+        if (beyond(chat, Math.max(delivered, read)))
+          fault(`${user} stands at ${delivered}/${read} in ${chat.slice(0, 8)}`);
+      }
+    }
+  },
+};
+
 const honest: Rule = {
   name: 'acks_true',
   promise: 'the SDK acknowledges what the application has finished, and tells as read what it was told to',
@@ -233,4 +252,4 @@ function userOf(device: DeviceName): string {
   return device.split('.')[0] ?? '';
 }
 
-export const receiptRules = [neverBack, trueClaims, honest, early, ticks, reached];
+export const receiptRules = [neverBack, trueClaims, possible, honest, early, ticks, reached];

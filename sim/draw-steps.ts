@@ -19,7 +19,7 @@ export type Act = Step extends infer S ? (S extends Step ? Omit<S, 'at'> : never
 type Draw = (random: Random, cast: Cast, device: DeviceName, chat: string, count: number) => Act;
 
 const SIZES = [0, 0, 0, 60, 300, 2_000, 20_000];
-const KINDS: readonly Hostile[] = ['noise', 'nonsense', 'overrun', 'glutton', 'knocking'];
+const KINDS: readonly Hostile[] = ['noise', 'nonsense', 'overrun', 'glutton', 'knocking', 'boaster', 'boaster'];
 
 /** What applications do in a chat, with how often of a hundred where it is on at all. */
 export const DEEDS: Readonly<Record<string, readonly [weight: number, draw: Draw]>> = {

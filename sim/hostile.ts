@@ -2,7 +2,7 @@
 // Invariant: frames are made by hand here, from docs/wire.md; what such a client does follows from the step's own luck.
 // Must not: judge what becomes of it.
 
-import { pack } from 'msgpackr';
+import { pack, unpack } from 'msgpackr';
 import { encodeClient } from '../transport/codec.js';
 import { T, WIRE_VERSION } from '../transport/frames.js';
 import { tokenOf } from './node.js';
@@ -42,7 +42,9 @@ function visit(stage: Stage, { kind, user, count }: HostileStep, process: Proces
       for (let n = 0; n < count; n += 1) link.send(new Uint8Array(nuisance(kind, n, luck)));
       if (kind === 'knocking' && luck.chance(0.5)) link.close(1000, '');
     },
-    message: () => undefined,
+    message: (bytes) => {
+      if (kind === 'boaster') for (const frame of boasts(bytes, luck)) link.send(new Uint8Array(frame));
+    },
     closed: () => undefined,
   });
   if (kind === 'glutton') for (const each of universe.network.of('')) each.stall(true);
@@ -65,9 +67,20 @@ function nuisance(kind: Hostile, n: number, luck: Random): Uint8Array {
       return pack([luck.between(0, 40), ...Array.from({ length: luck.between(0, 5) }, () => senseless(luck))]);
     case 'overrun':
       return pack([T.SEND, Buffer.from(luck.bytes(16)), Buffer.from(luck.bytes(16)), Buffer.from('overrun')]);
+    case 'boaster':
+      return pack([T.PING, n]);
     case 'glutton':
       return pack([luck.pick([T.HISTORY, T.LIST, T.INFO, T.MARKS, T.DEVICES]), n, senseless(luck), 0, 100]);
   }
+}
+
+/** ACK or READ beyond the end of each chat that a frame is about. */
+function boasts(bytes: Uint8Array, luck: Random): Uint8Array[] {
+  const [type, about] = unpack(bytes) as [number, unknown];
+  const named =
+    type === T.CERT && Array.isArray(about) ? about.map((entry) => (Array.isArray(entry) ? entry[0] : 0)) : [];
+  const chats = type === T.MESSAGE || type === T.EVENT ? [about] : named;
+  return chats.map((chat) => pack([luck.pick([T.ACK, T.READ]), chat, luck.pick([1_000, 2 ** 40])]));
 }
 
 function senseless(luck: Random): unknown {

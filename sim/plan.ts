@@ -155,6 +155,8 @@ export type Hostile =
   | 'nonsense'
   /** More SENDs at once than the window has. */
   | 'overrun'
+  /** Has and has read what is not there yet, in every chat of its user. */
+  | 'boaster'
   /** Reads nothing and asks for much. */
   | 'glutton'
   /** Connects again and again. */

@@ -31,6 +31,11 @@ export const OTHER_CASES: readonly Case[] = [
     ['credit'],
     (scene) => change(scene, 'in', (fact) => fact.link === 2, into('bob.1', 1, 1, 'token', 4) as Of<'in'>),
   ],
+  [
+    'a receipt of what is not there',
+    ['receipts_true', 'receipts_possible'],
+    (scene) => put(scene, calm(scene), out('ada.1', 36, bytes(DIRECT), 'bob', 99, 0)),
+  ],
   ['an alias out of nowhere', ['well_formed'], (scene) => put(scene, calm(scene), out('ada.1', 43, 5, 'bob', 1))],
   ['an answer to nothing', ['well_formed'], (scene) => put(scene, calm(scene), out('ada.1', 41, 77))],
   [
