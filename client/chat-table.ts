@@ -106,12 +106,13 @@ export class ChatTable {
 
   /**
    * What SYNC says of each chat. Handled, not merely received: the vector counts as ACK. Where something is `unanswered` it may be
-   * stored, delivered and read already: receipts of that came while nobody listened.
+   * stored, delivered and read already: receipts of that came while nobody listened. So a direct chat that begins with it is listed
+   * too, where its whole log is wanted (`whole`).
    */
-  vector(me: string, unanswered: (log: ChatLog) => boolean): SyncEntry[] {
+  vector(me: string, whole: boolean, unanswered: (log: ChatLog) => boolean): SyncEntry[] {
     const entries: SyncEntry[] = [];
     for (const log of this.#byKey.values()) {
-      if (!log.placed || log.id === undefined) continue;
+      if (log.id === undefined || (!log.placed && !(whole && log.kind === 1 && unanswered(log)))) continue;
       const read = Math.min(log.read, log.done);
       log.listed = log.done;
       entries.push({ chat: log.id, seq: log.done, read, flags: log.wantsReceipts(me) || unanswered(log) ? 1 : 0 });

@@ -33,7 +33,7 @@ export class Queries {
   /** SYNC with the present vector, in as many frames as it takes. */
   greeting(): ClientFrame[] {
     const { table, receiver, outbox } = this.#parts;
-    const vector = table.vector(receiver.me, (log) => outbox.waits(log));
+    const vector = table.vector(receiver.me, this.#backfill === 0, (log) => outbox.waits(log));
     const frames: ClientFrame[] = [];
     const backfill = this.#backfill;
     do {

@@ -94,36 +94,53 @@ const honest: Rule = {
   promise: 'the SDK acknowledges what the application has finished, and tells as read what it was told to',
   check(evidence, fault) {
     const { wire, lives, chats, hostile } = evidence;
+    const claims = new Map<string, Claim[]>();
+    for (const { at, order, tap, way, what } of wire) {
+      if (way !== 'in' || what.kind !== 'ack') continue;
+      const key = `${tap.device} ${what.chat}`;
+      const all = claims.get(key) ?? [];
+      claims.set(key, all);
+      all.push({ at, order, delivered: what.delivered, read: what.read });
+    }
     for (const [device, runs] of lives) {
       const user = runs[0]?.user ?? '';
       if (hostile.has(user)) continue;
-      const read = new Map<string, number>();
-      const said = evidence.of('read').filter(({ device: by }) => evidence.userOf(by) === user);
+      const installed = runs.slice(
+        Math.max(
+          0,
+          runs.findLastIndex(({ fresh }) => fresh),
+        ),
+      );
+      const since = installed[0]?.start.order ?? 0;
       for (const chat of chats.values()) {
-        const had = havingOf([...runs, ...(evidence.doubles.get(device) ?? [])], chat, evidence);
-        const log = chat.logs.get(user) ?? [];
-        const owed = log.filter(({ seq }) => !had.has(seq)).map(({ seq }) => seq);
-        read.set(chat.id, Math.max(0, ...said.filter((each) => each.chat === chat.id).map(({ seq }) => seq)));
-        const claim = wire.find(
-          ({ tap, way, what }) =>
-            tap.device === device &&
-            way === 'in' &&
-            what.kind === 'ack' &&
-            what.chat === chat.id &&
-            (what.read > (read.get(chat.id) ?? 0) || owed.some((seq) => seq <= what.delivered && seq >= firstOf(had))),
-        );
-        if (claim?.way !== 'in' || claim.what.kind !== 'ack') continue;
+        const said = evidence
+          .of('read')
+          .filter((each) => evidence.userOf(each.device) === user && each.chat === chat.id);
+        const read = Math.max(0, ...said.map(({ seq }) => seq));
+        const had = havingOf(installed, chat, evidence);
+        const from = Math.min(...had);
+        const lacks = (chat.logs.get(user) ?? []).find(({ seq }) => seq > from && !had.has(seq));
+        const wrong = claims
+          .get(`${device} ${chat.id}`)
+          ?.find(
+            (claim) =>
+              claim.read > read || (claim.order > since && lacks !== undefined && claim.delivered >= lacks.seq),
+          );
+        if (wrong === undefined) continue;
         fault(
-          `${device} claims ${claim.what.delivered}/${claim.what.read} of ${chat.id.slice(0, 8)}; it lacks ${owed.slice(0, 4).join(', ')}, read is ${read.get(chat.id)}`,
-          claim.at,
+          `${device} claims ${wrong.delivered}/${wrong.read} of ${chat.id.slice(0, 8)}; it lacks ${lacks?.seq ?? 'nothing'}, read is ${read}`,
+          wrong.at,
         );
       }
     }
   },
 };
 
-function firstOf(had: ReadonlySet<number>): number {
-  return had.size === 0 ? 0 : Math.min(...had);
+interface Claim {
+  readonly at: number;
+  readonly order: number;
+  readonly delivered: number;
+  readonly read: number;
 }
 
 const early: Rule = {
@@ -151,7 +168,7 @@ const early: Rule = {
       }
       if (way !== 'in' || what.kind !== 'ack' || !lives.has(tap.device)) continue;
       const chat = chats.get(what.chat);
-      const runs = [...(lives.get(tap.device) ?? []), ...(evidence.doubles.get(tap.device) ?? [])];
+      const runs = lives.get(tap.device) ?? [];
       // What an installation that was given up was shown is its own affair.
       const fresh = runs.findLastIndex((run) => run.fresh && run.start.order < order);
       const shown = runs

@@ -4,6 +4,7 @@
 // Must not: look at frames (check-wire.ts).
 
 import type { Evidence, LifeStory } from './evidence.js';
+import type { DeviceName } from './record.js';
 import type { Rule } from './rule.js';
 import { show } from './says.js';
 import type { ChatStory } from './story.js';
@@ -95,14 +96,18 @@ export function havingOf(
   { of, requests, changed }: Evidence,
 ): Set<number> {
   const had = new Set<number>();
-  const device = runs[0]?.device;
+  const [first] = runs;
+  if (first === undefined) return had;
+  // What an installation before that one had is gone with its store.
+  const { device, start } = first;
+  const mine = (fact: { readonly device: DeviceName; readonly order: number }): boolean =>
+    fact.device === device && fact.order >= start.order;
   for (const run of runs) for (const each of run.handled) if (each.chat === chat.id) had.add(each.seq);
-  for (const each of of('sent')) if (each.device === device && each.chat === chat.id) had.add(each.seq);
+  for (const each of of('sent')) if (mine(each) && each.chat === chat.id) had.add(each.seq);
   for (const { asked, answered } of requests.values()) {
-    if (asked.device === device && answered?.code === '' && answered.chat === chat.id && answered.seq > 0)
-      had.add(answered.seq);
+    if (mine(asked) && answered?.code === '' && answered.chat === chat.id && answered.seq > 0) had.add(answered.seq);
   }
-  for (const seq of changed.get(`${device} ${chat.id}`) ?? []) had.add(seq);
+  for (const { seq, order } of changed.get(`${device} ${chat.id}`) ?? []) if (order >= start.order) had.add(seq);
   return had;
 }
 

@@ -44,13 +44,11 @@ export interface Evidence {
   readonly chats: ReadonlyMap<ChatId, ChatStory>;
   readonly names: ReadonlyMap<string, ChatId>;
   readonly lives: ReadonlyMap<DeviceName, readonly LifeStory[]>;
-  /** Second applications of a device, which took over from it with a store of their own. */
-  readonly doubles: ReadonlyMap<DeviceName, readonly LifeStory[]>;
   readonly sends: ReadonlyMap<string, SendStory>;
   readonly requests: ReadonlyMap<number, RequestStory>;
   readonly wire: readonly Ordered<Seen>[];
   /** Numbers of changes that were answered to a device, by device and chat. */
-  readonly changed: ReadonlyMap<string, readonly number[]>;
+  readonly changed: ReadonlyMap<string, readonly { readonly seq: number; readonly order: number }[]>;
   readonly taps: readonly Tap[];
   /** Users with devices that are not ours: what those claim is not the user's application speaking. */
   readonly hostile: ReadonlySet<string>;
@@ -64,9 +62,6 @@ export interface Evidence {
 
 /** The frame CHANGE (docs/wire.md §4). */
 const CHANGE = 9;
-/** Lives above this are of a second application. */
-const DOUBLE = 1_000;
-
 export function gather(facts: readonly Fact[]): Evidence {
   const first = facts[0];
   if (first?.kind !== 'plan') throw new Error('a record begins with its plan');
@@ -75,12 +70,11 @@ export function gather(facts: readonly Fact[]): Evidence {
   const chats = new Map<ChatId, ChatStory>();
   const names = new Map<string, ChatId>();
   const lives = new Map<DeviceName, LifeStory[]>();
-  const doubles = new Map<DeviceName, LifeStory[]>();
   const sends = new Map<string, SendStory>();
   const requests = new Map<number, RequestStory>();
   const shelves = new Map<string, Ordered<Fact>[]>();
   const wire: Ordered<Seen>[] = [];
-  const changed = new Map<string, number[]>();
+  const changed = new Map<string, { readonly seq: number; readonly order: number }[]>();
   const tap = new Wiretap();
   const timed = new Set<string>();
   const hidden = new Map<string, Hidden>();
@@ -91,7 +85,7 @@ export function gather(facts: readonly Fact[]): Evidence {
     return known;
   };
   const living = ({ device, life }: { device: DeviceName; life: number }): LifeStory | undefined =>
-    (life > DOUBLE ? doubles : lives).get(device)?.findLast((each) => each.life === life);
+    lives.get(device)?.findLast((each) => each.life === life);
 
   let rested = false;
   for (const [order, fact] of facts.entries()) {
@@ -104,7 +98,7 @@ export function gather(facts: readonly Fact[]): Evidence {
       overheard(story, seen);
       if (seen.way === 'out' && seen.what.kind === 'ok' && seen.what.asked.type === CHANGE) {
         const key = `${seen.tap.device} ${seen.what.asked.fields[0]}`;
-        changed.set(key, [...(changed.get(key) ?? []), Number(seen.what.results[0])]);
+        changed.set(key, [...(changed.get(key) ?? []), { seq: Number(seen.what.results[0]), order }]);
       }
     }
     if (fact.kind === 'in' || fact.kind === 'out') continue;
@@ -114,9 +108,8 @@ export function gather(facts: readonly Fact[]): Evidence {
     switch (now.kind) {
       case 'start': {
         const { device, user, life, fresh } = now;
-        const runs = life > DOUBLE ? doubles : lives;
-        const all = runs.get(device) ?? [];
-        runs.set(device, all);
+        const all = lives.get(device) ?? [];
+        lives.set(device, all);
         all.push({
           ...{ device, user, life, fresh, start: now, end: null, storeFailed: false },
           ...{ shown: [], handled: [], receipts: [] },
@@ -178,7 +171,7 @@ export function gather(facts: readonly Fact[]): Evidence {
     }
   }
   return {
-    ...{ plan, facts, chats, names, lives, doubles, sends, requests, wire, changed, userOf },
+    ...{ plan, facts, chats, names, lives, sends, requests, wire, changed, userOf },
     taps: [...tap.taps.values()],
     hostile: new Set(plan.steps.flatMap((step) => (step.do === 'hostile' ? [step.user] : []))),
     ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),

@@ -38,7 +38,7 @@ export interface EventSays {
   readonly last?: number;
 }
 
-/** One run of the application on a device: `life` is 1, 2, 3, …; above 1,000 it is another application that took over. */
+/** One run of the application on a device: `life` is 1, 2, 3, …, another installation that took over included. */
 interface Life {
   readonly device: DeviceName;
   readonly life: number;

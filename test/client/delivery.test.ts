@@ -438,4 +438,20 @@ describe('receipts', () => {
       [1],
     );
   });
+
+  test('and of a direct chat that begins with it', async () => {
+    const { server, world, session } = await bench();
+    server.last.intercept = (frame) => frame.type === 2;
+    session
+      .direct('bob')
+      .send('the first one')
+      .catch(() => {});
+    await settle(world);
+    server.last.cut();
+    await advance(world, 5_000);
+    assert.deepEqual(
+      [...server.last.of(6)[0]!.entries].map(({ seq, flags }) => [seq, flags]),
+      [[0, 1]],
+    );
+  });
 });
