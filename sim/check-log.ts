@@ -4,7 +4,7 @@
 // Must not: look at who was shown what (check-views.ts), or excuse a loss beyond what retention takes (check-retention.ts).
 
 import type { Evidence, SendStory } from './evidence.js';
-import { type Rule, SESSION_ENDS } from './rule.js';
+import { LAST_MOMENTS, type Rule, SESSION_ENDS } from './rule.js';
 import { isErased, short, show } from './says.js';
 import type { ChatStory } from './story.js';
 
@@ -138,15 +138,17 @@ function takenBack({ chats, ends }: Evidence, fault: (detail: string) => void): 
 const refused: Rule = {
   name: 'refused',
   promise: 'a message whose sender was told that it failed for good is in no chat',
-  check({ chats, sends }, fault) {
+  check({ chats, sends, lives }, fault) {
     const stored = new Map(
       [...chats.values()].flatMap((chat) =>
         [...chat.ever.values()].map(({ body, seq }) => [body, `${name(chat.id)} ${seq}`]),
       ),
     );
     for (const { send, failed, sent } of sends.values()) {
-      for (const { code, at } of failed) {
-        if (LOCAL.has(code)) continue;
+      for (const { code, at, device, life } of failed) {
+        const end = lives.get(device)?.find((run) => run.life === life)?.end;
+        // A device that dies in that moment may not remember the refusal, and sends again.
+        if (LOCAL.has(code) || (end?.how === 'killed' && end.at - at < LAST_MOMENTS)) continue;
         const place = stored.get(send.body);
         if (place !== undefined) fault(`${short(send.body)} failed (${code}) and is at ${place}`, at);
         if (sent.length > 0) fault(`${short(send.body)} failed (${code}) and was acknowledged as ${sent[0]!.seq}`, at);

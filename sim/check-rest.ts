@@ -4,7 +4,7 @@
 
 import type { Evidence, LifeStory } from './evidence.js';
 import type { Listed } from './record.js';
-import { type Rule, SESSION_ENDS } from './rule.js';
+import { LAST_MOMENTS, type Rule, SESSION_ENDS } from './rule.js';
 import { isErased, short } from './says.js';
 import type { ChatStory } from './story.js';
 
@@ -16,9 +16,6 @@ const converges: Rule = {
     if (of('rest').length === 0) fault('nobody waited for rest');
   },
 };
-
-/** ms before a kill in which a send may not have reached the client's own disk yet. */
-const UNSAVED = 5_000;
 
 const settled: Rule = {
   name: 'settled',
@@ -43,7 +40,7 @@ const settled: Rule = {
 
 /** Killed before the message was on the device's disk, or the disk failed. */
 function diedEarly(run: LifeStory, at: number): boolean {
-  return run.storeFailed || (run.end?.how === 'killed' && run.end.at - at < UNSAVED);
+  return run.storeFailed || (run.end?.how === 'killed' && run.end.at - at < LAST_MOMENTS);
 }
 
 /** The store was emptied later, with what waited in it. */

@@ -5,12 +5,9 @@
 
 import type { Evidence, LifeStory } from './evidence.js';
 import type { DeviceName } from './record.js';
-import type { Rule } from './rule.js';
+import { LAST_MOMENTS, type Rule } from './rule.js';
 import { show } from './says.js';
 import type { ChatStory } from './story.js';
-
-/** ms before a kill in which what was handled may come again: positions are written after 100 ms, and the disk takes its time. */
-const LAST_MOMENTS = 5_000;
 
 const inOrder: Rule = {
   name: 'shown_in_order',

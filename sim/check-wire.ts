@@ -6,6 +6,9 @@ import type { Evidence } from './evidence.js';
 import type { Rule } from './rule.js';
 import { entryOf, short, show } from './says.js';
 
+/** ms that what was under way when a change was answered may take: the last word to a device that was removed, a page of a log. */
+const CLOSING = 1_000;
+
 const membersOnly: Rule = {
   name: 'members_only',
   promise: 'no frame brings an entry to somebody who was no member at that place of the log',
@@ -100,7 +103,15 @@ const hidden: Rule = {
       if (found !== undefined)
         fault(`${user} still reads ${found.seq} of ${asked.chat.slice(0, 8)} after ${asked.what}`);
       for (const { order, at, tap, way, what } of wire) {
-        if (order <= answered.order || way === 'in' || tap.user !== user || what.kind !== 'entry') continue;
+        // What was being read at that moment may still come.
+        if (
+          order <= answered.order ||
+          at < answered.at + CLOSING ||
+          way === 'in' ||
+          tap.user !== user ||
+          what.kind !== 'entry'
+        )
+          continue;
         if (what.entry.chat === asked.chat && hides(what.entry.seq)) {
           fault(
             `${tap.device} got ${what.entry.seq} of ${asked.chat.slice(0, 8)} after ${asked.what} was answered`,
@@ -111,9 +122,6 @@ const hidden: Rule = {
     }
   },
 };
-
-/** ms between the answer to a removal and the last word to the device that was removed. */
-const CLOSING = 1_000;
 
 const removed: Rule = {
   name: 'removed_device',

@@ -29,3 +29,7 @@ export const SESSION_ENDS: readonly string[] = [
   'token_expired',
   'bad_version',
 ];
+
+/** ms before a kill of which a device may remember nothing: what is not written durably at once is so after 100 ms, on a disk that
+ * takes its time. */
+export const LAST_MOMENTS = 5_000;

@@ -16,7 +16,7 @@ function chat(i: number): Uint8Array {
 
 const open = (views: Views, i: number) => views.open(chat(i), chatKey(chat(i)));
 
-test('views are bounded; those with an alias, behind or with sends under way stay', () => {
+test('views are bounded; those with an alias, behind, with sends under way or refused stay', () => {
   const views = new Views();
   const named = open(views, 0);
   assert.equal(views.name(named), true);
@@ -25,14 +25,22 @@ test('views are bounded; those with an alias, behind or with sends under way sta
   const sending = open(views, 2);
   sending.unanswered = 1;
   const idle = open(views, 3);
+  const refused = open(views, 4);
+  views.refuse(refused, 'id', 1);
   for (let i = 10; i < 3 * LIMITS.sessionChats; i += 1) {
     open(views, i);
     assert.ok(views.size <= LIMITS.sessionChats);
   }
   assert.equal(views.resolve(1)?.view, named);
-  assert.deepEqual([open(views, 1), open(views, 2)], [behind, sending]);
+  assert.deepEqual([open(views, 1), open(views, 2), open(views, 4)], [behind, sending, refused]);
   assert.equal(views.get(idle.key), undefined);
   assert.equal(open(views, 3).cursor, UNKNOWN);
+});
+
+test('refused sends to chats without end are forgotten at last', () => {
+  const views = new Views();
+  for (let i = 0; i < LIMITS.userChats + 1_000; i += 1) views.refuse(open(views, i), 'id', i);
+  assert.equal(views.size, LIMITS.userChats);
 });
 
 test('aliases run out and stay what they are', () => {

@@ -56,6 +56,7 @@ export const OTHER_CASES: readonly Case[] = [
         scene,
         calm(scene),
         ...ask('bob.1', 9, 'delete_for_me', DIRECT, [], [2]),
+        ...Array.from({ length: 1_100 }, (): Told => ({ kind: 'state', device: 'bob.1', life: 1, state: 'online' })),
         into('bob.2', 6, [], 0),
         out('bob.2', 34, bytes(DIRECT), 'ada', 2, bytes(IDS.second), 0, Buffer.from(SECOND)),
       );
