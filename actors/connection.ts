@@ -77,7 +77,7 @@ export class Connection {
   readonly network: string;
   readonly meter: Meter;
   /** Made with the first SYNC that has something to tell. */
-  #followUp: FollowUp | null = null;
+  readonly followUp = new FollowUp(this);
   #polling = false;
   /** News were dropped that nothing else will bring: the client must be asked where it stands. */
   #lost = false;
@@ -225,10 +225,7 @@ export class Connection {
     this.meter.certified(certificates.length + unknown.length, unknown.length);
     if (this.resume.certify(inventory, this.login.user, this.views, this.peer)) return this.synchronise(context);
     const owed = this.resume.owed(certificates);
-    if (owed.length > 0) {
-      this.#followUp ??= new FollowUp(this);
-      this.#followUp.add(owed, context);
-    }
+    if (owed.length > 0) this.followUp.add(owed, context);
     if (this.resume.stale) this.resync();
   }
 
@@ -264,7 +261,7 @@ export class Connection {
     if (tag.type === 'poll') this.#polling = false;
     else if (tag.type === 'reread') this.stream.page(null);
     else if (tag.type === 'watch') this.#intake.watching.due(context);
-    else if (tag.type === 'follow') this.#followUp?.due(context);
+    else if (tag.type === 'follow') this.followUp.due(context);
     else if (tag.type === 'register') this.login.register(context);
     else if (tag.type === 'expiry') this.violation('token_expired', CLOSE.auth, 'the token has expired', context);
     else if (this.phase === 'hello') {

@@ -1,4 +1,5 @@
-// Owns what a connection tells its chats after a SYNC: where its client is, and that it wants their receipts.
+// Owns what a connection tells its chats after a SYNC: where its client is, and that it wants their receipts; and again what a
+// chat could not take, as it rests after a crash.
 // Invariant: paced. Each chat that is told may have to be read from the store first, and answers with as many receipts as it
 // has members: all of them at once would stop the node and overrun their own user's mailbox, whose client would then have
 // to ask for all of it again, without end. It counts for what it costs, and waits where the client has used much, so its own
@@ -12,7 +13,8 @@ import { LIMITS } from './limits.js';
 
 export class FollowUp {
   readonly #connection: Connection;
-  readonly #waiting = new Map<string, Owed>();
+  /** Null while nothing has had to wait: most connections are idle. */
+  #waiting: Map<string, Owed> | null = null;
   /** What may be told before the next step; below 0: the last one was dear. */
   #room: number = LIMITS.followRoom;
   #ticking = false;
@@ -22,36 +24,59 @@ export class FollowUp {
   }
 
   add(owed: readonly Owed[], context: ConnectionContext): void {
+    this.#waiting ??= new Map();
     for (const one of owed) this.#waiting.set(one.key, one);
     if (!this.#ticking) this.#step(context);
+  }
+
+  /** The chat could not take the client's position: nothing would say it again before the next SYNC. */
+  again(key: string, { delivered, read }: NonNullable<Owed['news']>, context: ConnectionContext): void {
+    this.#waiting ??= new Map();
+    const { news = null, wantsReceipts = false } = this.#waiting.get(key) ?? {};
+    this.#waiting.set(key, {
+      key,
+      kind: CHAT_KIND.direct,
+      large: false,
+      news: { delivered: Math.max(delivered, news?.delivered ?? 0), read: Math.max(read, news?.read ?? 0) },
+      wantsReceipts,
+    });
+    if (!this.#ticking) this.#tick(context);
   }
 
   /** Some time is over. */
   due(context: ConnectionContext): void {
     this.#ticking = false;
     this.#room = Math.min(LIMITS.followRoom, this.#room + LIMITS.followRoom);
-    if (this.#room < LIMITS.followRoom || this.#waiting.size > 0) this.#step(context);
+    if (this.#room < LIMITS.followRoom || (this.#waiting?.size ?? 0) > 0) this.#step(context);
   }
 
   #step(context: ConnectionContext): void {
     const { meter } = this.#connection;
-    for (const [key, one] of this.#waiting) {
+    const waiting = this.#waiting ?? new Map<string, Owed>();
+    const resting: Owed[] = [];
+    for (const [key, one] of waiting) {
       if (this.#room <= 0 || meter.much) break;
       const cost = costOf(one);
       this.#room -= cost;
       meter.caused(cost);
-      this.#waiting.delete(key);
-      this.#tell(one, context);
+      waiting.delete(key);
+      if (!this.#tell(one, context)) resting.push(one);
     }
+    for (const one of resting) waiting.set(one.key, one);
+    this.#tick(context);
+  }
+
+  #tick(context: ConnectionContext): void {
     this.#ticking = true;
     context.after(LIMITS.followMs, { type: 'follow' });
   }
 
-  #tell({ key, news, wantsReceipts }: Owed, context: ConnectionContext): void {
+  /** False: it must be told later. A chat that is given up (`dead`) is told nothing more. */
+  #tell({ key, news, wantsReceipts }: Owed, context: ConnectionContext): boolean {
     const { fabric, login } = this.#connection;
     const { user, device } = login;
-    if (news !== null) fabric.chats.tell(key, { type: 'cursor', user, device, ...news });
-    if (wantsReceipts) fabric.chats.tell(key, { type: 'receipts', user, connection: context.self });
+    if (news !== null && fabric.chats.tell(key, { type: 'cursor', user, device, ...news }) === 'busy') return false;
+    return !wantsReceipts || fabric.chats.tell(key, { type: 'receipts', user, connection: context.self }) !== 'busy';
   }
 }
 

@@ -9,6 +9,7 @@ import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transpor
 import { ACCOUNT, accountRequest } from './account-intake.js';
 import { Awaited } from './awaited.js';
 import { shrunk } from './buggify.js';
+import type { Owed } from './certificate.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
 import { partsOf } from './group-invite.js';
@@ -42,7 +43,6 @@ export class Intake {
 
   frame(frame: ClientFrame, context: ConnectionContext): void {
     const { peer, stream } = this.#connection;
-    const { user, device } = this.#connection.login;
     if (frame.type === T.SYNC) return this.#syncs.take(frame, context);
     const ms = this.#connection.meter.count(frame, stream.sent);
     if (ms > 0 && this.#tooOften(frame, ms, context)) return;
@@ -50,14 +50,14 @@ export class Intake {
       case T.SEND:
         return this.#send(frame, context);
       case T.ACK:
-        return this.#tellChat(frame.chat, { type: 'cursor', user, device, delivered: frame.seq, read: 0 });
+        return this.#cursor(frame.chat, { delivered: frame.seq, read: 0 }, context);
       case T.READ:
-        return this.#tellChat(frame.chat, { type: 'cursor', user, device, delivered: frame.seq, read: frame.seq });
+        return this.#cursor(frame.chat, { delivered: frame.seq, read: frame.seq }, context);
       case T.CREDIT:
         stream.credit = Math.min(LIMITS.credit, stream.credit + frame.n);
         return;
       case T.TYPING:
-        return this.#tellChat(frame.chat, { type: 'typing', user, connection: context.self, on: frame.on });
+        return this.#typing(frame, context);
       case T.WATCH:
         return this.#watch(frame, context);
       case T.PING:
@@ -160,9 +160,20 @@ export class Intake {
 
   // ---- requests ----
 
-  #tellChat(ref: ChatRef, message: ChatMessage): void {
-    const target = this.#connection.views.resolve(ref);
-    if (target !== undefined) this.#connection.fabric.chats.tell(target.key, message);
+  #cursor(ref: ChatRef, news: NonNullable<Owed['news']>, context: ConnectionContext): void {
+    const { views, fabric, login } = this.#connection;
+    const target = views.resolve(ref);
+    if (target === undefined) return;
+    const { user, device } = login;
+    const told = fabric.chats.tell(target.key, { type: 'cursor', user, device, ...news });
+    if (told === 'busy') this.#connection.followUp.again(target.key, news, context);
+  }
+
+  #typing({ chat, on }: Of<13>, context: ConnectionContext): void {
+    const { views, fabric, login } = this.#connection;
+    const target = views.resolve(chat);
+    if (target === undefined) return;
+    fabric.chats.tell(target.key, { type: 'typing', user: login.user, connection: context.self, on });
   }
 
   #watch({ chat, on }: Of<14>, context: ConnectionContext): void {

@@ -55,6 +55,8 @@ export class ChatScene {
   readonly lost: number[] = [];
   readonly users = new Map<string, Ear<UserMessage>>();
   readonly chats = new Map<string, Ref<ChatMessage>>();
+  /** Chats rest, as after a crash: they take nothing. */
+  resting = false;
   readonly swept = noSweeps();
   sweeper!: Ref<SweeperMessage>;
   /** What becomes of the next commits, in order. */
@@ -163,6 +165,7 @@ export class ChatScene {
   #chatDirectory(): Directory<ChatMessage> {
     return {
       tell: (key, message) => {
+        if (this.resting) return 'busy';
         let ref = this.chats.get(key);
         if (ref === undefined || !ref.alive) {
           ref = this.runtime.spawn(key.startsWith('01') ? conversation : group, key, { fabric: this.fabric, key });
