@@ -12,7 +12,7 @@ import type { World } from './world.js';
 /** What each site does, and what that brings to light. */
 export const SITES = {
   // ---- the runtime ----
-  mailbox: 'a kind of actor queues 12 messages: refusals, superseded news, dropped deliveries with their marks',
+  mailbox: 'a kind of actor queues 10 messages: refusals, superseded news, dropped deliveries with their marks',
   slice: 'one message a slice: any order of actors that the run queue may choose',
   turn: '8 messages a turn: sockets, disk and timers between any two of an actor',
   'crash before': 'a handler breaks off before it did anything: the message is lost with the state',
@@ -29,7 +29,7 @@ export const SITES = {
   sweep: 'a sweep takes one row: every intermediate state of a log that is emptied',
   'sweep queue': 'one chat waits for its sweep: the others are left to the scan',
   // ---- connections ----
-  views: 'a connection knows 2 chats and one alias: evicted views, frames with whole names',
+  views: 'a connection knows one chat and one alias of a user: evicted views, frames with whole names',
   page: 'a page read for a client holds one row: live deliveries and changes between any two rows, chats, certificates',
   certificates: 'one certificate a turn: deliveries and acknowledgements between any two',
   history: 'a page of history ends after one entry though more were asked for',

@@ -36,7 +36,7 @@ export type RuntimeLimits = Readonly<
 
 /** Messages that a mailbox holds where a simulation shrinks it: above the burst that one resume of a client asks for in a group of
  * some, or that client would have to resume without end. */
-const FEW = 12;
+const FEW = 10;
 
 /** Hears what happens. A hook that throws is counted as a fault and otherwise ignored. */
 export interface Trace {

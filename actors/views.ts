@@ -28,7 +28,7 @@ const ROOM: ViewRoom = {
   chatAliases: LIMITS.chatAliases,
   userAliases: LIMITS.userAliases,
 };
-const SMALL: ViewRoom = { chats: 2, chatAliases: 1, userAliases: 1 };
+const SMALL: ViewRoom = { chats: 1, chatAliases: 0, userAliases: 1 };
 
 /** As in LIMITS, but for simulations. */
 export const viewRoom = (world: World): ViewRoom => shrunk(world, 'views', ROOM, SMALL);

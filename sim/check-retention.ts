@@ -79,6 +79,8 @@ const registered: Rule = {
       const chat = chats.get(id);
       const runs = lives.get(device) ?? [];
       if (chat === undefined || !chat.whole || runs[0] === undefined) continue;
+      // Who leaves claims nothing any more.
+      if (!chat.members().includes(runs[0].user)) continue;
       const had = new Set(runs.flatMap((run) => run.handled.filter((each) => each.chat === id).map(({ seq }) => seq)));
       const fresh = runs.findLast((run) => run.fresh && run.life <= life);
       for (let seq = from; seq <= to; seq += 1) {

@@ -37,7 +37,7 @@ export function drawOptions(random: Random): Options {
   const retention = random.chance(0.7) ? 'forever' : random.chance(0.6) ? 'until-delivered' : 'age';
   return {
     retention,
-    retentionMs: random.pick([4_000, 15_000, 60_000]),
+    retentionMs: random.pick([1_500, 4_000, 20_000]),
     fanOutThreshold: random.pick([100, 100, 100, 2, 3]),
     quotas: random.chance(0.15),
     latency: random.pick(LATENCIES),

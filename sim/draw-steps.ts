@@ -2,20 +2,11 @@
 // Invariant: a step is drawn from its own stream of luck; what it refers to may not exist when its time comes.
 // Must not: choose times or how often (draw.ts does).
 
-import type { Hostile, Step } from './plan.js';
+import type { Act, Cast } from './draw-cast.js';
+import type { Hostile } from './plan.js';
 import type { Random } from './random.js';
 import type { DeviceName } from './record.js';
 
-/** Who and what there is to draw from. */
-export interface Cast {
-  readonly users: readonly { readonly user: string; readonly devices: readonly DeviceName[] }[];
-  readonly devices: readonly DeviceName[];
-  /** Chats with those who take part at first. */
-  readonly chats: readonly { readonly chat: string; readonly users: readonly string[] }[];
-}
-
-/** A step but for its time. */
-export type Act = Step extends infer S ? (S extends Step ? Omit<S, 'at'> : never) : never;
 type Draw = (random: Random, cast: Cast, device: DeviceName, chat: string, count: number) => Act;
 
 const SIZES = [0, 0, 0, 60, 300, 2_000, 20_000];

@@ -5,12 +5,12 @@
 // Histories are short and dense: a few people, a few chats, a hundred steps within seconds, faults right after sends
 // (where something is under way), and a calm in which everything has to come right.
 
+import { add, type Cast, chatOf, drawCast } from './draw-cast.js';
+import { extras } from './draw-extras.js';
 import { drawOptions } from './draw-options.js';
-import { type Act, type Cast, DEEDS, TROUBLES } from './draw-steps.js';
+import { DEEDS, TROUBLES } from './draw-steps.js';
 import type { Plan, Step } from './plan.js';
 import { type Random, stream } from './random.js';
-
-const NAMES = ['ada', 'bob', 'cleo', 'dan', 'eve'];
 
 /** Virtual ms that the world has for coming to rest: a client's longest pause, a dead connection and a slow disk, several times. */
 const REST_MS = 400_000;
@@ -44,25 +44,9 @@ export function draw(seed: number): Plan {
   }
   // A device that was removed, replaced or closed may come back.
   for (const device of cast.devices) if (random.chance(0.5)) add(steps, random.between(0, at), { do: 'start', device });
+  extras(steps, cast, seed, at);
   steps.sort((one, other) => one.at - other.at);
   return { seed, options, users: cast.users, steps, calmAt: at + random.pick([0, 50, 3_000]), restWithin: REST_MS };
-}
-
-function drawCast(random: Random): Cast {
-  const users = NAMES.slice(0, random.between(2, NAMES.length)).map((user) => ({
-    user,
-    devices: Array.from({ length: random.pick([1, 1, 1, 2, 2, 3]) }, (_, n) => `${user}.${n + 1}`),
-  }));
-  const names = users.map(({ user }) => user);
-  const chats: { chat: string; users: readonly string[] }[] = [];
-  for (let n = random.between(0, 2); n > 0; n -= 1) {
-    const pair = [random.pick(names), random.pick(names)].sort();
-    if (pair[0] !== pair[1]) chats.push({ chat: `direct:${pair.join(':')}`, users: pair });
-  }
-  for (let n = random.between(chats.length === 0 ? 1 : 0, 2); n > 0; n -= 1) {
-    chats.push({ chat: `g${n}`, users: names.filter(() => random.chance(0.7)) });
-  }
-  return { users, devices: users.flatMap(({ devices }) => devices), chats };
 }
 
 /** Devices start, mostly at once, and groups are made. */
@@ -76,16 +60,6 @@ function opening({ devices, chats, users }: Cast, random: Random): Step[] {
     add(steps, random.between(30, 150), { do: 'create', device: random.pick(maker.devices), chat, users: members });
   }
   return steps;
-}
-
-/** A chat that this device's user belongs to, mostly. */
-function chatOf({ chats }: Cast, device: string, luck: Random): string {
-  const user = device.split('.')[0]!;
-  const own = chats.filter(({ users }) => users.includes(user));
-  const { chat } = luck.pick(own.length > 0 && luck.chance(0.9) ? own : chats);
-  return chat.startsWith('direct:') && !chat.split(':').includes(user)
-    ? `direct:${[user, chat.split(':')[1]!].sort().join(':')}`
-    : chat;
 }
 
 type Table = typeof DEEDS;
@@ -105,8 +79,4 @@ function swarm(table: Table, random: Random, always: readonly string[], chance: 
 function choose(choices: readonly Choice[], luck: Random): Choice['draw'] {
   const place = luck() * choices.at(-1)!.upTo;
   return choices.find(({ upTo }) => place < upTo)!.draw;
-}
-
-function add(steps: Step[], at: number, act: Act): void {
-  steps.push({ at, ...act } as Step);
 }

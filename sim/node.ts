@@ -90,6 +90,15 @@ export class Node {
     return true;
   }
 
+  /** Kills the actors of all chats. True: there were some. */
+  endChats(): boolean {
+    if (this.wiring === null) return false;
+    const { chats, runtime } = this.wiring;
+    const live = chats.flatMap((pool) => [...pool.entries()].map(([, ref]) => ref));
+    for (const ref of live) runtime.exit(ref, { type: 'killed' });
+    return live.length > 0;
+  }
+
   /** As by SIGTERM. */
   stop(againMs: number): boolean {
     const wiring = this.#wiring;
@@ -173,7 +182,7 @@ export class Node {
       case 'crashed':
       case 'quarantined': {
         // What was struck on purpose is no news; a key that is struck again and again is quarantined, as it should.
-        if (event.error instanceof Struck) return;
+        if (event.error instanceof Struck || text(event.error).startsWith('Error: killed')) return;
         const what = `${event.type} ${event.path}/${event.key}: ${event.message} ${text(event.error)}`;
         this.#setting.trouble(this.name, what);
         return;

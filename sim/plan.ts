@@ -143,6 +143,8 @@ export type Trouble =
       readonly keep: number;
       readonly ms: number;
     }
+  /** The actors of all chats are killed, at the `count`-th of these events from now. */
+  | { readonly do: 'end_chats'; readonly event: 'flush' | 'commit' | 'out'; readonly count: number }
   /** The node's wall clock jumps. */
   | { readonly do: 'jump_clock'; readonly ms: number }
   | { readonly do: 'hostile'; readonly kind: Hostile; readonly user: string; readonly count: number };

@@ -156,6 +156,10 @@ function ofNode(stage: Stage, step: Exclude<Step, { readonly device: string }>):
         // Between this event and the next one of the process.
         node.process?.light(0, () => crash(step.keep, step.ms));
       });
+    case 'end_chats':
+      return universe.at(step.event, step.count, () => {
+        if (!stage.calm && node.endChats()) fault('handler_crash', 'killed');
+      });
     case 'jump_clock':
       fault('clock_jump', `${step.ms} ms`);
       return node.jump(step.ms);

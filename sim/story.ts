@@ -35,9 +35,9 @@ export class ChatStory {
     return Math.max(0, ...this.ever.keys());
   }
 
-  /** Every number from 1 to the newest was seen by somebody, so membership can be followed without a gap. */
+  /** Every number from 1 to the newest was seen by somebody before it was erased, so membership can be followed without a gap. */
   get whole(): boolean {
-    return this.ever.size === this.head;
+    return this.ever.size === this.head && ![...this.ever.values()].some(isErased);
   }
 
   saw(entry: Entry, who: string): void {
