@@ -165,6 +165,10 @@ const early: Rule = {
       for (; next < order; next += 1) {
         const fact = facts[next]!;
         if (fact.kind === 'handled') note(had, fact.device, fact.chat, fact.seq);
+        // What ended before it could be shown again will not come.
+        if (fact.kind === 'truncated') {
+          for (let seq = fact.from; seq <= fact.to; seq += 1) note(had, fact.device, fact.chat, seq);
+        }
       }
       if (way !== 'in' || what.kind !== 'ack' || !lives.has(tap.device)) continue;
       const chat = chats.get(what.chat);
@@ -218,19 +222,18 @@ function newestOf({ sends, chats }: Evidence, device: DeviceName, runs: readonly
 }
 
 function judgeTicks(
-  { plan, chats }: Evidence,
+  evidence: Evidence,
   { device, receipts }: LifeStory,
   id: ChatId,
   mine: number,
   others: readonly Standing[],
   fault: Fault,
 ): void {
-  const chat = chats.get(id);
+  const chat = evidence.chats.get(id);
   if (chat === undefined) return;
   const heard = receipts.filter((each) => each.chat === id);
   // A group that was ever large, by its members or by a struck site, tells only what all of them have.
-  const large =
-    chat.people().length > plan.options.fanOutThreshold || (plan.options.buggify.active > 0 && chat.type === 2);
+  const large = evidence.large(chat);
   for (const by of ['delivered', 'read'] as const) {
     const known = (user: string): number =>
       Math.max(0, ...heard.filter((each) => each.user === user || each.user === '').map((each) => each[by]));

@@ -72,7 +72,7 @@ const unread: Rule = {
         const chat = chats.get(row.chat);
         const log = chat?.logs.get(user);
         if (chat === undefined || log === undefined || log.length === 0) continue;
-        const large = chat.people().length > plan.options.fanOutThreshold;
+        const large = evidence.large(chat);
         const sole = plan.users.find((each) => each.user === user)?.devices.length === 1;
         // Of large groups it learns only now and then what another device read.
         if (large && !sole) continue;
@@ -98,15 +98,14 @@ function unreadIn(chat: ChatStory, user: string, { read }: Listed): number {
 }
 
 /** All devices of a user show the same. */
-function agree({ of, userOf, chats, plan }: Evidence, fault: (detail: string) => void): void {
+function agree({ of, userOf, chats, large: isLarge }: Evidence, fault: (detail: string) => void): void {
   const first = new Map<string, { readonly device: string; readonly text: string }>();
   for (const { device, chats: listed } of of('list')) {
     for (const row of listed) {
       const key = `${userOf(device)} ${row.chat}`;
       const chat = chats.get(row.chat);
       // In a chat that one has left nobody is told of a reading, one's other devices neither.
-      const large =
-        (chat?.people().length ?? 0) > plan.options.fanOutThreshold || !chat?.members().includes(userOf(device));
+      const large = chat === undefined || isLarge(chat) || !chat.members().includes(userOf(device));
       const { muted, pinned, archived, markedUnread, read } = row;
       const text = JSON.stringify({ muted, pinned, archived, markedUnread, read: large ? 0 : read });
       const known = first.get(key);

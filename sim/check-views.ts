@@ -39,7 +39,8 @@ function judgeRun(run: LifeStory, past: Map<string, Past>, fault: (detail: strin
     const known = past.get(chat);
     if (known === undefined) continue;
     if (known.handled.has(entry.seq)) fault(`${entry.seq} of ${chat.slice(0, 8)} (${show(entry)}) came again`, at);
-    else if (entry.seq < known.top && !known.handled.has(-entry.seq)) {
+    else if (entry.seq < known.top && !known.handled.has(-entry.seq) && entry.from !== run.user) {
+      // What this device itself wrote is not handed to it, and may be after a crash.
       fault(`${entry.seq} of ${chat.slice(0, 8)} came only after ${known.top} was handled`, at);
     }
   }

@@ -56,6 +56,8 @@ export interface Evidence {
   ends(chat: ChatId): boolean;
   /** The user asked for this entry to be gone for himself, whatever came of it. */
   hid(user: string, chat: ChatId, seq: number): boolean;
+  /** Only tallies are told: the group was large at some time, or may have been made so by a struck site. */
+  large(chat: ChatStory): boolean;
   userOf(device: DeviceName): string;
   of<K extends Fact['kind']>(kind: K): readonly Ordered<Of<K>>[];
 }
@@ -175,6 +177,10 @@ export function gather(facts: readonly Fact[]): Evidence {
     taps: [...tap.taps.values()],
     hostile: new Set(plan.steps.flatMap((step) => (step.do === 'hostile' ? [step.user] : []))),
     ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),
+    large: (chat) => {
+      const { fanOutThreshold, buggify } = plan.options;
+      return chat.people().length > fanOutThreshold || (chat.type === 2 && buggify.active > 0);
+    },
     hid: (user, chat, seq) => {
       const mine = hidden.get(`${user} ${chat}`);
       return mine !== undefined && (seq <= mine.cleared || mine.numbers.has(seq));

@@ -129,4 +129,20 @@ export function closure(tree: Tree, entries: Iterable<string>): Set<Source> {
   return reached;
 }
 
-export const rules = [layers, nact, portable];
+const apart: Rule = {
+  name: 'the checker of the simulation shares no code with the product',
+  check: (tree) =>
+    [...closure(tree, ['sim/checker.ts'])]
+      .filter(({ path }) => !path.startsWith('sim/'))
+      .map(({ path }) => `sim/checker.ts:1: reaches ${path}`),
+  caught: [
+    {
+      'sim/checker.ts': "import { a } from './wiretap.js';",
+      'sim/wiretap.ts': "import { decode } from '../transport/codec.js';",
+      'transport/codec.ts': '',
+    },
+  ],
+  passed: { 'sim/checker.ts': "import { a } from './a.js';\nimport { unpack } from 'msgpackr';", 'sim/a.ts': '' },
+};
+
+export const rules = [layers, nact, portable, apart];
