@@ -2,7 +2,7 @@
 // Invariant: the truth is what the user's applications finished and said as read, and what their devices claimed on the wire.
 // Must not: judge users some of whose devices are not ours; those may claim anything.
 
-import { havingOf } from './check-views.js';
+import { beginningOf, havingOf } from './check-views.js';
 import type { Evidence, LifeStory } from './evidence.js';
 import type { ChatId, DeviceName, Standing } from './record.js';
 import type { Fault, Rule } from './rule.js';
@@ -118,8 +118,8 @@ const honest: Rule = {
           .filter((each) => evidence.userOf(each.device) === user && each.chat === chat.id);
         const read = Math.max(0, ...said.map(({ seq }) => seq));
         const had = havingOf(installed, chat, evidence);
-        const from = Math.min(...had);
-        const lacks = (chat.logs.get(user) ?? []).find(({ seq }) => seq > from && !had.has(seq));
+        const from = beginningOf(installed, chat.id, evidence);
+        const lacks = (chat.logs.get(user) ?? []).find(({ seq }) => seq >= from && !had.has(seq));
         const wrong = claims
           .get(`${device} ${chat.id}`)
           ?.find(
@@ -160,6 +160,8 @@ const early: Rule = {
     for (const { asked, answered } of evidence.requests.values()) {
       if (answered?.code === '' && answered.seq > 0) note(own, asked.device, answered.chat, answered.seq);
     }
+    for (const [key, numbers] of evidence.changed)
+      own.set(key, new Set([...(own.get(key) ?? []), ...numbers.map(({ seq }) => seq)]));
     let next = 0;
     for (const { order, at, tap, way, what } of wire) {
       for (; next < order; next += 1) {
@@ -173,11 +175,17 @@ const early: Rule = {
       if (way !== 'in' || what.kind !== 'ack' || !lives.has(tap.device)) continue;
       const chat = chats.get(what.chat);
       const runs = lives.get(tap.device) ?? [];
-      // What an installation that was given up was shown is its own affair.
-      const fresh = runs.findLastIndex((run) => run.fresh && run.start.order < order);
-      const shown = runs
-        .slice(Math.max(0, fresh))
-        .flatMap((run) => run.shown.filter((each) => each.chat === what.chat));
+      // What other installations of the device were or will be shown is their own affair.
+      const fresh = Math.max(
+        0,
+        runs.findLastIndex((run) => run.fresh && run.start.order < order),
+      );
+      const end = runs.findIndex((run, place) => place > fresh && run.fresh);
+      const installed = runs.slice(fresh, end < 0 ? runs.length : end);
+      // With a backfill a chat that was not written down begins anew, further up.
+      const present =
+        evidence.plan.options.backfill > 0 ? installed.filter((run) => run.start.order < order).slice(-1) : installed;
+      const shown = present.flatMap((run) => run.shown.filter((each) => each.chat === what.chat));
       const key = `${tap.device} ${what.chat}`;
       const open = shown.find(
         ({ entry: { seq } }) =>

@@ -68,7 +68,7 @@ const complete: Rule = {
   name: 'shown_all',
   promise: 'in the end every device has everything that its user can read in a chat, without a hole',
   check(evidence, fault) {
-    const { lives, chats, plan } = evidence;
+    const { lives, chats } = evidence;
     for (const [device, runs] of lives) {
       const present = runs.at(-1);
       if (present === undefined || present.end !== null) continue;
@@ -77,7 +77,8 @@ const complete: Rule = {
         const log = chat.logs.get(present.user);
         if (log === undefined) continue;
         const had = havingOf(since, chat, evidence);
-        const owed = plan.options.backfill === 0 ? log : log.filter(({ seq }) => seq > firstOf(had));
+        const from = beginningOf(since, chat.id, evidence);
+        const owed = log.filter(({ seq }) => seq >= from);
         const missing = owed.filter(({ seq }) => !had.has(seq));
         if (missing.length === 0) continue;
         const list = missing.slice(0, 6).map((entry) => `${entry.seq} ${show(entry)}`);
@@ -109,8 +110,10 @@ export function havingOf(
   return had;
 }
 
-function firstOf(had: ReadonlySet<number>): number {
-  return had.size === 0 ? Number.POSITIVE_INFINITY : Math.min(...had);
+/** Where a device's log of a chat begins: with what it was handed first, where it asked for the newest entries only. */
+export function beginningOf(runs: readonly LifeStory[], chat: string, { plan }: Evidence): number {
+  if (plan.options.backfill === 0) return 1;
+  return Math.min(...runs.flatMap((run) => run.handled.filter((each) => each.chat === chat).map(({ seq }) => seq)));
 }
 
 const entitledToSee: Rule = {

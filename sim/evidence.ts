@@ -5,8 +5,9 @@
 import type { Plan } from './plan.js';
 import type { ChatId, DeviceName, Fact } from './record.js';
 import { entryOf } from './says.js';
+import type { Seen, Tap } from './sights.js';
 import { ChatStory } from './story.js';
-import { type Seen, type Tap, Wiretap } from './wiretap.js';
+import { Wiretap } from './wiretap.js';
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
 export type Ordered<T> = T & { readonly order: number };

@@ -6,8 +6,9 @@ import type { Coverage } from './coverage.js';
 import type { Step } from './plan.js';
 import type { Fact } from './record.js';
 import { entryOf, show } from './says.js';
+import type { Seen } from './sights.js';
 import type { Outcome } from './trial.js';
-import { type Seen, Wiretap } from './wiretap.js';
+import { Wiretap } from './wiretap.js';
 
 /** Colours, or none. */
 export interface Ink {

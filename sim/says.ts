@@ -3,7 +3,7 @@
 // Must not: judge.
 
 import type { Entry, EventSays } from './record.js';
-import type { WireEntry } from './wiretap.js';
+import type { WireEntry } from './sights.js';
 
 const CHANGES: Readonly<Record<number, string>> = {
   1: 'created',

@@ -27,9 +27,9 @@ export class Shelf {
     this.#luck = luck;
   }
 
-  /** Nothing is known of whose it is. */
+  /** Nothing was ever written: a failed write may have lost whose it is, and not what came after. */
   get empty(): boolean {
-    return this.#image.owner === undefined && this.#tail.length === 0;
+    return this.#image.owner === undefined && this.#image.state().chats.length === 0 && this.#tail.length === 0;
   }
 
   /** The store as one process of the application sees it. */
