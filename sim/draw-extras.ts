@@ -9,7 +9,7 @@ import type { Step } from './plan.js';
 import { type Random, stream } from './random.js';
 
 /** Shares of histories that have bursts, and actors that end. */
-const BURSTS = 0.3;
+const BURSTS = 0.4;
 const ENDS = 0.3;
 
 /** `end`: virtual ms of the last step. */
@@ -22,9 +22,9 @@ export function extras(steps: Step[], cast: Cast, seed: number, end: number): vo
 
 function addBurst(steps: Step[], cast: Cast, luck: Random, n: number, end: number): void {
   const at = when(luck, end);
-  const devices = luck.chance(0.5) ? [luck.pick(cast.devices)] : cast.devices;
+  const devices = luck.chance(0.3) ? [luck.pick(cast.devices)] : cast.devices;
   const chat = chatOf(cast, luck.pick(devices), luck);
-  for (let message = luck.between(8, 30); message > 0; message -= 1) {
+  for (let message = luck.between(10, 60); message > 0; message -= 1) {
     const device = luck.pick(devices);
     add(steps, at, { do: 'send', device, chat: chatFor(chat, device), body: `${device}#${n}0${message};`, size: 0 });
   }

@@ -193,7 +193,8 @@ class Run {
     // Links of which the node has not learned that they are dead: it finds them idle.
     if (this.universe.network.links.size > 0) await clock.run(clock.now + LIMITS.idleMs + EMPTY_MS);
     const before = this.#node.standing();
-    await clock.run(clock.now + this.#settings.passivateMs + EMPTY_MS);
+    // A chat first writes where it came to rest, and goes when it looks again.
+    await clock.run(clock.now + 2 * this.#settings.passivateMs + EMPTY_MS);
     const gauges = this.#node.gauges(true);
     if (gauges.length === 0) return;
     const idle = [...this.#node.standing()].filter((each) => before.has(each));

@@ -79,15 +79,15 @@ export const clientMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'counted twice',
+    name: 'read elsewhere and unread here',
     promise: '10. What a user owns',
-    breaks: "What the server's count held is counted once more when it comes.",
+    breaks: 'What the user read on another device goes on being counted.',
     limit: 200,
     edits: [
       {
-        file: 'client/unread.js',
-        from: '        if (seq <= this.#listed && this.#elsewhere > 0)\n            this.#elsewhere--;\n',
-        to: '',
+        file: 'client/chat-log.js',
+        from: '        this.read = seq;\n        this.settle();\n',
+        to: '        this.read = seq;\n',
       },
     ],
   },

@@ -177,6 +177,13 @@ export const keepMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'unread counted twice',
+    promise: '10. What a user owns',
+    breaks: 'LIST counts each message of others two times.',
+    limit: 200,
+    edits: [{ file: 'actors/list.js', from: 'count += 1;', to: 'count += 2;' }],
+  },
+  {
     name: 'own words unread',
     promise: '10. What a user owns',
     breaks: "LIST counts the user's own messages as unread.",

@@ -88,8 +88,8 @@ export const lineMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'actors/views.js',
-        from: 'if (!view.behind && view.unanswered === 0 && view.alias === 0)',
-        to: 'if (view.unanswered === 0 && view.alias === 0)',
+        from: 'if (!view.behind && view.unanswered === 0 && view.alias === 0 && !refused)',
+        to: 'if (view.unanswered === 0 && view.alias === 0 && !refused)',
       },
     ],
   },

@@ -131,7 +131,7 @@ export class Node {
     if (wiring === null) return found;
     for (const pool of [wiring.users, ...wiring.chats]) {
       for (const [key, ref] of pool.entries()) {
-        found.add(`${key} (${ref.incarnation}, ${wiring.runtime.inspect(ref)?.handled} handled)`);
+        found.add(`${key} (${ref.incarnation})`);
       }
     }
     return found;

@@ -16,7 +16,10 @@ const BREAKING: Partial<Record<Site, number>> = { 'crash before': 0.15, 'crash a
 const REPEATED: ReadonlySet<Site> = new Set<Site>([
   ...['passivate', 'wake', 'sweep', 'page', 'certificates', 'history', 'list', 'read', 'write delay'],
 ] as Site[]);
-const OFTEN = 0.4;
+const OFTEN = 0.6;
+
+/** ms before the calm in which alone handlers break off in a third of the histories. */
+const LATE_MS = 300;
 
 /** How often something breaks off in one history, at most: fewer than a key needs to be quarantined. */
 const BREAKS = 4;
@@ -48,7 +51,8 @@ export class Strikes {
       if (breaking !== undefined) this.#chances.set(site, fires * breaking);
       else this.#chances.set(site, REPEATED.has(site) ? fires : Math.max(fires, OFTEN));
     }
-    this.#since = stream(seed, 'breaks').chance(0.5) ? 0 : stream(seed, 'since')() * calmAt;
+    const luck = stream(seed, 'since');
+    this.#since = luck.pick([0, luck() * calmAt, calmAt - LATE_MS]);
   }
 
   /** `luck`: that of the process that asks; `now`: virtual ms. */
