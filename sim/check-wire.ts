@@ -29,11 +29,20 @@ const streamed: Rule = {
   promise: 'one connection gets the entries of a chat in order, each once (unless it asks to begin anew)',
   check({ wire }, fault) {
     const last = new Map<string, number>();
+    /** SYNCs of a link, and of those the ones that a chat was certified for. */
+    const asked = new Map<number, number>();
+    const answered = new Map<string, number>();
     for (const { at, tap, way, what } of wire) {
       if (way === 'in') {
-        if (what.kind === 'sync')
-          for (const key of [...last.keys()]) if (key.startsWith(`${tap.link} `)) last.delete(key);
+        if (what.kind === 'sync' && !what.more) asked.set(tap.link, (asked.get(tap.link) ?? 0) + 1);
         continue;
+      }
+      if (what.kind === 'cert') {
+        const key = `${tap.link} ${what.chat}`;
+        const count = (answered.get(key) ?? 0) + 1;
+        if (count > (asked.get(tap.link) ?? 0)) continue;
+        answered.set(key, count);
+        last.set(key, what.start - 1);
       }
       if (what.kind !== 'entry' || what.by !== 'push') continue;
       const { chat, seq } = what.entry;
