@@ -327,22 +327,22 @@ export const LIMITS = {
   /** ms that ids are remembered beyond the end of their messages, where not every device had them: a client may come back
    * with an unanswered SEND after its message has ended. */
   rememberMs: 2_592_000_000,
-  /** Rows taken out of a log in one append: a transaction holds the event loop for as long as it takes to remove them. */
-  sweepRows: 128,
+  /** Rows taken out of a log in one append, at some 20 µs each: a sender waits for the transaction that is under way. */
+  sweepRows: 50,
   /** Id pages looked at in one sweep, oldest first: more than a sweep's rows fill. */
   sweepPages: 8,
   /** Members whose devices are read before the event loop has its turn. */
   sweepMembers: 32,
   /** ms from a chat's first acknowledgement to its sweep: one sweep for what a burst frees, and all of it within a minute. */
-  sweepRestMs: 12_000,
+  sweepRestMs: 10_000,
   /** ms between two looks at what is due, and in which all chats of a round have had their turn. */
   sweepTickMs: 10,
-  sweepAllMs: 32_000,
+  sweepAllMs: 40_000,
   /** Chats of a round: their keys are sorted in one go. */
   sweepRound: 16_384,
-  /** Sweeps that begin together (neighbours in one transaction write far fewer pages than they would alone), and that
-   * may be under way at once where they fall behind. */
-  sweepGroup: 4,
+  /** Chats that are late for each further sweep that may be under way, and the most at once. Sweeps that share a transaction
+   * write fewer pages, but a sender waits for all of them. */
+  sweepLag: 16,
   sweeps: 32,
   /** ms a sweep may take before its chat is asked again. */
   sweepPatienceMs: 30_000,

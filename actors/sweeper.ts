@@ -128,7 +128,7 @@ class Sweeper {
     this.#start(now, context);
   }
 
-  /** All that are due, in the order in which their rows lie: neighbours share pages of the store, and so writes. */
+  /** All that are due, in the order in which their rows lie: neighbours share pages of the store. */
   #gather(now: number): void {
     const { restMs, tickMs } = this.#fabric.settings.sweep;
     // For what remains of a chat after its turn.
@@ -145,15 +145,12 @@ class Sweeper {
     this.#ticked = now;
     // As many as it takes to be through in good time, however late ticks are.
     this.#rate = Math.max(1 / tickMs, this.#round.length / LIMITS.sweepAllMs);
-    this.#quota = LIMITS.sweepGroup;
+    this.#quota = 1;
   }
 
-  /** A few at a time, whose appends share a transaction; more only where they fall behind. */
+  /** One after the other: a sender waits for all that shares a transaction. More at once the further they fall behind. */
   #start(now: number, context: SweeperContext): void {
-    const group = Math.min(LIMITS.sweepGroup, this.#round.length);
-    const behind = this.#quota >= 4 * LIMITS.sweepGroup;
-    if (this.#quota < group || (this.#turns.size > 0 && !behind)) return;
-    const most = behind ? LIMITS.sweeps : group;
+    const most = Math.min(LIMITS.sweeps, 1 + Math.floor(this.#quota / LIMITS.sweepLag));
     while (this.#quota >= 1 && this.#turns.size < most) {
       const chat = this.#round.pop();
       if (chat === undefined) return;
@@ -180,7 +177,11 @@ class Sweeper {
       this.#stats.sweeps += 1;
       this.#stats.entries += entries;
     }
-    if (more) this.#round.push(chat);
+    if (more) {
+      // The pace is of chats: what one still has to give goes on at once.
+      this.#round.push(chat);
+      this.#quota += 1;
+    }
     this.#start(context.now(), context);
   }
 
