@@ -54,20 +54,23 @@ const once: Rule = {
 const senderOrder: Rule = {
   name: 'sender_order',
   promise: "one device's messages of a chat keep the order in which they were sent",
-  check({ chats, sends }, fault) {
+  check({ chats, sends, lives }, fault) {
+    /** Another installation that takes over does not wait for what the one before has in its outbox. */
+    const installation = ({ send: { device, life } }: SendStory): string =>
+      `${device} ${lives.get(device)?.findLast((run) => run.fresh && run.life <= life)?.life}`;
     for (const chat of chats.values()) {
       const newest = new Map<string, SendStory>();
       for (const { seq, body } of chat.inOrder()) {
         const story = sends.get(body);
         if (story === undefined) continue;
-        const { device } = story.send;
-        const before = newest.get(device);
+        const key = installation(story);
+        const before = newest.get(key);
         if (before !== undefined && before.send.order > story.send.order) {
           fault(
             `${name(chat.id)}: ${short(body)} has number ${seq}, after ${short(before.send.body)}, which was sent later`,
           );
         }
-        newest.set(device, story);
+        newest.set(key, story);
       }
     }
   },

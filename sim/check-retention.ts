@@ -24,7 +24,7 @@ const told: Rule = {
         if (chat.final.has(entry.seq) || entry.type === 'event') continue;
         if (announced.some(([first, last]) => entry.seq >= first && entry.seq <= last)) continue;
         const without = chat
-          .people()
+          .members()
           .find(
             (user) =>
               chat.visible(user, entry.seq) && user !== entry.from && !has(acked, chat, user, entry.seq, evidence),
@@ -79,6 +79,8 @@ const registered: Rule = {
       const chat = chats.get(id);
       const runs = lives.get(device) ?? [];
       if (chat === undefined || !chat.whole || runs[0] === undefined) continue;
+      // A timer of the chat ends its entries whoever lacks them.
+      if ([...evidence.requests.values()].some(({ asked }) => asked.what === 'expiry' && asked.chat === id)) continue;
       // Who leaves claims nothing any more.
       if (!chat.members().includes(runs[0].user)) continue;
       const had = new Set(runs.flatMap((run) => run.handled.filter((each) => each.chat === id).map(({ seq }) => seq)));

@@ -46,10 +46,10 @@ function judgeRun(run: LifeStory, past: Map<string, Past>, fault: (detail: strin
   }
   // Who is replaced or refused ends as abruptly as by a crash: its position may not have been written.
   const mayRepeat = run.end?.how !== 'closed' || run.storeFailed;
-  for (const { chat, seq, at } of run.handled) {
+  for (const { chat, seq, at, order } of run.handled) {
     const known = past.get(chat) ?? { handled: new Map<number, number>(), top: 0 };
     past.set(chat, known);
-    known.handled.set(seq, at);
+    known.handled.set(run.closing !== null && order > run.closing ? -seq : seq, at);
     known.top = Math.max(known.top, seq);
   }
   if (!mayRepeat) return;
@@ -113,7 +113,9 @@ export function havingOf(
 /** Where a device's log of a chat begins: with what it was handed first, where it asked for the newest entries only. */
 export function beginningOf(runs: readonly LifeStory[], chat: string, { plan }: Evidence): number {
   if (plan.options.backfill === 0) return 1;
-  return Math.min(...runs.flatMap((run) => run.handled.filter((each) => each.chat === chat).map(({ seq }) => seq)));
+  // Anew with each run that finds no position of it.
+  const handled = runs.at(-1)?.handled.filter((each) => each.chat === chat) ?? [];
+  return Math.min(...handled.map(({ seq }) => seq));
 }
 
 const entitledToSee: Rule = {

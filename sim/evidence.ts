@@ -22,6 +22,8 @@ export interface LifeStory {
   readonly shown: Ordered<Of<'shown'>>[];
   readonly handled: Ordered<Of<'handled'>>[];
   readonly receipts: Ordered<Of<'receipt'>>[];
+  /** From here on it was being closed: what a listener finishes then is not written down any more. */
+  closing: number | null;
   /** Its store failed meanwhile: positions may not have been written. */
   storeFailed: boolean;
 }
@@ -114,7 +116,16 @@ export function gather(facts: readonly Fact[]): Evidence {
         const all = lives.get(device) ?? [];
         lives.set(device, all);
         all.push({
-          ...{ device, user, life, fresh, start: now, end: null, storeFailed: false },
+          ...{
+            device,
+            user,
+            life,
+            fresh,
+            start: now,
+            end: null,
+            closing: null,
+            storeFailed: fails(plan, device, now.at),
+          },
           ...{ shown: [], handled: [], receipts: [] },
         });
         break;
@@ -124,12 +135,13 @@ export function gather(facts: readonly Fact[]): Evidence {
         if (life !== undefined) life.end = now;
         break;
       }
-      case 'fault':
-        if (now.fault === 'client_store_fails') {
-          const life = lives.get(now.whom)?.at(-1);
-          if (life !== undefined) life.storeFailed = true;
-        }
+      case 'fault': {
+        const life = lives.get(now.whom)?.at(-1);
+        if (life === undefined) break;
+        if (now.fault === 'client_store_fails') life.storeFailed = true;
+        if (now.fault === 'client_close') life.closing = order;
         break;
+      }
       case 'named': {
         names.set(now.name, now.chat);
         const [kind, ...parties] = now.name.split(':');
@@ -189,6 +201,13 @@ export function gather(facts: readonly Fact[]): Evidence {
     of: <K extends Fact['kind']>(kind: K) =>
       (shelves.get(kind) ?? []).filter((fact): fact is Ordered<Of<K>> => fact.kind === kind),
   };
+}
+
+/** The device's store takes nothing at this moment. */
+function fails({ steps }: Plan, device: DeviceName, at: number): boolean {
+  return steps.some(
+    (step) => step.do === 'client_store_fails' && step.device === device && at >= step.at && at < step.at + step.ms,
+  );
 }
 
 interface Hidden {
