@@ -1,7 +1,7 @@
 // Owns the long trial: hostile input of every kind, in rounds, with the memory looked at after each.
 // Invariant: seed and number of frames decide the input; the first failure ends it, made as small as it gets; what a round
 // leaves behind in memory is measured after a full collection.
-// Must not: print; fuzz-main.ts does.
+// Must not: print; fuzz-run.ts does.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

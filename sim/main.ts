@@ -22,6 +22,8 @@ interface Options {
   readonly shrink: number;
   readonly mutants?: boolean;
   readonly only?: string;
+  readonly fuzz?: boolean;
+  readonly frames: number;
 }
 
 interface Failure {
@@ -31,6 +33,7 @@ interface Failure {
 }
 
 const DEFAULT_HISTORIES = 1_000;
+const FRAMES = 5_000_000;
 /** ms between two lines of progress: on a terminal it is one line that changes. */
 const LIVE_MS = 200;
 const LINE_MS = 10_000;
@@ -69,6 +72,8 @@ const program = new Command('simulate')
   )
   .option('--mutants', 'hunt deliberate defects of the product instead: each must be caught')
   .option('--only <NAME>', 'with --mutants: those whose name contains it')
+  .option('--fuzz', 'try all decoders with damaged input instead, also over real sockets')
+  .option('--frames <N>', 'with --fuzz: how many frames', count, FRAMES)
   .option('--json <FILE>', 'also write the result to FILE ("-": to standard output, and nothing else there)')
   .addHelpText(
     'after',
@@ -80,6 +85,7 @@ Examples:
   npm run simulate -- --seed 1 --histories 500 seeds 1 to 500
   npm run simulate -- --minutes 30 --keep-going --json night.json
   npm run simulate -- --mutants                the proof that the checker sees what it should
+  npm run simulate -- --fuzz --frames 200000   damaged frames, rows, tokens and journals
 
 Exit code: 0 without a violation, 1 with one, 2 for arguments that make no sense. docs/simulation.md says how to read a failure.`,
   )
@@ -111,6 +117,12 @@ async function simulate(options: Options): Promise<void> {
         if (process.stderr.isTTY === true) process.stderr.write(`\r\u001b[K${line}`);
       },
     });
+    process.exitCode = passed ? 0 : 1;
+    return;
+  }
+  if (options.fuzz === true) {
+    const { fuzz } = await import('./fuzz-run.js');
+    const passed = await fuzz({ frames: options.frames, seed: seed ?? Math.floor(Math.random() * 2 ** 31), json, say });
     process.exitCode = passed ? 0 : 1;
     return;
   }

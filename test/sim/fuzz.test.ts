@@ -1,6 +1,6 @@
 // Owns the quick part of the long trial: hostile servers for the SDK, hostile clients for a node over sockets.
 // Invariant: as in sim/fuzz-*.ts; a failure prints its seed and the frames.
-// Must not: take longer than some seconds: node dist/sim/fuzz-main.js takes its time.
+// Must not: take longer than some seconds: `npm run simulate -- --fuzz` takes its time.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

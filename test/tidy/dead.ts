@@ -6,8 +6,7 @@ import { closure } from './layers.js';
 import { at, importsOf, type Rule, type Tree, typescript } from './tree.js';
 
 /** What is run, imported by others or built for the browser; bench peers are processes of their own. */
-const ENTRIES =
-  /^(cli\/main|client\/(index|browser)|bench\/(main|torture)|bench\/peers\/\w+|sim\/(main|fuzz-main))\.ts$/;
+const ENTRIES = /^(cli\/main|client\/(index|browser)|bench\/(main|torture)|bench\/peers\/\w+|sim\/main)\.ts$/;
 
 function entries(tree: Tree): string[] {
   return [...tree.sources.keys()].filter((path) => ENTRIES.test(path));
