@@ -5,12 +5,13 @@
 import { inboxKey, messageKey, seqOf } from '../storage/keys.js';
 import { decodeInbox } from '../storage/rows.js';
 import type { Reader } from '../storage/store.js';
+import { CHAT_KIND } from '../transport/frames.js';
 import { checkRow } from '../transport/row.js';
 import { SEQ_END } from './chat-image.js';
 import { type Refusal, refuse } from './errors.js';
 import { LIMITS } from './limits.js';
 import { readMarks } from './marks.js';
-import { uncleared, visibleBefore } from './visibility.js';
+import { sees, uncleared, visibleBefore } from './visibility.js';
 
 export interface HistoryPage {
   /** Oldest first. */
@@ -27,6 +28,22 @@ export async function readHistory(
   before: number,
   limit: number,
   bytes: number = LIMITS.pageBytes,
+): Promise<HistoryPage | Refusal> {
+  const page = await readPage(store, user, chat, before, limit, bytes);
+  if ('code' in page || chat[0] !== CHAT_KIND.group) return page;
+  // The user may have left meanwhile, and what came after that may have been read: his row, asked last, knows.
+  const stored = await store.get(inboxKey(user, chat));
+  const spans = stored === undefined ? [] : decodeInbox(stored).spans;
+  return { ...page, rows: page.rows.filter(({ seq }) => sees(spans, seq)) };
+}
+
+async function readPage(
+  store: Reader,
+  user: string,
+  chat: Uint8Array,
+  before: number,
+  limit: number,
+  bytes: number,
 ): Promise<HistoryPage | Refusal> {
   const [stored, marks] = await Promise.all([store.get(inboxKey(user, chat)), readMarks(store, user, chat)]);
   if (stored === undefined) return refuse('unknown_chat', 'no such chat, or never yours');

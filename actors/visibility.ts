@@ -24,6 +24,11 @@ export function visibleBefore(spans: readonly Span[], before: number): { from: n
   return null;
 }
 
+/** Whether a number is in one of the spans. */
+export function sees(spans: readonly Span[], seq: number): boolean {
+  return spans.some(({ from, until }) => seq >= from && (until === 0 || seq <= until));
+}
+
 /** What is left of the spans when the user has cleared the chat up to `cleared`. */
 export function uncleared(spans: readonly Span[], cleared: number): readonly Span[] {
   if (cleared === 0) return spans;

@@ -197,8 +197,10 @@ export class Receiver {
     log.head = Math.max(log.head, head);
     log.setMembers(members.filter(({ role }) => role !== 'gone').map(({ user }) => user));
     for (const { user, delivered, read } of members) {
-      log.receipt(user, delivered, read);
+      const next = log.receipt(user, delivered, read);
       if (user === this.me) log.readTo(read);
+      // A RECEIPT that says the same is no news any more.
+      if (next !== undefined) this.#hooks.receipt(log, user, next.delivered, next.read);
     }
     const changed = state.avatar !== avatar || state.announceOnly !== announceOnly || state.expiry !== expiry;
     Object.assign(state, { avatar, announceOnly, expiry });

@@ -111,11 +111,15 @@ export function havingOf(
 }
 
 /** Where a device's log of a chat begins: with what it was handed first, where it asked for the newest entries only. */
-export function beginningOf(runs: readonly LifeStory[], chat: string, { plan }: Evidence): number {
-  if (plan.options.backfill === 0) return 1;
-  // Anew with each run that finds no position of it.
-  const handled = runs.at(-1)?.handled.filter((each) => each.chat === chat) ?? [];
-  return Math.min(...handled.map(({ seq }) => seq));
+export function beginningOf(runs: readonly LifeStory[], chat: string, { plan, of }: Evidence): number {
+  const present = runs.at(-1);
+  if (plan.options.backfill === 0 || present === undefined) return 1;
+  // Anew with each run that finds no position of it, and above what a SYNC that did not list it yet left out.
+  const handled = present.handled.filter((each) => each.chat === chat).map(({ seq }) => seq);
+  const gaps = of('truncated').filter(
+    (each) => each.device === present.device && each.life === present.life && each.chat === chat,
+  );
+  return Math.max(Math.min(...handled), ...gaps.map(({ to }) => to + 1));
 }
 
 const entitledToSee: Rule = {

@@ -159,15 +159,21 @@ const blocks: Rule = {
   promise: 'what is sent after a block is on record does not pass between the two',
   check({ requests, sends, chats }, fault) {
     const pairs = new Map<string, { from: number; to: number }[]>();
+    const lifted = [...requests.values()].filter(({ asked }) => asked.what === 'unblock');
     for (const { asked, answered, user } of requests.values()) {
       const other = asked.users[0] ?? '';
+      if (asked.what !== 'block' || answered?.code !== '') continue;
       const key = `${user} ${other}`;
-      const spans = pairs.get(key) ?? [];
-      pairs.set(key, spans);
-      if (asked.what === 'block' && answered?.code === '')
-        spans.push({ from: answered.order, to: Number.POSITIVE_INFINITY });
-      // From when an unblock is asked for, whatever comes of it, nothing is certain.
-      if (asked.what === 'unblock') for (const span of spans) span.to = Math.min(span.to, asked.order);
+      // From when an unblock is asked for, whatever comes of it, nothing is certain; one that was under way may come after.
+      const ends = lifted
+        .filter(
+          (each) =>
+            each.user === user &&
+            each.asked.users[0] === other &&
+            (each.answered?.order ?? Number.POSITIVE_INFINITY) > asked.order,
+        )
+        .map((each) => each.asked.order);
+      pairs.set(key, [...(pairs.get(key) ?? []), { from: answered.order, to: Math.min(...ends) }]);
     }
     for (const chat of chats.values()) {
       if (chat.type !== 1) continue;

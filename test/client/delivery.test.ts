@@ -8,7 +8,7 @@ import { LIMITS } from '../../actors/limits.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import type { ServerFrame } from '../../transport/frames.js';
 import { ManualWorld } from '../actors/manual-world.js';
-import { advance, bench, settle } from './bench.js';
+import { advance, bench, live, settle } from './bench.js';
 import { type FakeChat, FakeServer } from './fake-server.js';
 
 function pushed(chat: FakeChat, seq: number): ServerFrame {
@@ -453,5 +453,24 @@ describe('receipts', () => {
       [...server.last.of(6)[0]!.entries].map(({ seq, flags }) => [seq, flags]),
       [[0, 1]],
     );
+  });
+
+  test('that INFO tells of first are news to the application too', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const told: string[] = [];
+    session.on('receipt', ({ user, delivered, read }) => void told.push(`${user} ${delivered} ${read}`));
+    const chat = session.direct('bob');
+    await chat.send('x');
+    const { last } = server;
+    last.intercept = (frame) => {
+      if (frame.type !== 12) return false;
+      last.send({ type: 41, r: frame.r, results: [1, 'bob', 1, [['bob', 1, 1, 1]], '', 0, 0, 0, []] });
+      return true;
+    };
+    await chat.info();
+    last.send({ type: 36, chat: server.chat('bob').id, user: 'bob', delivered: 1, read: 1 });
+    await settle(world);
+    assert.deepEqual(told, ['bob 1 1']);
   });
 });
