@@ -5,12 +5,18 @@
 // Must not: draw anything else.
 
 import { add, type Cast, chatOf } from './draw-cast.js';
-import type { Step } from './plan.js';
+import type { Options, Step } from './plan.js';
 import { type Random, stream } from './random.js';
 
 /** Shares of histories that have bursts, and actors that end. */
 const BURSTS = 0.4;
 const ENDS = 0.3;
+
+/** Where a burst comes, it shall often meet a disk that lets it gather and a client that lets it go. */
+export function optionsFor(options: Options, seed: number): Options {
+  if (!stream(seed, 'burst').chance(BURSTS) || stream(seed, 'burst options').chance(0.4)) return options;
+  return { ...options, pipeline: 16, flush: [20, 60] };
+}
 
 /** `end`: virtual ms of the last step. */
 export function extras(steps: Step[], cast: Cast, seed: number, end: number): void {
@@ -22,7 +28,7 @@ export function extras(steps: Step[], cast: Cast, seed: number, end: number): vo
 
 function addBurst(steps: Step[], cast: Cast, luck: Random, n: number, end: number): void {
   const at = when(luck, end);
-  const devices = luck.chance(0.3) ? [luck.pick(cast.devices)] : cast.devices;
+  const devices = luck.chance(0.5) ? [luck.pick(cast.devices)] : cast.devices;
   const chat = chatOf(cast, luck.pick(devices), luck);
   for (let message = luck.between(10, 60); message > 0; message -= 1) {
     const device = luck.pick(devices);

@@ -6,7 +6,7 @@
 // (where something is under way), and a calm in which everything has to come right.
 
 import { add, type Cast, chatOf, drawCast } from './draw-cast.js';
-import { extras } from './draw-extras.js';
+import { extras, optionsFor } from './draw-extras.js';
 import { drawOptions } from './draw-options.js';
 import { DEEDS, TROUBLES } from './draw-steps.js';
 import type { Plan, Step } from './plan.js';
@@ -17,7 +17,7 @@ const REST_MS = 400_000;
 
 export function draw(seed: number): Plan {
   const random = stream(seed, 'plan');
-  const options = drawOptions(stream(seed, 'options'));
+  const options = optionsFor(drawOptions(stream(seed, 'options')), seed);
   const cast = drawCast(random);
   const steps: Step[] = opening(cast, random);
   const deeds = swarm(DEEDS, random, ['send'], random.pick([0.3, 0.6, 0.9]));

@@ -37,13 +37,13 @@ export const lineMutants: readonly Mutant[] = [
   {
     name: 'needs-sync mark lost',
     promise: '2. Never lost',
-    breaks: 'A delivery that did not fit the mailbox of its connection leaves no mark.',
-    limit: 300,
+    breaks: 'What did not fit the mailbox of its connection leaves no mark.',
+    limit: 1_500,
     edits: [
       {
-        file: 'actors/views.js',
-        from: '        if (delivery.seq > view.cursor)\n            this.fallBehind(view, delivery.seq);\n        return true;',
-        to: '        return true;',
+        file: 'actors/connection.js',
+        from: "        if (message.type !== 'delivery')\n            this.#lost = true;\n        else if",
+        to: "        if (this.phase !== 'closed')\n            return;\n        else if",
       },
     ],
   },

@@ -18,6 +18,9 @@ const REPEATED: ReadonlySet<Site> = new Set<Site>([
 ] as Site[]);
 const OFTEN = 0.6;
 
+/** Least chances of a site's being active: what it brings about takes several things together. */
+const LEAST: Partial<Record<Site, number>> = { mailbox: 0.5, publish: 0.5 };
+
 /** ms before the calm in which alone handlers break off in a third of the histories. */
 const LATE_MS = 300;
 
@@ -46,7 +49,7 @@ export class Strikes {
 
   constructor(seed: number, { active, fires }: Options['buggify'], calmAt: number) {
     for (const site of Object.keys(SITES) as Site[]) {
-      if (active === 0 || !stream(seed, `site ${site}`).chance(active)) continue;
+      if (active === 0 || !stream(seed, `site ${site}`).chance(Math.max(active, LEAST[site] ?? 0))) continue;
       const breaking = BREAKING[site];
       if (breaking !== undefined) this.#chances.set(site, fires * breaking);
       else this.#chances.set(site, REPEATED.has(site) ? fires : Math.max(fires, OFTEN));
