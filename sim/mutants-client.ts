@@ -66,17 +66,11 @@ export const clientMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'gap passed over',
-    promise: '4. Dense order per chat',
-    breaks: 'The client hands out what came though something before it is missing.',
-    limit: 200,
-    edits: [
-      {
-        file: 'client/chat-log.js',
-        from: 'if (this.placed && seq === this.cursor + 1) {',
-        to: 'if (this.placed) {',
-      },
-    ],
+    name: 'resume ahead of the application',
+    promise: '2. Never lost',
+    breaks: 'SYNC says what came, not what the application has handled, and so acknowledges it.',
+    limit: 100,
+    edits: [{ file: 'client/chat-table.js', from: 'seq: log.done,', to: 'seq: log.cursor,' }],
   },
   {
     name: 'read elsewhere and unread here',
