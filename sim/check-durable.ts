@@ -87,6 +87,9 @@ class Disk {
   }
 }
 
+/** ms that a page which was being read when the deletion was answered may take. */
+const UNDER_WAY = 1_000;
+
 const deletedIsGone: Rule = {
   name: 'deleted_is_gone',
   promise: 'once a deletion for everyone is answered, no disk holds the content and no frame carries it',
@@ -109,8 +112,12 @@ const deletedIsGone: Rule = {
       if ([...rows.values()].some((holds) => holds))
         fault(`${short(entry.body)} was deleted and is on the disk`, answered.at);
       const late = wire.find(
-        ({ order, way, what }) =>
-          order > answered.order && way === 'out' && what.kind === 'entry' && what.entry.body === entry.body,
+        ({ at, order, way, what }) =>
+          order > answered.order &&
+          at > answered.at + UNDER_WAY &&
+          way === 'out' &&
+          what.kind === 'entry' &&
+          what.entry.body === entry.body,
       );
       if (late !== undefined)
         fault(`${short(entry.body)} was deleted, and left for ${late.tap.device} afterwards`, late.at);

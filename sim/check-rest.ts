@@ -165,8 +165,10 @@ const presence: Rule = {
         told.set(`${tap.link} ${what.user}`, what.online);
     }
     if (of('rest').some(({ reached }) => !reached)) return;
-    const online = new Set(taps.filter(({ open, user }) => open && user !== '').map(({ user }) => user));
-    for (const tap of taps) {
+    // A node that died does not say that its links ended: the newest of each device counts.
+    const newest = [...new Map(taps.map((tap) => [tap.device === '' ? tap.link : tap.device, tap])).values()];
+    const online = new Set(newest.filter(({ open, user }) => open && user !== '').map(({ user }) => user));
+    for (const tap of newest) {
       if (!tap.open || tap.device === '' || shy.has(tap.user)) continue;
       for (const id of watched.get(tap.link) ?? []) {
         const chat = chats.get(id);

@@ -12,12 +12,12 @@ const CLOSING = 1_000;
 const membersOnly: Rule = {
   name: 'members_only',
   promise: 'no frame brings an entry to somebody who was no member at that place of the log',
-  check({ wire, chats, ends }, fault) {
+  check({ wire, chats }, fault) {
     for (const { at, tap, way, what } of wire) {
       if (way === 'in' || what.kind !== 'entry') continue;
       const { entry } = what;
       const chat = chats.get(entry.chat);
-      if (chat === undefined || chat.type === 0 || (ends(chat.id) && !chat.whole)) continue;
+      if (chat === undefined || chat.type === 0 || !chat.whole) continue;
       if (!chat.visible(tap.user, entry.seq))
         fault(`${tap.user} got ${entry.seq} of ${entry.chat.slice(0, 8)} (${show(entryOf(entry))})`, at);
     }

@@ -2,7 +2,22 @@
 // Invariant: each spoils one place of the clean scene.
 // Must not: judge.
 
-import { bytes, DIRECT, event, FIRST, flush, GROUP, HELLO, IDS, idOf, into, message, out, SECOND } from './scene.js';
+import {
+  bytes,
+  DIRECT,
+  event,
+  FIRST,
+  flush,
+  GROUP,
+  HELLO,
+  IDS,
+  idOf,
+  into,
+  message,
+  out,
+  SECOND,
+  type Told,
+} from './scene.js';
 import {
   again,
   ask,
@@ -62,6 +77,7 @@ export const ENTRY_CASES: readonly Case[] = [
         calm(scene),
         { kind: 'flushed', disk: 'n1', writes: [{ key: bytes(IDS.second), value: null }] },
         ...ask('ada.1', 9, 'delete_for_all', DIRECT, [], [2]),
+        ...Array.from({ length: 1_100 }, (): Told => ({ kind: 'state', device: 'bob.1', life: 1, state: 'online' })),
         into('bob.1', 6, [], 0),
         out('bob.1', 34, bytes(DIRECT), 'ada', 2, bytes(IDS.second), 0, Buffer.from(SECOND)),
       ),
