@@ -4,6 +4,7 @@
 // Must not: send anything but through its parts.
 
 import { OP, type PageRow, type ServerFrame, T } from '../transport/frames.js';
+import type { Account } from './account.js';
 import type { Changes } from './changes.js';
 import type { ChatDetails } from './chat-info.js';
 import type { ChatList } from './chat-list.js';
@@ -46,6 +47,7 @@ export interface Parts {
   readonly changes: Changes;
   readonly list: ChatList;
   readonly marks: MarkSync;
+  readonly account: Account;
 }
 
 export class Receiver {
@@ -137,6 +139,9 @@ export class Receiver {
         return;
       case T.RESYNC:
         this.#parts.gaps.resyncNow();
+        // MARKED and BLOCKED may be among the news that were lost.
+        this.#parts.marks.up();
+        this.#parts.account.up();
         return;
     }
   }

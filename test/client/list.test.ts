@@ -270,4 +270,15 @@ describe('marks', () => {
       [0, 1_000, 500],
     );
   });
+
+  test('after RESYNC marks and blocks are asked for again: what told of them may be lost', async () => {
+    const { server, world } = await bench();
+    const asked = (): number[] =>
+      server.last.frames.map(({ type }) => type).filter((type) => type === 26 || type === 28);
+    await settle(world);
+    const before = asked().length;
+    server.last.send({ type: 46 });
+    await settle(world);
+    assert.deepEqual(asked().slice(before).sort(), [26, 28]);
+  });
 });
