@@ -9,7 +9,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'ack before flush',
     promise: '1. Ack means durable',
     breaks: 'The log answers as soon as the store was given the transaction.',
-    limit: 50,
+    limit: 20,
     edits: [
       {
         file: 'storage/log.js',
@@ -22,7 +22,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'fan-out before commit',
     promise: '1. Ack means durable',
     breaks: 'Members are told of entries when they are handed to the log; the sender waits as he should.',
-    limit: 50,
+    limit: 20,
     edits: [
       {
         file: 'actors/sequencer.js',
@@ -40,7 +40,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'unknown taken for stored',
     promise: '1. Ack means durable',
     breaks: 'A commit with an unknown result is answered without looking whether it was applied.',
-    limit: 100,
+    limit: 20,
     edits: [
       {
         file: 'storage/log.js',
@@ -53,7 +53,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'unknown taken for failed',
     promise: '2. Never lost',
     breaks: 'A commit with an unknown result is refused, though it may have been applied: nobody is told of it.',
-    limit: 200,
+    limit: 500,
     edits: [
       {
         file: 'storage/log.js',
@@ -66,7 +66,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'breaking off forgets the append',
     promise: '2. Never lost',
     breaks: 'A chat that breaks off with an append on its way tells nobody when that is durable.',
-    limit: 300,
+    limit: 50,
     edits: [
       {
         file: 'actors/gate.js',
@@ -79,21 +79,21 @@ export const chatMutants: readonly Mutant[] = [
     name: 'breaking off forgets the rest',
     promise: '2. Never lost',
     breaks: 'A chat that breaks off between two entries that it tells its members leaves out the others.',
-    limit: 300,
+    limit: 1_000,
     edits: [{ file: 'actors/gate.js', from: 'if (this.#telling !== nothing)', to: 'if (false)' }],
   },
   {
     name: 'stop drops the mailbox',
     promise: '2. Never lost',
     breaks: 'A chat that leaves memory takes what is queued with it.',
-    limit: 300,
+    limit: 20,
     edits: [{ file: 'actors/cell.js', from: 'if (this.queued === 0 && this.signalled === 0)', to: 'if (true)' }],
   },
   {
     name: 'ids forgotten by passivation',
     promise: '3. Never twice',
     breaks: 'A chat that wakes does not know the ids of its newest messages.',
-    limit: 100,
+    limit: 50,
     edits: [
       {
         file: 'actors/chat-image.js',
@@ -106,7 +106,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'ids forgotten on pages',
     promise: '3. Never twice',
     breaks: 'An id that is not in memory is taken for a new one, without a look into the store.',
-    limit: 300,
+    limit: 20,
     edits: [
       {
         file: 'actors/recent-ids.js',
@@ -119,21 +119,21 @@ export const chatMutants: readonly Mutant[] = [
     name: 'page of ids off by one',
     promise: '3. Never twice',
     breaks: 'A retry that is found on a page is answered with the number before its own.',
-    limit: 300,
+    limit: 20,
     edits: [{ file: 'actors/recent-ids.js', from: 'first: this.#paged + 1,', to: 'first: this.#paged,' }],
   },
   {
     name: 'ids unknown while in flight',
     promise: '3. Never twice',
     breaks: 'A retry whose first attempt is still being written is entered again.',
-    limit: 100,
+    limit: 20,
     edits: [{ file: 'actors/sequencer.js', from: '            this.#recent.open(entry);\n', to: '' }],
   },
   {
     name: 'woken too early',
     promise: '4. Dense order per chat',
     breaks: 'A chat that broke off is read again before what it had handed to the log is settled.',
-    limit: 300,
+    limit: 200,
     edits: [
       { file: 'storage/log.js', from: 'if (!queue.some(mine) && !batch.some(mine))', to: 'if (mine !== undefined)' },
     ],
@@ -142,7 +142,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'overtaking a refused one',
     promise: '4. Dense order per chat',
     breaks: 'A message passes though an earlier one of its sender was refused for now.',
-    limit: 100,
+    limit: 500,
     edits: [
       { file: 'actors/intake.js', from: "if (view.refused !== '' && view.refused !== text) {", to: 'if (false) {' },
     ],
@@ -151,7 +151,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'number skipped at waking',
     promise: '4. Dense order per chat',
     breaks: 'A chat that wakes leaves out a number.',
-    limit: 100,
+    limit: 20,
     edits: [
       {
         file: 'actors/chat-image.js',
@@ -177,7 +177,7 @@ export const chatMutants: readonly Mutant[] = [
     name: 'breaking off leaves questions open',
     promise: '7. Isolated',
     breaks: 'A connection does not answer for a chat that broke off: its client waits for ever.',
-    limit: 300,
+    limit: 50,
     edits: [{ file: 'actors/awaited.js', from: 'if (!broke)', to: 'if (broke !== undefined)' }],
   },
 ];

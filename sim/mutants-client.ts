@@ -9,7 +9,7 @@ export const clientMutants: readonly Mutant[] = [
     name: 'retry under a new id',
     promise: '3. Never twice',
     breaks: 'A message that an earlier life of the client left in its outbox is sent under another id.',
-    limit: 100,
+    limit: 20,
     edits: [
       {
         file: 'client/core.js',
@@ -22,7 +22,7 @@ export const clientMutants: readonly Mutant[] = [
     name: 'unanswered taken for sent',
     promise: '2. Never lost',
     breaks: 'What was unanswered when a connection ended is not sent again.',
-    limit: 50,
+    limit: 20,
     edits: [
       {
         file: 'client/outbox.js',
@@ -42,7 +42,7 @@ export const clientMutants: readonly Mutant[] = [
     name: 'position ahead of the application',
     promise: '2. Never lost',
     breaks: 'The client stores what came as had, before the application has handled it.',
-    limit: 100,
+    limit: 50,
     edits: [
       { file: 'client/chat-log.js', from: 'placed, cursor: done, read,', to: 'placed, cursor: this.cursor, read,' },
     ],
@@ -51,7 +51,7 @@ export const clientMutants: readonly Mutant[] = [
     name: 'shown twice',
     promise: '3. Never twice',
     breaks: 'The client does not look whether it had a message before.',
-    limit: 100,
+    limit: 50,
     edits: [
       {
         file: 'client/chat-log.js',
@@ -76,7 +76,7 @@ export const clientMutants: readonly Mutant[] = [
     name: 'read elsewhere and unread here',
     promise: '10. What a user owns',
     breaks: 'What the user read on another device goes on being counted.',
-    limit: 200,
+    limit: 50,
     edits: [
       {
         file: 'client/chat-log.js',

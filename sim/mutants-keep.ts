@@ -9,7 +9,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'removed and still routed',
     promise: '4. Dense order per chat',
     breaks: 'Who left a group goes on hearing of what is said in it.',
-    limit: 100,
+    limit: 50,
     edits: [
       {
         file: 'actors/fan-out.js',
@@ -22,28 +22,28 @@ export const keepMutants: readonly Mutant[] = [
     name: 'joined and sees the past',
     promise: '4. Dense order per chat',
     breaks: 'A new member of a group may read what came before.',
-    limit: 100,
+    limit: 50,
     edits: [{ file: 'actors/roster.js', from: 'CHAT_KIND.direct ? 1 : seq,', to: 'CHAT_KIND.direct ? 1 : 1,' }],
   },
   {
     name: 'left and sees one more',
     promise: '4. Dense order per chat',
     breaks: 'The stay of who left ends one entry too late.',
-    limit: 100,
+    limit: 20,
     edits: [{ file: 'actors/roster.js', from: '.until = seq;', to: '.until = seq + 1;' }],
   },
   {
     name: 'no role asked for',
     promise: '4. Dense order per chat',
     breaks: 'Every member may make every change of a group.',
-    limit: 100,
+    limit: 20,
     edits: [{ file: 'actors/group-rights.js', from: 'if (role < rule.least)', to: 'if (false)' }],
   },
   {
     name: 'owner gone without an heir',
     promise: '4. Dense order per chat',
     breaks: 'An owner who leaves does not pass the group on.',
-    limit: 200,
+    limit: 50,
     edits: [
       {
         file: 'actors/group-members.js',
@@ -56,7 +56,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'receipt before its position is stored',
     promise: 'Receipts and typing',
     breaks: 'Members are told of positions when they are handed to the log.',
-    limit: 100,
+    limit: 50,
     edits: [
       {
         file: 'actors/gate.js',
@@ -69,7 +69,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'receipt before the message',
     promise: 'Receipts and typing',
     breaks: 'A position beyond the newest message is taken as it was claimed.',
-    limit: 200,
+    limit: 500,
     edits: [
       {
         file: 'actors/roster.js',
@@ -83,14 +83,14 @@ export const keepMutants: readonly Mutant[] = [
     name: 'receipts go back',
     promise: 'Receipts and typing',
     breaks: 'An ACK that comes behind a READ takes it back.',
-    limit: 100,
+    limit: 20,
     edits: [{ file: 'actors/roster.js', from: 'inbox.read = Math.max(inbox.read, seen);', to: 'inbox.read = seen;' }],
   },
   {
     name: 'tally of the foremost',
     promise: 'Receipts and typing',
     breaks: 'A large group is told of the member who is furthest, not of the last.',
-    limit: 200,
+    limit: 20,
     edits: [
       { file: 'actors/tally.js', from: 'if (value < low.least) {', to: "if (value > low.least || low.of === '') {" },
     ],
@@ -99,14 +99,14 @@ export const keepMutants: readonly Mutant[] = [
     name: 'a device left out of retention',
     promise: '2. Never lost',
     breaks: 'A registered device that never acknowledged anything in a chat claims nothing of it.',
-    limit: 300,
+    limit: 50,
     edits: [{ file: 'actors/survey.js', from: '?.delivered ?? 0;', to: '?.delivered ?? head;' }],
   },
   {
     name: 'swept one too far',
     promise: '2. Never lost',
     breaks: 'A sweep takes the first message that somebody still needs.',
-    limit: 200,
+    limit: 50,
     edits: [
       {
         file: 'actors/survey.js',
@@ -119,7 +119,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'expired without a word',
     promise: '2. Never lost',
     breaks: 'Messages end before everybody had them, and nobody is told.',
-    limit: 300,
+    limit: 1_000,
     edits: [
       {
         file: 'actors/sweep.js',
@@ -132,7 +132,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'swept and forgotten',
     promise: '3. Never twice',
     breaks: 'The ids of messages that go are not put on a page first.',
-    limit: 300,
+    limit: 3_000,
     edits: [
       {
         file: 'actors/sequencer.js',
@@ -145,7 +145,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'deleted for show',
     promise: '10. What a user owns',
     breaks: 'A message that was deleted for everyone stays in the log.',
-    limit: 100,
+    limit: 50,
     edits: [
       {
         file: 'actors/sequencer.js',
@@ -158,7 +158,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'block not heard of',
     promise: '10. What a user owns',
     breaks: 'A chat that is awake is not told that one of its users blocks the other.',
-    limit: 200,
+    limit: 500,
     edits: [
       {
         file: 'actors/admission.js',
@@ -171,7 +171,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'removed device still served',
     promise: '10. What a user owns',
     breaks: 'The connection of a device that is removed goes on.',
-    limit: 200,
+    limit: 50,
     edits: [
       { file: 'actors/connection.js', from: "return this.#ended(CLOSE.removed, 'removed', context);", to: 'return;' },
     ],
@@ -187,7 +187,7 @@ export const keepMutants: readonly Mutant[] = [
     name: 'own words unread',
     promise: '10. What a user owns',
     breaks: "LIST counts the user's own messages as unread.",
-    limit: 50,
+    limit: 200,
     edits: [{ file: 'actors/list.js', from: ' && rowSender(value) !== this.#user;', to: ';' }],
   },
 ];

@@ -18,7 +18,7 @@ export const lineMutants: readonly Mutant[] = [
     name: 'inbox row skipped',
     promise: '2. Never lost',
     breaks: "One member's row does not say that the chat has news, so a resume finds it complete.",
-    limit: 50,
+    limit: 20,
     edits: [
       {
         file: 'actors/roster.js',
@@ -31,14 +31,14 @@ export const lineMutants: readonly Mutant[] = [
     name: 'large group not looked at',
     promise: '2. Never lost',
     breaks: "A resume takes a large group's head from the member's row, which is not kept there.",
-    limit: 100,
+    limit: 50,
     edits: [{ file: 'actors/certificate.js', from: 'inbox.large || inbox.hot ?', to: 'inbox.hot ?' }],
   },
   {
     name: 'needs-sync mark lost',
     promise: '2. Never lost',
     breaks: 'What did not fit the mailbox of its connection leaves no mark.',
-    limit: 1_500,
+    limit: 20,
     edits: [
       {
         file: 'actors/connection.js',
@@ -51,14 +51,14 @@ export const lineMutants: readonly Mutant[] = [
     name: 'resync of a user lost',
     promise: '2. Never lost',
     breaks: "News that did not fit the mailbox of a user's actor are not made good.",
-    limit: 300,
+    limit: 3_000,
     edits: [{ file: 'actors/user.js', from: '        state.lost = true;', to: '        state.lost = false;' }],
   },
   {
     name: 'news of the resume dropped',
     promise: '2. Never lost',
     breaks: 'What comes while the certificates are being read is forgotten.',
-    limit: 200,
+    limit: 50,
     edits: [
       {
         file: 'actors/resume.js',
@@ -71,7 +71,7 @@ export const lineMutants: readonly Mutant[] = [
     name: 'end of the catch-up missed',
     promise: '2. Never lost',
     breaks: 'What comes while a device catches up does not move the end that it has to reach.',
-    limit: 200,
+    limit: 20,
     edits: [
       {
         file: 'actors/stream.js',
@@ -84,7 +84,7 @@ export const lineMutants: readonly Mutant[] = [
     name: 'behind and forgotten',
     promise: '2. Never lost',
     breaks: 'A connection forgets a chat in which its client still has to catch up.',
-    limit: 300,
+    limit: 500,
     edits: [
       {
         file: 'actors/views.js',
@@ -97,7 +97,7 @@ export const lineMutants: readonly Mutant[] = [
     name: 'late disconnect',
     promise: '2. Never lost',
     breaks: 'The end of an old connection removes the newer one of its device from the user.',
-    limit: 200,
+    limit: 20,
     edits: [
       { file: 'actors/user.js', from: '            context.demonitor(older.monitor);\n', to: '' },
       {
@@ -116,14 +116,14 @@ export const lineMutants: readonly Mutant[] = [
     name: "user's crash not noticed",
     promise: '7. Isolated',
     breaks: "A connection whose user's actor broke off does not register again.",
-    limit: 300,
+    limit: 100,
     edits: [{ file: 'actors/login.js', from: 'if (monitor === this.#monitor)', to: 'if (false)' }],
   },
   {
     name: 'own devices forgotten',
     promise: '2. Never lost',
     breaks: 'A message is not pushed to the other devices of its sender.',
-    limit: 50,
+    limit: 20,
     edits: [
       {
         file: 'actors/connection.js',
@@ -136,7 +136,7 @@ export const lineMutants: readonly Mutant[] = [
     name: 'page cut short',
     promise: '2. Never lost',
     breaks: 'Where credit ends within a page of the log, the rest of the page counts as sent.',
-    limit: 100,
+    limit: 500,
     edits: [
       {
         file: 'actors/stream.js',
@@ -149,7 +149,7 @@ export const lineMutants: readonly Mutant[] = [
     name: 'credit overdrawn',
     promise: '6. Bounded',
     breaks: 'More is pushed than the client allowed.',
-    limit: 100,
+    limit: 20,
     edits: [{ file: 'actors/stream.js', from: 'return this.credit > 0 &&', to: 'return' }],
   },
 ];
