@@ -32,15 +32,16 @@ export class FollowUp {
   /** The chat could not take the client's position: nothing would say it again before the next SYNC. */
   again(key: string, { delivered, read }: NonNullable<Owed['news']>, context: ConnectionContext): void {
     this.#waiting ??= new Map();
-    const { news = null, wantsReceipts = false } = this.#waiting.get(key) ?? {};
+    const known = this.#waiting.get(key);
+    const { kind = CHAT_KIND.direct, large = false, news = null, wantsReceipts = false } = known ?? {};
     this.#waiting.set(key, {
       key,
-      kind: CHAT_KIND.direct,
-      large: false,
+      kind,
+      large,
       news: { delivered: Math.max(delivered, news?.delivered ?? 0), read: Math.max(read, news?.read ?? 0) },
       wantsReceipts,
     });
-    if (!this.#ticking) this.#tick(context);
+    if (!this.#ticking) this.#tick(LIMITS.retryMs, context);
   }
 
   /** Some time is over. */
@@ -56,19 +57,24 @@ export class FollowUp {
     const resting: Owed[] = [];
     for (const [key, one] of waiting) {
       if (this.#room <= 0 || meter.much) break;
+      waiting.delete(key);
+      if (!this.#tell(one, context)) {
+        // No work of the client's: it does not count.
+        resting.push(one);
+        continue;
+      }
       const cost = costOf(one);
       this.#room -= cost;
       meter.caused(cost);
-      waiting.delete(key);
-      if (!this.#tell(one, context)) resting.push(one);
     }
+    const all = waiting.size === 0;
     for (const one of resting) waiting.set(one.key, one);
-    this.#tick(context);
+    this.#tick(all && resting.length > 0 ? LIMITS.retryMs : LIMITS.followMs, context);
   }
 
-  #tick(context: ConnectionContext): void {
+  #tick(ms: number, context: ConnectionContext): void {
     this.#ticking = true;
-    context.after(LIMITS.followMs, { type: 'follow' });
+    context.after(ms, { type: 'follow' });
   }
 
   /** False: it must be told later. A chat that is given up (`dead`) is told nothing more. */

@@ -25,9 +25,9 @@ test('a position that a resting chat could not take is told when it is back, and
   scene.resting = true;
   ada.say({ type: T.ACK, chat: DIRECT, seq: 1 });
   ada.say({ type: T.READ, chat: DIRECT, seq: 1 });
-  await scene.pass(5 * LIMITS.followMs);
+  await scene.pass(5 * LIMITS.retryMs);
   assert.deepEqual(told(), []);
   scene.resting = false;
-  await scene.pass(3 * LIMITS.followMs);
+  await scene.pass(2 * LIMITS.retryMs);
   assert.deepEqual(told(), [['ada', 1, 1]]);
 });
