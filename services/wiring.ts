@@ -18,6 +18,7 @@ import { noSweeps, type SweeperMessage, type SweepStats, sweeper } from '../acto
 import { user } from '../actors/user.js';
 import { Watches } from '../actors/watches.js';
 import type { World } from '../actors/world.js';
+import { alone, type Placement } from '../cluster/placement.js';
 import { Log } from '../storage/log.js';
 import type { Store } from '../storage/store.js';
 import type { TreeEvent } from '../supervisors/events.js';
@@ -63,6 +64,8 @@ export class Wiring {
   readonly chats: readonly Pool<ChatMessage>[];
   readonly sweeps: Readonly<SweepStats>;
   readonly fabric: Fabric;
+  /** Where the actors of each shard live. */
+  readonly placement: Placement;
   readonly #options: WiringOptions;
   readonly #parts: Parts = { store: null, log: null, acceptor: null, server: null, sweeper: null };
   readonly #root: Parameters<typeof startTree>[1];
@@ -72,6 +75,7 @@ export class Wiring {
   constructor(options: WiringOptions) {
     const parts = this.#parts;
     this.#options = options;
+    this.placement = alone(options.node);
     this.runtime = createRuntime(options.world, options.runtime);
     const stats = noSweeps();
     this.sweeps = stats;

@@ -19,7 +19,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ),
   ],
   supervisors: ['actors/'],
-  cluster: ['actors/', 'supervisors/', 'storage/store.ts', 'storage/keys.ts', ...WIRE],
+  // The cluster's own rows and grants go through the store and the log; which engine it is, and how bytes travel, it is not told.
+  cluster: [
+    'actors/',
+    'supervisors/',
+    ...['store', 'keys', 'rows', 'bytes', 'failure', 'log', 'row-reader', 'node-row'].map(
+      (name) => `storage/${name}.ts`,
+    ),
+    'transport/address.ts',
+    ...WIRE,
+  ],
   transport: WORLD,
   storage: [...WORLD, 'transport/frames.ts', 'transport/row.ts', 'transport/reader.ts'],
   client: [...WORLD, ...WIRE],
