@@ -380,6 +380,8 @@ export const LIMITS = {
   diskReserve: 4_194_304,
   /** Pages of the data file looked at before it is opened: 64 MB, some 0.2 s. After two crashes in a row it is all of them. */
   storeCheckPages: 16_384,
+  /** Looks at them while another process adds transactions, before it is taken at its word that the file is whole. */
+  storeCheckTries: 3,
   /** ms between two looks for readers whose process is gone: the package itself looks every 10 minutes. */
   storeReadersMs: 10_000,
   /** ms after a transaction that failed before the next one: how long it takes to see that there is room again. */

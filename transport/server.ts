@@ -11,8 +11,11 @@ export type EngineChoice = 'auto' | 'uws' | 'ws';
 
 /** Starts a server. Rejects with ListenError (`listen_failed`). */
 export async function listen(options: ServerOptions, engine: EngineChoice = 'auto'): Promise<Server> {
+  const uws = engine === 'ws' ? undefined : loadUws();
+  if (uws === undefined && options.shared === true) {
+    throw new ListenError(options.host, options.port, 'only uWebSockets.js can share a port among processes');
+  }
   if (engine === 'ws') return listenWs(options);
-  const uws = loadUws();
   if (uws !== undefined) return listenUws(uws, options);
   if (engine === 'auto') return listenWs(options);
   throw new ListenError(options.host, options.port, 'uWebSockets.js does not load on this machine');

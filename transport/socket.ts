@@ -70,6 +70,8 @@ export interface ServerOptions {
   readonly trustProxy?: boolean;
   /** Serve TLS with these. */
   readonly tls?: TlsFiles;
+  /** Other processes of this user listen at the same port, and the kernel gives each its part of the clients. Not by the ws engine. */
+  readonly shared?: boolean;
   accept(socket: Socket): SocketHandler;
   http(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }

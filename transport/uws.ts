@@ -29,6 +29,8 @@ import type { NativeApp, NativeRequest, NativeResponse, NativeSocket, Uws } from
  * that a message somewhat too large is seen whole and answered with 1009.
  */
 const SPARE = 2;
+/** LIBUS_LISTEN_DEFAULT, which the package does not name: SO_REUSEPORT. */
+const SHARED_PORT = 0;
 /** What it tells the close handler when it has cut off such a connection. */
 const TOO_BIG = 'Received too big message';
 const TEXT = 'text/plain; charset=utf-8';
@@ -115,7 +117,7 @@ export async function listenUws(uws: Uws, options: ServerOptions): Promise<Serve
       await new Promise((resolve) => setImmediate(setImmediate, resolve));
       if (!listening) return ends;
       uws.us_listen_socket_close(listener);
-      app.listen(options.host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (next) => {
+      app.listen(options.host, port, claimOf(uws, options), (next) => {
         listening = Boolean(next);
         listener = next;
       });
@@ -196,10 +198,15 @@ function forwarded(request: NativeRequest, response: NativeResponse): string {
   return clientAddress(addressOf(new Uint8Array(response.getRemoteAddress())), lines.join(','));
 }
 
-async function listenOn(uws: Uws, app: NativeApp, { host, port }: ServerOptions): Promise<unknown> {
+/** Exclusive unless it is meant: otherwise SO_REUSEPORT lets a second process share the port, and it would get half of the clients. */
+function claimOf(uws: Uws, { shared }: ServerOptions): number {
+  return shared === true ? SHARED_PORT : uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
+}
+
+async function listenOn(uws: Uws, app: NativeApp, options: ServerOptions): Promise<unknown> {
+  const { host, port } = options;
   const attempt = (at: number): Promise<unknown> =>
-    // Exclusive: otherwise SO_REUSEPORT lets a second process share the port, and it would get half of the clients.
-    new Promise((resolve) => app.listen(host, at, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve));
+    new Promise((resolve) => app.listen(host, at, claimOf(uws, options), resolve));
   for (let tries = port === 0 ? LIMITS.portTries : 1; tries > 0; tries -= 1) {
     const chosen = port === 0 ? await freePort(host).catch(() => 0) : port;
     const listener = chosen === 0 ? false : await attempt(chosen);

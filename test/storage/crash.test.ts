@@ -9,7 +9,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import { openLmdb } from '../../storage/lmdb.js';
+import { inspect } from '../../storage/lmdb-file.js';
 import { folder } from './folder.js';
 import { groupRows, readGroups } from './groups.js';
 
@@ -52,6 +54,20 @@ test('what was acknowledged before kill -9 is there afterwards, and no commit is
       `round ${round}: acknowledged and lost`,
     );
   }
+});
+
+test('a store is found whole while another process writes to it', async (t) => {
+  const path = folder();
+  const { child, first } = start(t, [process.execPath, WRITER, path, 'c', 'churn']);
+  await first;
+  const until = performance.now() + 500;
+  let looks = 0;
+  for (; performance.now() < until; looks++) inspect(path, LIMITS.storeCheckPages);
+  assert.ok(looks > 0);
+  const ended = once(child, 'close');
+  child.kill('SIGKILL');
+  await ended;
+  inspect(path, LIMITS.storeCheckPages);
 });
 
 /** Package and permission decide whether system calls can be watched; says why not. */

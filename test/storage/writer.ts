@@ -7,6 +7,7 @@
 //   writer.js PATH KEY increment COUNT adds COUNT times 1 to a row that others add to as well
 //   writer.js PATH KEY hold            reads and keeps its snapshot until killed
 //   writer.js PATH KEY look            tells after how many ms a row could first be read
+//   writer.js PATH KEY churn           writes and removes rows all over the tree until killed; tells when it is large
 
 import { writeSync } from 'node:fs';
 import { open } from 'lmdb';
@@ -56,7 +57,20 @@ async function look(): Promise<void> {
   await answer;
 }
 
-if (mode === 'look') await look();
+/** Pages are freed and used again all the time. */
+async function churn(): Promise<never> {
+  const row = (n: number) => ({ key: Buffer.from(`${prefix}${n * 7_919}`), value: new Uint8Array(400) });
+  for (let n = 0; n < 8_000; n += 80) {
+    await store.commit({ checks: [], writes: Array.from({ length: 80 }, (_, i) => row(n + i)) });
+  }
+  writeSync(1, 'large\n');
+  for (let n = 0; ; n = (n + 997) % 8_000) {
+    await store.commit({ checks: [], writes: [row(n), { ...row((n * 31) % 8_000), value: null }] });
+  }
+}
+
+if (mode === 'churn') await churn();
+else if (mode === 'look') await look();
 else if (mode === 'forever') await Promise.all(Array.from({ length: 10 * GROUP }, stream));
 else if (mode === 'increment') await increment(store, prefix, Number(count));
 else for (let i = 0; i < Number(mode); i++) await write();

@@ -3,35 +3,10 @@
 // Must not: wait for TIME-WAIT to pass.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
-
-const MODULE = new URL('../../transport/server.js', import.meta.url).href;
-
-function program(engine: string, port: number): string {
-  return `
-    import { listen } from ${JSON.stringify(MODULE)};
-    const handler = { message() {}, text() {}, drained() {}, closed() {} };
-    const server = await listen({ host: '127.0.0.1', port: ${port}, path: '/v1', protocol: 'p', maxMessage: 1000,
-      maxBuffered: 1000, accept: () => handler, http: () => ({ status: 404, body: '' }) }, '${engine}');
-    console.log(server.port);
-  `;
-}
-
-async function serve(engine: string, port: number): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program(engine, port)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.on('data', (data: Buffer) => {
-    errors += data.toString();
-  });
-  for await (const line of createInterface({ input: child.stdout })) return { child, port: Number(line) };
-  throw new Error(`the server ended: ${errors}`);
-}
+import { serve } from './serving.js';
 
 for (const engine of ['auto', 'ws']) {
   test(`${engine}: after kill -9 with clients connected, the next process gets the port; a live one keeps it`, async () => {
