@@ -389,6 +389,34 @@ export const LIMITS = {
   /** ms that a transaction may take before its commits are answered `unknown`: longer than a disk's own retries. */
   storeStallMs: 20_000,
 
+  // ---- links between nodes ----
+  /** Bytes of a node's id: names of hosts, shortened. */
+  nodeId: 32,
+  /** Bytes of one batch on a link: several times the largest message (a chat's row), and 4 ms of a Gbit/s, for that long it holds up
+   * what is behind it. */
+  linkBatchBytes: 524_288,
+  /** Bytes sent on a link that the peer has not handled: 60 ms of a Gbit/s, longer than a peer's turns take. Then senders hear `busy`. */
+  linkBytes: 8_388_608,
+  /** Bytes that a batch counts more than it has: what remembering it takes, so that small ones are bounded, too. */
+  linkBatchCost: 64,
+  /** Batches, bytes and ms after which a node says what it has handled: few enough frames, far from what a sender may have out. */
+  linkAckBatches: 16,
+  linkAckBytes: 524_288,
+  linkAckMs: 20,
+  /** ms between two pings, and pings without a word from the peer after which a link is dead: a lease's time. */
+  linkBeatMs: 500,
+  linkBeats: 3,
+  /** Bytes of a frame before the other side has proved who it is, and ms that it may take; wires that wait for it at once. */
+  linkGreeting: 512,
+  linkGreetingMs: 1_500,
+  linkWaiting: 64,
+  /** ms before a lost link is dialled again, at first and at most; and that it must have stood to begin anew. */
+  linkRetryMs: 50,
+  linkRetryMostMs: 1_000,
+  linkStableMs: 10_000,
+  /** ms between two notices of the same trouble. */
+  noticeMs: 60_000,
+
   // ---- the SDK (client/) ----
   /** Messages waiting in a client's outbox: days offline of a busy person. Then `send` rejects with `outbox_full`. */
   clientOutbox: 10_000,
