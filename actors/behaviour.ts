@@ -25,7 +25,9 @@ export type ExitReason =
   | { readonly type: 'killed' }
   | { readonly type: 'crash'; readonly error: unknown }
   /** Monitored or linked an actor that was already gone. */
-  | { readonly type: 'noproc' };
+  | { readonly type: 'noproc' }
+  /** Monitored an actor of another node, which moved or cannot be reached: it may live on, but what it was told may be lost. */
+  | { readonly type: 'noconnection' };
 
 /** What the runtime tells an actor, on the system lane, ahead of its messages. */
 export type Signal<T = unknown> =
@@ -37,6 +39,8 @@ export type Signal<T = unknown> =
   | { readonly type: 'timer'; readonly op: number; readonly tag: T }
   /** An effect started through `completion` ended. */
   | { readonly type: 'result'; readonly op: number; readonly tag: T; readonly value: unknown }
+  /** An urgent message, while the user lane is held. */
+  | { readonly type: 'told'; readonly message: unknown }
   /** An `ask` was answered, or its time ran out or its target died (`value` undefined, `error` says which). */
   | {
       readonly type: 'reply';
@@ -63,6 +67,8 @@ export interface Behaviour<S, M, A = void, T = unknown> {
   overflow?(message: M): Overflow;
   /** Two `latest` messages with the same key supersede each other, two `keep` ones too. */
   coalesce?(message: M): unknown;
+  /** Asked only while the user lane is held: true for a message that goes past it, as a `told` signal. */
+  urgent?(message: M): boolean;
   /** A `drop` message was dropped. Runs in the sender's turn: may only mark the state. */
   dropped?(state: S, message: M): void;
   /** A slice is over, in which it handled one or more messages or signals: for effects worth doing once for several. */

@@ -94,6 +94,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
       this.#core.deadLetter(this, message, null);
       return 'dead';
     }
+    if ((this.#flags & SUSPENDED) !== 0 && this.#urgent(message)) return 'ok';
     if (!this.offer(message, this.#kind.capacity, this.#core.rings)) return this.#overflow(message);
     this.#core.accepted++;
     if ((this.#flags & (SCHEDULED | SUSPENDED)) === 0) this.#schedule();
@@ -233,6 +234,18 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
   #endSoon(reason: ExitReason): void {
     this.#reason = reason;
     if ((this.#flags & SCHEDULED) === 0) this.#schedule();
+  }
+
+  /** True: the message went past the held lane. */
+  #urgent(message: unknown): boolean {
+    const { behaviour } = this.#kind;
+    try {
+      if (behaviour.urgent?.(message) !== true) return false;
+      this.signal({ type: 'told', message });
+    } catch (error) {
+      this.#endSoon({ type: 'crash', error });
+    }
+    return true;
   }
 
   /** The mailbox is full. What the behaviour's hooks throw is the behaviour's crash, never the sender's. */

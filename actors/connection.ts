@@ -17,7 +17,7 @@ import { FollowUp } from './follow-up.js';
 import { Intake } from './intake.js';
 import { LIMITS } from './limits.js';
 import { Login } from './login.js';
-import type { ConnectionMessage, ConnectionRef, Registration } from './messages.js';
+import type { ConnectionMessage, ConnectionRef } from './messages.js';
 import { Meter } from './meter.js';
 import { tellNews, tellPresence } from './news.js';
 import type { Outbox } from './outbox.js';
@@ -31,17 +31,7 @@ import { Views, viewRoom } from './views.js';
 /** What a signal answers. */
 export type ConnectionTag =
   | {
-      readonly type:
-        | 'auth'
-        | 'expiry'
-        | 'poll'
-        | 'watch'
-        | 'follow'
-        | 'reread'
-        | 'register'
-        | 'registered'
-        | 'page'
-        | 'certificates';
+      readonly type: 'auth' | 'expiry' | 'poll' | 'watch' | 'follow' | 'reread' | 'register' | 'page' | 'certificates';
     }
   | { readonly type: 'verdict'; readonly r: number }
   | { readonly type: 'read'; readonly r: number };
@@ -116,6 +106,8 @@ export class Connection {
         return;
       case 'resync':
         return this.resync();
+      case 'registered':
+        return this.login.registered(message.round, message.registration, context);
       case 'replaced':
         return this.#ended(CLOSE.replaced, 'replaced', context);
       case 'removed':
@@ -141,6 +133,7 @@ export class Connection {
   }
 
   signal(signal: Signal<ConnectionTag>, context: ConnectionContext): void {
+    if (signal.type === 'told') return this.receive(signal.message as ConnectionMessage, context);
     if (signal.type === 'down') return this.#down(signal.monitor, signal.ref, signal.reason, context);
     if (signal.type === 'timer') return this.#timer(signal.tag, context);
     if (signal.type !== 'result') return;
@@ -148,8 +141,6 @@ export class Connection {
     switch (tag.type) {
       case 'verdict':
         return this.login.verdict(value as Verdict, tag.r, context);
-      case 'registered':
-        return this.login.registered(value as Registration, context);
       case 'certificates':
         return this.#certify(value as Inventory | null, context);
       case 'page':
@@ -313,5 +304,7 @@ export const connection: Behaviour<Connection, ConnectionMessage, ConnectionArgs
   settled: (state, context) => state.settled(context),
   terminated: (state, reason, { self }) => state.terminated(reason.type === 'crash', self),
   ...connectionOverflow,
+  // What comes before it is known to its user waits for that.
+  urgent: (message) => message.type === 'registered',
   dropped: (state, message) => state.missed(message),
 };

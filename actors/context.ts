@@ -88,15 +88,15 @@ export class ActorContext implements Context<unknown, unknown> {
 
   monitor(ref: Ref<never>): number {
     const cell = this.#living();
-    const target = this.#core.localCell(ref);
+    const target = this.#core.watchable(ref);
     const id = this.#core.nextOperation();
-    if (target.status === 'ended') {
+    if (target === null) {
       cell.signal({ type: 'down', monitor: id, ref, reason: { type: 'noproc' } });
       return id;
     }
-    const monitor = new ActorMonitor(cell, target, id);
+    const monitor = new ActorMonitor(cell, ref, id);
     cell.bonds.addWatching(monitor);
-    target.bonds.watch(monitor);
+    target.watch(monitor);
     return id;
   }
 

@@ -9,9 +9,11 @@ import { ActorContext } from './context.js';
 import { type DeadLetter, DeadLetters } from './dead-letters.js';
 import { assert } from './errors.js';
 import { RingPool, type Rings } from './mailbox.js';
+import { Outsider } from './outsider.js';
 import type { Ref } from './ref.js';
 import { LEVELS, RunQueue } from './run-queue.js';
 import { TimerWheel } from './timer-wheel.js';
+import type { Watchers } from './watchers.js';
 import type { World } from './world.js';
 
 /** The limits that bound a runtime; tests set others. */
@@ -109,6 +111,13 @@ export class Core {
   /** The cell behind a ref; null for one of another make, say of another node. */
   cellOf(ref: Ref<never>): Cell | null {
     return ref instanceof Cell && ref.core === this ? ref : null;
+  }
+
+  /** Where a monitor of the actor waits; null: it has ended. */
+  watchable(ref: Ref<never>): Watchers | null {
+    if (ref instanceof Cell && ref.core === this) return ref.status === 'ended' ? null : ref.bonds;
+    assert(ref instanceof Outsider, 'the ref is of this runtime, or of another node');
+    return ref.watchable();
   }
 
   localCell(ref: Ref<never>): Cell {

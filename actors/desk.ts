@@ -76,14 +76,15 @@ export class Desk {
   // ---- devices ----
 
   register(message: Extract<UserMessage, { type: 'register' }>, context: UserContext): void {
-    const { device, issued, connection, reply } = message;
-    const refuse = (refusal: Refusal): void => reply.answer(refusal satisfies Registration);
+    const { device, issued, connection, round } = message;
+    const answer = (registration: Registration): void =>
+      void connection.tell({ type: 'registered', round, registration });
     this.#devices(
-      refuse,
+      answer,
       (devices, account) => registerDevice(this.#user, device, issued, this.#now, devices, account),
       (devices, later) => {
         this.#home.admit(device, connection, later);
-        reply.answer('registered' satisfies Registration);
+        answer(null);
         const last = devices.get(device)?.last ?? this.#now;
         if (this.#now - last >= LIMITS.seenMs) this.#seen(device, LIMITS.seenMs, later);
         // Left so by a life that ended before it was done.

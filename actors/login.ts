@@ -23,6 +23,8 @@ export class Login {
   #issued = 0;
   /** Of the user's actor. */
   #monitor = 0;
+  /** Counts what it was asked: an answer to an older question is void. */
+  #round = 0;
   #welcomed = false;
 
   constructor(connection: Connection) {
@@ -115,8 +117,14 @@ export class Login {
   register(context: ConnectionContext): void {
     const { users } = this.#connection.fabric;
     const { user, device } = this;
-    const reply = { answer: context.completion({ type: 'registered' }) };
-    const told = users.tell(user, { type: 'register', device, issued: this.#issued, connection: context.self, reply });
+    this.#round += 1;
+    const told = users.tell(user, {
+      type: 'register',
+      device,
+      issued: this.#issued,
+      connection: context.self,
+      round: this.#round,
+    });
     const actor = told === 'ok' ? users.lookup(user) : undefined;
     if (actor === undefined) context.after(LIMITS.retryMs, { type: 'register' });
     else this.#monitor = context.monitor(actor);
@@ -127,9 +135,10 @@ export class Login {
     if (monitor === this.#monitor) this.register(context);
   }
 
-  registered(registration: Registration, context: ConnectionContext): void {
+  registered(round: number, registration: Registration, context: ConnectionContext): void {
     const connection = this.#connection;
-    if (registration !== 'registered') {
+    if (round !== this.#round) return;
+    if (registration !== null) {
       const close = registration.code === 'device_removed' ? CLOSE.auth : CLOSE.goingAway;
       return connection.violation(registration.code, close, registration.detail, context);
     }

@@ -103,6 +103,8 @@ export type ConnectionMessage =
   /** `members`: how many were told of the event that the request made. */
   | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[]; readonly members?: number }
   | ({ readonly type: 'refused'; readonly r: number } & Refusal)
+  /** Answer to `register`. */
+  | { readonly type: 'registered'; readonly round: number; readonly registration: Registration }
   | { readonly type: 'replaced' }
   /** The device was removed from its user's. */
   | { readonly type: 'removed' }
@@ -116,8 +118,8 @@ export type ConnectionMessage =
   | { readonly type: 'drained' }
   | { readonly type: 'goaway'; readonly after: number; readonly reason: string };
 
-/** Answer to `register`: the device is on record and its connection is told of everything from now on. */
-export type Registration = 'registered' | Refusal;
+/** Null: the device is on record and its connection is told of everything from now on. */
+export type Registration = Refusal | null;
 
 export type UserMessage =
   | News
@@ -127,7 +129,8 @@ export type UserMessage =
       /** When its token was issued, wall ms; 0: it does not say. */
       readonly issued: number;
       readonly connection: ConnectionRef;
-      readonly reply: Reply;
+      /** Tells this attempt of the connection from its others. */
+      readonly round: number;
     }
   /** A client asks for, or changes, what its user owns. */
   | { readonly type: 'request'; readonly asker: Asker; readonly frame: AccountFrame }

@@ -1,24 +1,10 @@
-// Owns who hears of an actor's end, and what it holds that its end must undo: monitors, links, timers and asks.
+// Owns what one actor holds that its end must undo (monitors, timers, asks), its links, and those who hear of its end.
 // Invariant: each monitor hears exactly once, or never after it was taken back; both sides forget it at the same moment.
 // Must not: decide what an end means to those who hear of it (cell.ts).
 
 import type { ExitReason } from './behaviour.js';
 import type { Cell } from './cell.js';
-
-/** One party that wants to hear of one actor's end. */
-export abstract class Monitor {
-  target: Bonds | null = null;
-  previous: Monitor | null = null;
-  next: Monitor | null = null;
-
-  /** The actor ended. Called once, when nothing of it is left but this. */
-  abstract down(reason: ExitReason): void;
-
-  /** Takes it back; harmless when it has fired. */
-  detach(): void {
-    this.target?.unwatch(this);
-  }
-}
+import { type Monitor, Watchers } from './watchers.js';
 
 /** A monitor that an actor keeps on another one. */
 export interface Watching extends Monitor {
@@ -38,13 +24,11 @@ export interface Held {
  * What ties one actor to others; made when the first tie is. Chains through the ties themselves, so that most ties cost
  * no more than the object they need anyway.
  *
- *     watchers → [m] ⇄ [m] ⇄ [m]     newest first, in constant time both ways
  *     held     → [t] ⇄ [a]           newest first; cancelling looks through at most LIMITS.operations
  *     watching → [m]  { id: [m] }    one alone needs no map: most actors watch one
  */
-export class Bonds {
+export class Bonds extends Watchers {
   readonly #cell: Cell;
-  #watchers: Monitor | null = null;
   #held: Held | null = null;
   #holding = 0;
   #watchingOne: Watching | null = null;
@@ -52,6 +36,7 @@ export class Bonds {
   #links: Set<Cell> | null = null;
 
   constructor(cell: Cell) {
+    super();
     this.#cell = cell;
   }
 
@@ -64,31 +49,8 @@ export class Bonds {
     return this.#links?.size ?? 0;
   }
 
-  /** Parties that wait for this actor's end. Counted on demand: only operators ask. */
-  get watchers(): number {
-    let count = 0;
-    for (let monitor = this.#watchers; monitor !== null; monitor = monitor.next) count++;
-    return count;
-  }
-
   get watching(): number {
     return (this.#watchingOne === null ? 0 : 1) + (this.#watching?.size ?? 0);
-  }
-
-  watch(monitor: Monitor): void {
-    monitor.target = this;
-    monitor.next = this.#watchers;
-    if (this.#watchers !== null) this.#watchers.previous = monitor;
-    this.#watchers = monitor;
-  }
-
-  unwatch(monitor: Monitor): void {
-    if (monitor.previous === null) this.#watchers = monitor.next;
-    else monitor.previous.next = monitor.next;
-    if (monitor.next !== null) monitor.next.previous = monitor.previous;
-    monitor.target = null;
-    monitor.previous = null;
-    monitor.next = null;
   }
 
   hold(held: Held): void {
@@ -154,7 +116,7 @@ export class Bonds {
   }
 
   /** Tells everyone who is tied to this actor. Each tie is cut before its party hears, so none hears twice. */
-  announce(reason: ExitReason): void {
+  override announce(reason: ExitReason): void {
     const links = this.#links;
     this.#links = null;
     if (links !== null) {
@@ -163,10 +125,7 @@ export class Bonds {
         if (reason.type !== 'normal') peer.interrupt(reason, this.#cell);
       }
     }
-    for (let monitor = this.#watchers; monitor !== null; monitor = this.#watchers) {
-      this.unwatch(monitor);
-      monitor.down(reason);
-    }
+    super.announce(reason);
   }
 
   /** Cuts the links of an actor that never was. */

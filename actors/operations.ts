@@ -6,9 +6,10 @@ import type { ExitReason } from './behaviour.js';
 import type { Cell } from './cell.js';
 import type { Core } from './core.js';
 import { assert } from './errors.js';
-import { type Held, Monitor, type Watching } from './monitor.js';
+import type { Held, Watching } from './monitor.js';
 import type { Ref, Reply } from './ref.js';
 import { Timer } from './timer-wheel.js';
+import { Monitor } from './watchers.js';
 
 /** `after`. */
 export class TimerOperation extends Timer implements Held {
@@ -160,9 +161,9 @@ export class OutsideAsk extends Question {
 export class ActorMonitor extends Monitor implements Watching {
   readonly id: number;
   readonly #watcher: Cell;
-  readonly #target: Cell;
+  readonly #target: Ref<never>;
 
-  constructor(watcher: Cell, target: Cell, id: number) {
+  constructor(watcher: Cell, target: Ref<never>, id: number) {
     super();
     this.#watcher = watcher;
     this.#target = target;

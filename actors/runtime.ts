@@ -102,10 +102,10 @@ export function createRuntime(world: World, options: RuntimeOptions = {}): Runti
       });
     },
     watch(ref, onEnd) {
-      const cell = core.localCell(ref);
+      const target = core.watchable(ref);
       const monitor = new OutsideMonitor(core, onEnd);
-      if (cell.status !== 'ended') {
-        cell.bonds.watch(monitor);
+      if (target !== null) {
+        target.watch(monitor);
         return monitor.undo();
       }
       let wanted = true;

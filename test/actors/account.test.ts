@@ -20,8 +20,7 @@ async function desk() {
   let ref = spawn();
   const phone = scene.connection();
   const register = (ear: Ear<ConnectionMessage>, device: string): void => {
-    const reply = { answer: () => undefined };
-    ref.tell({ type: 'register', device, issued: scene.world.wall(), connection: ear.ref, reply });
+    ref.tell({ type: 'register', device, issued: scene.world.wall(), connection: ear.ref, round: 1 });
   };
   register(phone, 'phone');
   await scene.settle();
@@ -58,17 +57,15 @@ test('changes are made one after the other; one that the store refuses is refuse
 });
 
 test('a device that is known comes in while nothing can be written, however long it was away', async () => {
-  const { scene, say, register } = await desk();
+  const { scene, register } = await desk();
   await scene.pass(2 * LIMITS.seenMs);
   const row = async (): Promise<number> => decodeDevice((await scene.store.get(deviceKey('ada', 'phone')))!).last;
   const before = await row();
   scene.faults = ['store_full'];
-  const answers: unknown[] = [];
-  const reply = { answer: (value: unknown) => void answers.push(value) };
-  const [connection, issued] = [scene.connection().ref, scene.world.wall()];
-  say({ type: 'register', device: 'phone', issued, connection, reply });
+  const phone = scene.connection();
+  register(phone, 'phone');
   await scene.settle();
-  assert.deepEqual(answers, ['registered']);
+  assert.deepEqual(phone.heard, [{ type: 'registered', round: 1, registration: null }]);
   assert.equal(await row(), before);
   register(scene.connection(), 'phone');
   await scene.settle();

@@ -106,6 +106,24 @@ describe('handlers', () => {
     world.settle();
     assert.deepEqual(log, ['result load state', 'one', 'two']);
   });
+
+  test('an urgent message goes past a lane that is held, and waits its turn in one that is not', () => {
+    const { world, runtime } = setUp();
+    const log: unknown[] = [];
+    const urgent = say('urgent');
+    const ref = runtime.spawn(puppet({ capacity: 2, urgent: (message) => message === urgent }), 'a', log);
+    ref.tell((context) => context.suspend());
+    world.settle();
+    for (const message of [say('one'), say('two'), urgent]) assert.equal(ref.tell(message), 'ok');
+    world.settle();
+    assert.deepEqual(log, ['told']);
+    assert.equal(ref.tell(say('three')), 'busy');
+    const open = runtime.spawn(puppet({ urgent: (message) => message === urgent }), 'b', log);
+    open.tell(say('before'));
+    open.tell(urgent);
+    world.settle();
+    assert.deepEqual(log, ['told', 'before', 'urgent']);
+  });
 });
 
 describe('the end', () => {

@@ -138,7 +138,9 @@ export class ChatScene {
         tell: (name, message) => {
           if (scene.usersBusy) return 'busy';
           const user = scene.users.get(name) ?? scene.user(name);
-          if (message.type === 'register') message.reply.answer('registered');
+          if (message.type === 'register') {
+            message.connection.tell({ type: 'registered', round: message.round, registration: null });
+          }
           return user.ref.tell(message);
         },
         lookup: (user) => scene.users.get(user)?.ref,

@@ -51,8 +51,7 @@ class Town {
   }
 
   async register(name: string, line: Line, device = '1'): Promise<void> {
-    const reply = { answer: () => undefined };
-    this.live(name).tell({ type: 'register', device, issued: 0, connection: line.ref, reply });
+    this.live(name).tell({ type: 'register', device, issued: 0, connection: line.ref, round: 1 });
     await this.scene.settle();
   }
 

@@ -41,6 +41,8 @@ export function brief(signal: Signal<string>): string {
       return `reply ${signal.tag} ${signal.error ?? String(signal.value)}`;
     case 'timer':
       return `timer ${signal.tag}`;
+    case 'told':
+      return 'told';
     default:
       return `result ${signal.tag} ${String(signal.value)}`;
   }

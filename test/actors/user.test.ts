@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Code } from '../../actors/errors.js';
 import { LIMITS } from '../../actors/limits.js';
 import type { ConnectionMessage, News } from '../../actors/messages.js';
 import { user } from '../../actors/user.js';
@@ -18,21 +19,18 @@ function message(seq: number): News {
 }
 
 const heard = ({ heard }: Ear<ConnectionMessage>): (number | string)[] =>
-  heard.map((news) => (news.type === 'delivery' ? news.seq : news.type));
+  heard.flatMap((news) => (news.type === 'delivery' ? news.seq : news.type === 'registered' ? [] : news.type));
+
+/** What its registrations were answered. */
+const answers = ({ heard }: Ear<ConnectionMessage>): (Code | null)[] =>
+  heard.flatMap((news) => (news.type === 'registered' ? (news.registration?.code ?? null) : []));
 
 async function home() {
   const scene = await ChatScene.open();
   const ref = scene.runtime.spawn(user, 'ada', { fabric: scene.fabric, key: 'ada' });
-  const answers: unknown[] = [];
   const register = async (device: string): Promise<Ear<ConnectionMessage>> => {
     const ear = scene.connection();
-    ref.tell({
-      type: 'register',
-      device,
-      issued: 0,
-      connection: ear.ref,
-      reply: { answer: (value) => void answers.push(value) },
-    });
+    ref.tell({ type: 'register', device, issued: 0, connection: ear.ref, round: 1 });
     await scene.settle();
     return ear;
   };
@@ -40,7 +38,7 @@ async function home() {
     scene.runtime.exit(ear.ref, { type: 'shutdown' });
     await scene.settle();
   };
-  return { scene, ref, answers, register, end };
+  return { scene, ref, register, end };
 }
 
 test('the end of a connection, or of one that watches, concerns no other', async () => {
@@ -59,7 +57,7 @@ test('the end of a connection, or of one that watches, concerns no other', async
 });
 
 test('a newer connection of a device takes over, and the late end of the older one changes nothing', async () => {
-  const { scene, ref, answers, register, end } = await home();
+  const { scene, ref, register, end } = await home();
   const older = await register('1');
   const newer = await register('1');
   ref.tell(message(1));
@@ -68,7 +66,7 @@ test('a newer connection of a device takes over, and the late end of the older o
   ref.tell(message(2));
   await scene.settle();
   assert.deepEqual([heard(older), heard(newer)], [['replaced'], [1, 2]]);
-  assert.deepEqual(answers, ['registered', 'registered']);
+  assert.deepEqual([...answers(older), ...answers(newer)], [null, null]);
 });
 
 test('news that do not fit: every connection is told to ask where it stands', async () => {
@@ -78,21 +76,21 @@ test('news that do not fit: every connection is told to ask where it stands', as
   await scene.settle();
   for (const ear of ears) {
     assert.equal(ear.heard.filter(({ type }) => type === 'resync').length, 1);
-    assert.equal(ear.heard.length, LIMITS.userMailbox + 1);
+    assert.equal(heard(ear).length, LIMITS.userMailbox + 1);
   }
 });
 
 test('a device that cannot be put on record is refused, and told of nothing', async () => {
-  const { scene, ref, answers, register } = await home();
+  const { scene, ref, register } = await home();
   scene.faults = ['store_full'];
   const phone = await register('1');
   ref.tell(message(1));
   await scene.settle();
-  assert.deepEqual([(answers[0] as { code: string }).code, heard(phone)], ['unavailable', []]);
+  assert.deepEqual([answers(phone), heard(phone)], [['unavailable'], []]);
   const again = await register('1');
   ref.tell(message(2));
   await scene.settle();
-  assert.deepEqual([answers[1], heard(again)], ['registered', [2]]);
+  assert.deepEqual([answers(again), heard(again)], [[null], [2]]);
 });
 
 test('a user leaves memory some time after the last connection; while one is there, no timer is set', async () => {
