@@ -35,8 +35,8 @@ interface Found {
 }
 
 export class Changes {
-  /** By the ids (32 hexadecimal digits) of those on their way, whose events are this device's own; null until it has come. */
-  readonly #own = new Map<string, Found | null>();
+  /** By the ids (32 hexadecimal digits) of those on their way, whose events are this device's own: what settles them. */
+  readonly #own = new Map<string, (place: Found) => void>();
   readonly #parts: ChangesParts;
   readonly #made: (log: ChatLog, change: Change) => void;
 
@@ -45,19 +45,22 @@ export class Changes {
     this.#made = made;
   }
 
-  /** An event came; true where it is that of a request on its way, whose answer may be lost. */
+  /**
+   * An event came; true where it is that of a request on its way. Its answer may be lost, and who waits for it may not live to see
+   * another one: the event is as good, and is not handed out.
+   */
   found(id: string, log: ChatLog, seq: number): boolean {
-    if (!this.#own.has(id)) return false;
-    this.#own.set(id, { log, seq });
-    return true;
+    const settle = this.#own.get(id);
+    settle?.({ log, seq });
+    return settle !== undefined;
   }
 
   create(title: string, users: readonly string[]): Promise<ChatLog> {
-    const { receiver } = this.#parts;
+    const { receiver, table } = this.#parts;
     return this.#request(
       async (id) => {
         const [chat, seq] = await this.#parts.ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
-        return receiver.created(bytesOf(chat, 16, 'CREATE'), countOf(seq, 'CREATE'), title, users);
+        return { log: table.byId(bytesOf(chat, 16, 'CREATE')), seq: countOf(seq, 'CREATE') };
       },
       ({ log, seq }) => (log.id === undefined ? log : receiver.created(log.id, seq, title, users)),
     );
@@ -79,7 +82,7 @@ export class Changes {
     return this.#request(
       async (id) => {
         const [answer] = await this.#parts.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args }));
-        return done(countOf(answer, 'CHANGE'));
+        return { log, seq: countOf(answer, 'CHANGE') };
       },
       ({ seq }) => done(seq),
     );
@@ -96,17 +99,13 @@ export class Changes {
     return { log, waiting: joined === JOINED.waiting };
   }
 
-  /** `found`: without an answer, but its event has come and was passed over as this device's own. */
-  async #request<R>(request: (id: Uint8Array) => Promise<R>, found: (place: Found) => R): Promise<R> {
+  /** `done`: answered, or its event has come. */
+  async #request<R>(request: (id: Uint8Array) => Promise<Found>, done: (place: Found) => R): Promise<R> {
     const id = this.#parts.ids.next();
     const key = hex(id);
-    this.#own.set(key, null);
+    const found = new Promise<Found>((resolve) => this.#own.set(key, resolve));
     try {
-      return await request(id);
-    } catch (error) {
-      const place = this.#own.get(key) ?? null;
-      if (place === null) throw error;
-      return found(place);
+      return done(await Promise.race([request(id), found]));
     } finally {
       this.#own.delete(key);
     }

@@ -62,6 +62,8 @@ export class ChatLog {
   head = 0;
   /** Highest sequence number that arrived. */
   highest = 0;
+  /** Highest sequence number that was dropped for want of room: the server counts it as had until the next SYNC. */
+  dropped = 0;
   read = 0;
   lastOwn = 0;
   readonly state = new ChatState();
@@ -105,7 +107,10 @@ export class ChatLog {
       this.#advance();
       return 'new';
     }
-    if (!room()) return 'over';
+    if (!room()) {
+      this.dropped = Math.max(this.dropped, seq);
+      return 'over';
+    }
     this.held.set(seq, item);
     return 'held';
   }

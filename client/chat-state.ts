@@ -95,6 +95,6 @@ export class ChatState {
       this.version = version;
       this.marks = rest;
     }
-    if (unread !== undefined) this.unread.restore(unread);
+    this.unread.restore(unread ?? []);
   }
 }

@@ -74,8 +74,9 @@ export class ChatTable {
     return log;
   }
 
-  /** Aliases live as long as a connection. */
-  forgetAliases(): void {
+  /** Aliases live as long as a connection, and what the server counts as had. */
+  down(): void {
+    for (const log of this.all()) log.dropped = 0;
     this.#chatAliases.clear();
     this.#chatAliasOf.clear();
     this.#userAliases.clear();

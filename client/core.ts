@@ -239,7 +239,7 @@ export class Core {
         this.account.down();
         this.flusher.offline();
         this.gaps.down();
-        this.table.forgetAliases();
+        this.table.down();
       },
       renew: (token) => this.queries.renew(token),
       unanswered: () => this.outbox.flying,

@@ -16,7 +16,7 @@ export interface GapHooks {
   pull(log: ChatLog, before: number, limit: number): Promise<void>;
   /** Sends SYNC with the present vector; SYNCED follows. */
   sync(): void;
-  /** The log was placed: what it held may be released. */
+  /** Where the log begins is known: what it held may be released. */
   placed(log: ChatLog): void;
   /** The server may still send without new credit. */
   flowing(): boolean;
@@ -29,6 +29,8 @@ export class Gaps {
   readonly #watched = new Map<ChatLog, () => void>();
   /** Widest gap that is pulled. */
   readonly #widest: number;
+  /** Where logs begin that dropped something, by the newest CERT since SYNC was sent. */
+  readonly #starts = new Map<ChatLog, number>();
   #connection = 0;
   #online = false;
   #syncing = false;
@@ -60,6 +62,7 @@ export class Gaps {
     this.#online = false;
     this.#syncing = false;
     this.#pulling.clear();
+    this.#starts.clear();
     this.#cancelSync?.();
     this.#cancelSync = undefined;
     for (const cancel of this.#watched.values()) cancel();
@@ -76,6 +79,17 @@ export class Gaps {
   /** The rest may be on its way. */
   suspect(log: ChatLog): void {
     if (!this.#watched.has(log)) this.#watch(log);
+  }
+
+  /**
+   * CERT of a log that dropped something for want of room. By itself it follows what the server has sent, and counts that as had: what is
+   * missing is pulled first. The answer to a SYNC begins at the vector; one of before may still come, so the last before SYNCED holds.
+   */
+  certified(log: ChatLog, start: number): void {
+    if (this.#syncing) {
+      this.#starts.set(log, start);
+      this.suspect(log);
+    } else if (start > log.cursor + 1) this.noticed(log);
   }
 
   /** SYNC again, at most every LIMITS.clientResyncMs. */
@@ -102,6 +116,11 @@ export class Gaps {
 
   synced(): void {
     this.#syncing = false;
+    for (const [log, start] of this.#starts) {
+      log.dropped = 0;
+      if (log.truncate(start)) this.#hooks.placed(log);
+    }
+    this.#starts.clear();
     for (const [log, cancel] of [...this.#watched]) {
       cancel();
       this.#watched.delete(log);

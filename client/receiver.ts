@@ -20,6 +20,7 @@ import type { MarkSync } from './marks.js';
 import { changeOf } from './message.js';
 import type { Outbox } from './outbox.js';
 import type { Requests } from './requests.js';
+import type { Watches } from './watches.js';
 
 /** What the application is told at once, outside the order of chats. */
 export interface ReceiverHooks {
@@ -48,6 +49,7 @@ export interface Parts {
   readonly list: ChatList;
   readonly marks: MarkSync;
   readonly account: Account;
+  readonly watches: Watches;
 }
 
 export class Receiver {
@@ -166,6 +168,8 @@ export class Receiver {
     delivery.arrived(item);
     log.state.at = Math.max(log.state.at, idTime(item.id) + item.lag);
     if (log.kind === 0) this.#name(log);
+    // A watch ends with membership, and the application's goes on.
+    if (this.#joins(item)) this.#parts.watches.began(log);
     if (item.from === this.me && this.me !== '') {
       const id = hex(item.id);
       if (changes.found(id, log, item.seq) || outbox.has(item.id)) {
@@ -235,7 +239,7 @@ export class Receiver {
   }
 
   #certified(entry: Extract<ServerFrame, { type: typeof T.CERT }>['entries'][number]): void {
-    const { table, delivery, flusher, list } = this.#parts;
+    const { table, delivery, flusher, gaps, list } = this.#parts;
     const log = table.byId(entry.chat);
     const before = [log.placed, log.cursor, log.head];
     if (entry.kind !== undefined) this.describe(log, entry.kind, entry.name ?? '');
@@ -244,7 +248,8 @@ export class Receiver {
     if (!log.placed) log.place(Math.max(0, entry.start - 1));
     else if (entry.head < log.listed) {
       this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.listed}`));
-    } else log.truncate(entry.start);
+    } else if (log.dropped > log.cursor) gaps.certified(log, entry.start);
+    else log.truncate(entry.start);
     // Most of ten thousand chats are as they were.
     if (before[0] !== log.placed || before[1] !== log.cursor || before[2] !== log.head) flusher.dirty(log);
     delivery.run(log);

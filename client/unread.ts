@@ -58,6 +58,8 @@ export class Unread {
   /** Everything up to `read` was read or cleared, everything up to `done` handled. */
   settle(read: number, done: number): void {
     this.#cut(0, read);
+    // Nothing of what is not here can be unread any more.
+    if (this.#floor <= read + 1) this.#floor = 1;
     const below = Math.max(0, this.#floor - 1 - read);
     const above = Math.max(0, this.#listed - Math.max(done, read));
     this.#elsewhere = Math.min(this.#elsewhere, below + above);
@@ -75,9 +77,9 @@ export class Unread {
     this.settle(read, done);
   }
 
-  /** Undefined where nothing is unread. */
+  /** Undefined where nothing is unread, and nothing can be but what comes. */
   stored(): StoredUnread | undefined {
-    if (this.#known === 0 && this.#elsewhere === 0) return undefined;
+    if (this.#known === 0 && this.#elsewhere === 0 && this.#floor === 1) return undefined;
     return [this.#floor, this.#elsewhere, this.#listed, ...this.#runs];
   }
 

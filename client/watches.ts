@@ -1,5 +1,5 @@
 // Owns which chats' presence the application watches.
-// Invariant: at most LIMITS.watches; kept up through reconnects, and when a direct chat comes to be.
+// Invariant: at most LIMITS.watches; kept up through reconnects, when a direct chat comes to be, and when its user joins a group anew.
 // Must not: hold what presences say.
 
 import { LIMITS } from '../actors/limits.js';
@@ -29,7 +29,7 @@ export class Watches {
     for (const log of this.#logs) this.#say(log, true);
   }
 
-  /** The chat came to be: before its first message the server has nothing to watch by. */
+  /** The chat came to be, or its user became a member: before that the server had nothing to watch by. */
   began(log: ChatLog): void {
     if (this.#logs.has(log)) this.#say(log, true);
   }

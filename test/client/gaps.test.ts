@@ -1,4 +1,4 @@
-// Owns the tests of where a log begins when nothing has said so yet.
+// Owns the tests of where a log begins when nothing has said so yet, or what was said counts as had what was dropped here.
 // Invariant: the clock is the test's.
 // Must not: use a server.
 
@@ -33,4 +33,38 @@ test("a number of one's own does not say where a chat begins: what is before it 
   log.place(0);
   gaps.synced();
   assert.deepEqual([log.cursor, log.gap], [0, true]);
+});
+
+test('what was dropped for want of room is pulled, though a CERT counts it as had; the answer to a SYNC counts it no more', () => {
+  const world = new ManualWorld();
+  const pulls: number[] = [];
+  const gaps = new Gaps(world, {
+    pull: (_log, before) => {
+      pulls.push(before);
+      return new Promise(() => undefined);
+    },
+    sync: () => undefined,
+    placed: () => undefined,
+    flowing: () => true,
+  });
+  gaps.connected();
+  gaps.synced();
+  const log = new ChatLog();
+  log.place(2);
+  const at = { from: 'bob', id: new Uint8Array(16), lag: 0, paid: true } as const;
+  const content = { type: 'message', body: new Uint8Array(1) } as const;
+  // 3 is an own message whose SENT was lost, 4 finds no room, and after 5 the user was away until 6.
+  assert.equal(
+    log.arrive({ ...at, seq: 4, content }, () => false),
+    'over',
+  );
+  gaps.certified(log, 6);
+  assert.deepEqual([log.cursor, pulls], [2, [5]]);
+  gaps.resyncNow();
+  // The one before may still come; the answer tells that 3 is all that is left.
+  gaps.certified(log, 6);
+  gaps.certified(log, 4);
+  assert.equal(log.cursor, 2);
+  gaps.synced();
+  assert.deepEqual([log.cursor, log.dropped], [3, 0]);
 });

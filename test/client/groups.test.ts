@@ -52,6 +52,21 @@ describe('changes', () => {
     assert.deepEqual([name, avatar, announceOnly, expiry, head], ['coffee', 'https://x/y.png', true, 86_400, 12]);
   });
 
+  test('a chat that is watched is watched anew when its user is a member again', async () => {
+    const { server, world, session } = await bench();
+    const chat = server.chat('tea', 2);
+    server.event(chat, OP.created, ['tea', ['alice', 'bob']], 'cleo');
+    await settle(world);
+    session.group(Buffer.from(chat.id).toString('hex')).watch(true);
+    server.event(chat, OP.removed, [['alice']], 'cleo');
+    server.event(chat, OP.added, [['bob']], 'cleo');
+    await settle(world);
+    assert.equal(server.last.of(14).length, 1);
+    server.event(chat, OP.added, [['alice']], 'cleo');
+    await settle(world);
+    assert.equal(server.last.of(14).length, 2);
+  });
+
   test('one whose answer is lost is done when its event has come', async () => {
     const { server, world, session } = await bench();
     const chat = server.chat('tea', 2);
@@ -67,7 +82,13 @@ describe('changes', () => {
       return true;
     };
     const renaming = group.rename('coffee');
-    await advance(world, 60_000);
+    await settle(world);
+    let done = false;
+    renaming.then(() => {
+      done = true;
+    });
+    await settle(world);
+    assert.equal(done, true, 'at once, not when the answer is given up');
     assert.deepEqual(await renaming, { seq: 2 });
     assert.deepEqual([group.name, events], ['coffee', []]);
   });

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { ChatLog } from '../../client/chat-log.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import { Unread } from '../../client/unread.js';
 import { MARK_OP, OP } from '../../transport/frames.js';
@@ -264,6 +265,29 @@ describe('unread', () => {
     assert.equal(unread.count, 5, '4, 6, 7, 8 and what is 9');
     unread.settle(3, 9);
     assert.equal(unread.count, 4, '9 was no message');
+  });
+
+  test('what was read stays read over a restart, though the server counted before it knew', () => {
+    const log = new ChatLog();
+    log.place(0);
+    log.cursor = 4;
+    log.done = 4;
+    log.told(3);
+    log.readTo(3);
+    const again = new ChatLog();
+    again.restore(log.stored());
+    // The READ of 3 is not stored there yet.
+    again.state.unread.list(1, 4, again.read, again.done);
+    assert.equal(again.state.unread.count, 0);
+  });
+
+  test('what a device never had is known to be unread over a restart', () => {
+    const log = new ChatLog();
+    log.place(4);
+    const again = new ChatLog();
+    again.restore(log.stored());
+    again.state.unread.list(3, 4, 1, 4);
+    assert.equal(again.state.unread.count, 3);
   });
 
   test('beyond the limit the newest are kept, and the count stays right when some are read', () => {
