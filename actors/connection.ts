@@ -19,7 +19,7 @@ import { LIMITS } from './limits.js';
 import { Login } from './login.js';
 import type { ConnectionMessage, ConnectionRef } from './messages.js';
 import { Meter } from './meter.js';
-import { tellNews, tellPresence } from './news.js';
+import { outdates, tellNews, tellOwn, tellPresence } from './news.js';
 import type { Outbox } from './outbox.js';
 import { connectionOverflow } from './overflow.js';
 import { Peer } from './peer.js';
@@ -86,6 +86,7 @@ export class Connection {
   receive(message: ConnectionMessage, context: ConnectionContext): void {
     switch (message.type) {
       case 'delivery':
+        this.#heed(message);
         if (!this.resume.live) this.resume.hold(message);
         else this.stream.delivery(message, this.login.user, message.origin === context.self);
         return;
@@ -117,12 +118,10 @@ export class Connection {
       case 'violation':
         return this.violation(message.code, message.close, message.detail, context);
       case 'marked':
-        return this.peer.frame({ type: T.MARKED, chat: message.chat, ...message.marks });
-      case 'profiled':
-        // Before the client knows its chats it has no use for it.
-        return this.resume.live ? this.#profiled(message.user, message.version) : undefined;
       case 'blocked':
-        return this.peer.frame({ type: T.BLOCKED, user: message.user, on: message.on });
+      case 'profiled':
+        this.#heed(message);
+        return tellOwn(message, this, context.self);
       case 'presence':
       case 'count':
         // Whatever its SYNC stands at: WATCH asked for it, and nothing else would bring it.
@@ -242,8 +241,10 @@ export class Connection {
     });
   }
 
-  #profiled(user: string, version: number): void {
-    this.peer.frame({ type: T.PROFILED, user: this.peer.userRef(user), version });
+  /** What is being read of a chat may show what is gone by now. */
+  #heed(message: ConnectionMessage): void {
+    const key = outdates(message);
+    if (key !== null) for (const reading of [this.stream, this.#intake.questions]) reading.outdated(key);
   }
 
   // ---- ends ----
@@ -287,6 +288,7 @@ export class Connection {
 
   /** News did not fit the mailbox. Runs in the sender's turn: only marks. */
   missed(message: ConnectionMessage): void {
+    this.#heed(message);
     // The rest that may be dropped is soft, or superseded by what follows.
     if (message.type !== 'delivery') this.#lost = true;
     else if (!this.resume.live) this.resume.hold(message);

@@ -229,14 +229,16 @@ export class Desk {
 
   #mark(asker: Asker, frame: MarkRequest, context: UserContext): void {
     const decide = async (account: AccountRow): Promise<Decision | Refusal> => {
-      const marked = await setMark(this.#fabric.store, this.#user, frame, account);
-      if ('code' in marked) return marked;
-      const { writes, marks } = marked;
+      const set = await setMark(this.#fabric.store, this.#user, frame, account);
+      if ('code' in set) return set;
+      const { writes, marks } = set;
       const done = (): void => {
-        if (writes.length > 0) this.#home.tell({ type: 'marked', chat: frame.chat, marks }, null, asker.connection);
+        // Also who asked: what is being read for it may be out of date.
+        const marked = { type: 'marked', chat: frame.chat, marks, by: asker.connection } as const;
+        if (writes.length > 0) this.#home.tell(marked, null, null);
         answer(asker, [marks.version]);
       };
-      return { ...marked, done };
+      return { ...set, done };
     };
     this.account.add({ decide, refuse: refuses(asker) }, context);
   }

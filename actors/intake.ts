@@ -31,13 +31,13 @@ export class Intake {
   readonly #connection: Connection;
   readonly #awaited = new Awaited();
   #sends = 0;
-  readonly #questions: Questions;
+  readonly questions: Questions;
   readonly #syncs: Syncs;
   #watching: Watching | null = null;
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    this.#questions = new Questions(connection);
+    this.questions = new Questions(connection);
     this.#syncs = new Syncs(connection);
   }
 
@@ -147,7 +147,7 @@ export class Intake {
     if (!this.#awaited.answer(r)) return;
     this.#connection.meter.told(members);
     if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail, answer.after);
-    else this.#questions.ok(r, answer);
+    else this.questions.ok(r, answer);
   }
 
   /** The actor that answers for `key` ended. */
@@ -236,7 +236,7 @@ export class Intake {
     if (this.#badLimit(r, frame.limit, LIMITS.historyRows)) return;
     const bytes = shrunk(fabric.world, 'history', LIMITS.pageBytes, 1);
     const read = (): Promise<Answer> => readHistory(fabric.reader, user, target.chat, frame.before, frame.limit, bytes);
-    return this.read(r, read, frame.limit);
+    return this.read(r, read, frame.limit, target.key);
   }
 
   #direct({ r, user: other }: Of<7>): void {
@@ -288,25 +288,25 @@ export class Intake {
     this.#awaited.watch(ACCOUNT, fabric.users.lookup(user), context);
   }
 
-  /** Answers when the store did; `rows` may be read for it. */
-  read(r: number, read: Question['read'], rows = 0): void {
-    if (!this.#tooMany(r)) this.#questions.ask({ r, read, rows });
+  /** Answers when the store did; `rows` may be read for it, of entries of `chat`. */
+  read(r: number, read: Question['read'], rows = 0, chat = ''): void {
+    if (!this.#tooMany(r)) this.questions.ask({ r, read, rows, chat });
   }
 
   answeredRead(r: number, value: unknown): void {
-    this.#questions.answered(r, value as Answer);
+    this.questions.answered(r, value as Answer);
   }
 
   /** The slice is over and the socket was given its frames. Answers ms after which something wants another look; 0: nothing. */
   proceed(context: ConnectionContext): number {
-    return this.#syncs.proceed(context) || this.#questions.proceed(context);
+    return this.#syncs.proceed(context) || this.questions.proceed(context);
   }
 
   /** Requests are bounded like SENDs: their answers are larger than they are. */
   #tooMany(r: number): boolean {
     const { peer } = this.#connection;
     if (this.#awaited.isOpen(r)) peer.error(r, 'bad_request', 'a request of this number is under way');
-    else if (this.#questions.open + this.#awaited.asked < LIMITS.window) return false;
+    else if (this.questions.open + this.#awaited.asked < LIMITS.window) return false;
     else peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
     return true;
   }

@@ -110,8 +110,8 @@ export type ConnectionMessage =
   | { readonly type: 'removed' }
   /** The profile of somebody with whom the user shares a chat is another one, or the user's own, by another device. */
   | { readonly type: 'profiled'; readonly user: string; readonly version: number }
-  /** Another device of the user marked the chat. */
-  | { readonly type: 'marked'; readonly chat: Uint8Array; readonly marks: MarksRow }
+  /** The user marked the chat, by a request of connection `by`. */
+  | { readonly type: 'marked'; readonly chat: Uint8Array; readonly marks: MarksRow; readonly by: ConnectionRef }
   /** Another device of the user changed the block list. */
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   | { readonly type: 'resync' }

@@ -1,10 +1,12 @@
-// Owns telling a client the news that are no entries of a log: receipts, typing, presence.
+// Owns telling a client the news that are no entries of a log: receipts, typing, presence, and what its user owns.
 // Invariant: a chat and a user are announced before the first frame that names them by alias; a device is not told what it
 // did itself.
 // Must not: decide who is told what (fan-out.ts, presence.ts), or keep anything.
 
+import { chatKey } from '../storage/keys.js';
 import { T } from '../transport/frames.js';
-import type { CountNews, Delivery, News, PresenceNews } from './messages.js';
+import { rowDeletes } from '../transport/row.js';
+import type { ConnectionMessage, ConnectionRef, CountNews, Delivery, News, PresenceNews } from './messages.js';
 import type { Peer } from './peer.js';
 import type { Views } from './views.js';
 
@@ -37,4 +39,23 @@ export function tellPresence(news: PresenceNews | CountNews, { peer, views, logi
   }
   const chat = views.ref(peer.view(news.info, login.user));
   peer.frame({ type: T.COUNT, chat, count: news.count });
+}
+
+/** What another device of the user changed, and profiles. */
+export function tellOwn(
+  news: Extract<ConnectionMessage, { type: 'marked' | 'blocked' | 'profiled' }>,
+  { peer, resume }: Audience & { readonly resume: { readonly live: boolean } },
+  self: ConnectionRef,
+): void {
+  if (news.type === 'marked') {
+    if (news.by !== self) peer.frame({ type: T.MARKED, chat: news.chat, ...news.marks });
+  } else if (news.type === 'blocked') peer.frame({ type: T.BLOCKED, user: news.user, on: news.on });
+  // Before the client knows its chats it has no use for it.
+  else if (resume.live) peer.frame({ type: T.PROFILED, user: peer.userRef(news.user), version: news.version });
+}
+
+/** Key of the chat of which an entry was deleted for everyone, or marks were set by the user; null: of none. */
+export function outdates(news: ConnectionMessage): string | null {
+  if (news.type === 'delivery') return rowDeletes(news.row) ? news.info.key : null;
+  return news.type === 'marked' ? chatKey(news.chat) : null;
 }

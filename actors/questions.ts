@@ -17,12 +17,16 @@ export interface Question {
   readonly read: () => Promise<Answer>;
   /** Rows to be read at most. */
   readonly rows: number;
+  /** Key of the chat whose entries it shows; '' for none. */
+  readonly chat: string;
 }
 
 export class Questions {
   readonly #connection: Connection;
   #waiting: Question[] = [];
-  #reading = false;
+  #reading: Question | null = null;
+  /** What is being read may show what is gone by now. */
+  #stale = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -30,7 +34,7 @@ export class Questions {
 
   /** Those without an answer. */
   get open(): number {
-    return this.#waiting.length + (this.#reading ? 1 : 0);
+    return this.#waiting.length + Number(this.#reading !== null);
   }
 
   /** Its turn comes with `proceed`. */
@@ -38,9 +42,16 @@ export class Questions {
     this.#waiting.push(question);
   }
 
+  /** Something of the chat was deleted, or hidden by the user: what is being read of it is read again. */
+  outdated(key: string): void {
+    if (this.#reading?.chat === key) this.#stale = true;
+  }
+
   /** The answer is here. */
   answered(r: number, answer: Answer): void {
-    this.#reading = false;
+    const asked = this.#reading;
+    this.#reading = null;
+    if (this.#stale && asked !== null) return void this.#waiting.unshift(asked);
     const { meter, peer } = this.#connection;
     if ('code' in answer) return peer.error(r, answer.code, answer.detail);
     if ('results' in answer) {
@@ -64,12 +75,14 @@ export class Questions {
 
   /** Reads for the next one if it can be. Answers ms after which that may be otherwise; 0: it is not for the time. */
   proceed(context: ConnectionContext): number {
-    if (this.#reading || this.#waiting.length === 0) return 0;
+    if (this.#reading !== null || this.#waiting.length === 0) return 0;
     const { peer, meter } = this.#connection;
     const pause = Math.max(meter.pause, peer.buffered() > LIMITS.buffered ? LIMITS.retryMs : 0);
     if (pause > 0) return pause;
-    const { r, read, rows } = this.#waiting.shift()!;
-    this.#reading = true;
+    const question = this.#waiting.shift()!;
+    const { r, read, rows } = question;
+    this.#reading = question;
+    this.#stale = false;
     meter.asked(rows);
     const done = context.completion({ type: 'read', r });
     read().then(done, () => done({ code: 'unavailable', detail: 'the store cannot be read now' }));

@@ -50,6 +50,8 @@ export class Stream {
   sent = 0;
   /** The view whose page is being read, or could not be and waits. */
   #reading: View | null = null;
+  /** What is being read may show what is gone by now. */
+  #stale = false;
 
   constructor(views: Views, sink: StreamSink) {
     this.#views = views;
@@ -83,6 +85,7 @@ export class Stream {
     for (let view = this.#views.firstBehind(); view !== undefined; view = this.#views.firstBehind()) {
       if (view.cursor < view.target) {
         this.#reading = view;
+        this.#stale = false;
         return view;
       }
       this.#views.caughtUp(view);
@@ -93,6 +96,11 @@ export class Stream {
   /** True while something is behind and only the socket holds it up. */
   get blocked(): boolean {
     return this.#views.behind > 0 && this.credit > 0 && this.#sink.buffered() > LIMITS.buffered;
+  }
+
+  /** Something of the chat was deleted, or hidden by the user: a page that is being read is read again. */
+  outdated(key: string): void {
+    if (this.#reading?.key === key) this.#stale = true;
   }
 
   /** A page was read. Null: the store could not; the view stays behind. */
@@ -106,7 +114,7 @@ export class Stream {
     }
     const { view, inbox, rows, from } = page;
     // A resync meanwhile has its own idea of where the client stands.
-    if (!view.behind || view.cursor !== page.cursor) return;
+    if (this.#stale || !view.behind || view.cursor !== page.cursor) return;
     if (inbox !== null && view.kind === 0) Object.assign(view, { kind: inbox.kind, name: inbox.name });
     let expected = Math.max(from, view.cursor + 1);
     if (expected > view.cursor + 1) this.#sink.gap(view, view.target, expected);

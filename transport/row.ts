@@ -10,7 +10,7 @@
 
 import { assertRow } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
-import { type Plain, T } from './frames.js';
+import { OP, type Plain, T } from './frames.js';
 import { Reader } from './reader.js';
 import { Slab } from './slab.js';
 import { Writer } from './writer.js';
@@ -110,6 +110,13 @@ export function rowSender(row: Uint8Array): string {
   const from = reader.str();
   assertRow(reader.fault === '', `an entry does not open (${reader.fault})`);
   return from;
+}
+
+/** The row is an event that deletes an entry for everyone. */
+export function rowDeletes(row: Uint8Array): boolean {
+  if (row[1] !== T.EVENT) return false;
+  const decoded = decodeRow(row);
+  return decoded.type === T.EVENT && decoded.op === OP.deleted;
 }
 
 function open(bytes: Uint8Array): { count: number; type: 34 | 35 } {
