@@ -5,7 +5,8 @@
 import type { Evidence, LifeStory } from './evidence.js';
 import type { Listed } from './record.js';
 import { LAST_MOMENTS, type Rule, SESSION_ENDS } from './rule.js';
-import { isErased, short } from './says.js';
+import { entryOf, isErased, short } from './says.js';
+import type { WireEntry } from './sights.js';
 import type { ChatStory } from './story.js';
 
 const converges: Rule = {
@@ -163,6 +164,9 @@ const presence: Rule = {
         if (what.on) set.add(what.chat);
         else set.delete(what.chat);
       }
+      // A watch ends with membership (docs/wire.md); who is a member again watches anew (seeds 23349, 2952).
+      if (way === 'out' && what.kind === 'entry' && what.by === 'push' && ends(what.entry, tap.user))
+        watched.get(tap.link)?.delete(what.entry.chat);
       if (way === 'out' && what.kind === 'presence' && what.precision === 0)
         told.set(`${tap.link} ${what.user}`, what.online);
     }
@@ -190,5 +194,11 @@ const presence: Rule = {
     }
   },
 };
+
+/** The event ends the user's membership. */
+function ends(entry: WireEntry, user: string): boolean {
+  const { event, from } = entryOf(entry);
+  return (event?.change === 'left' && from === user) || (event?.change === 'removed' && event.users.includes(user));
+}
 
 export const restRules = [converges, settled, answered, unread, bounded, calm, presence];
