@@ -1,6 +1,6 @@
 // Owns every limit of the product, each with its reason. Nothing grows without one of these.
 // Invariant: a number that bounds a queue, buffer, cache, frame, group or table stands here and nowhere else
-// (storage's engine limits: storage/store.ts).
+// (storage's engine limits: storage/store.ts, storage/foundationdb-limits.ts).
 // Must not: be read from the environment; what operators may set is in cli/config.ts and names its limit here.
 
 export const LIMITS = {

@@ -14,6 +14,8 @@ export interface SuiteOptions {
   /** Messages in all chats together, and how often they are sent and swept; undefined: the suite's own default. */
   readonly messages: number | undefined;
   readonly cycles: number | undefined;
+  /** A store to measure beside the embedded one, as in --store of `weft start`. */
+  readonly store: string | undefined;
   /** Says what goes on. */
   readonly progress: (line: string) => void;
 }
@@ -78,6 +80,7 @@ interface Options {
   readonly connections?: number;
   readonly messages?: number;
   readonly cycles?: number;
+  readonly store?: string;
   readonly json?: string;
 }
 
@@ -92,6 +95,7 @@ const program = new Command('bench')
   .option('--connections <N>', 'connections to open (suite connections)', connections)
   .option('--messages <N>', 'messages a cycle (suite retention)', whole)
   .option('--cycles <N>', 'how often they are sent and swept (suite retention)', whole)
+  .option('--store <fdb:FILE>', 'another store, measured beside the embedded one (suite path)')
   .option('--json <FILE>', 'also write {suite, machine, rows} to FILE ("-": to standard output, without the table)')
   .addHelpText(
     'after',
@@ -103,6 +107,7 @@ Examples:
   npm run bench -- kernel                      a table, after about two minutes
   npm run bench -- kernel --seconds 5          longer, for steadier figures
   npm run bench -- kernel --json kernel.json   the same rows for a program
+  npm run bench -- path --store fdb:/etc/foundationdb/fdb.cluster
   npm run bench -- retention --cycles 2        two cycles of 1,000,000 messages
   npm run bench -- connections                 15,000 idle connections, about eight minutes
 
@@ -118,6 +123,7 @@ Machines differ and are shared: compare ratios within one run, not figures of tw
       connections: options.connections,
       messages: options.messages,
       cycles: options.cycles,
+      store: options.store,
       progress: (line) => process.stderr.write(`${line}\n`),
     });
     const report: Report = { suite: name, machine: machine(), rows };

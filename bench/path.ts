@@ -25,6 +25,8 @@ const WARM_MS = 2_000;
 interface Measured extends PathResult {
   /** µs of server CPU a message. */
   readonly cpu: number;
+  /** Transactions of the store a message; NaN where there is none. */
+  readonly transactions: number;
 }
 
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -58,21 +60,35 @@ async function measure(args: readonly string[], tokens: PathLoad['tokens'], meas
     });
     let began = 0;
     let spent = 0;
+    let transactions = Number.NaN;
     let result: PathResult | null = null;
     for await (const line of createInterface({ input: generator.stdout })) {
-      if (line === 'measure') began = cpuSeconds(child.pid!);
-      else if (line === 'done') spent = cpuSeconds(child.pid!) - began;
-      else result = JSON.parse(line) as PathResult;
+      if (line === 'measure') {
+        transactions = await storeTransactions(url);
+        began = cpuSeconds(child.pid!);
+      } else if (line === 'done') {
+        spent = cpuSeconds(child.pid!) - began;
+        transactions = (await storeTransactions(url)) - transactions;
+      } else result = JSON.parse(line) as PathResult;
     }
     if (result === null) throw new Error('the load generator failed');
-    return { ...result, cpu: (spent / result.messages) * 1e6 };
+    const { messages } = result;
+    return { ...result, cpu: (spent / messages) * 1e6, transactions: transactions / messages };
   } finally {
     child.removeAllListeners('exit');
     child.kill('SIGKILL');
   }
 }
 
-async function durable(folder: string, measureMs: number): Promise<Measured> {
+/** That the server's store has made so far. */
+async function storeTransactions(url: string): Promise<number> {
+  const answer = await fetch(new URL('/status', url.replace(/^ws/, 'http')));
+  if (!answer.ok) return Number.NaN;
+  const { store } = (await answer.json()) as { readonly store: { readonly transactions: number } };
+  return store.transactions;
+}
+
+async function durable(folder: string, measureMs: number, store: readonly string[] = []): Promise<Measured> {
   const secret = Buffer.from('0123456789abcdef0123456789abcdef');
   const file = join(folder, 'secret');
   writeFileSync(file, secret, { mode: 0o600 });
@@ -85,7 +101,7 @@ async function durable(folder: string, measureMs: number): Promise<Measured> {
   const args = ['--data', folder, '--listen', '127.0.0.1:0', '--jwt-secret-file', file, '--log-level', 'warn'];
   // Each pair sends as fast as it is answered.
   const unlimited = ['--send-rate', '0', '--user-send-rate', '0', '--frame-rate', '0'];
-  return measure([program('../cli/main.js'), 'start', ...args, ...unlimited], tokens, measureMs);
+  return measure([program('../cli/main.js'), 'start', ...args, ...store, ...unlimited], tokens, measureMs);
 }
 
 function relay(measureMs: number): Promise<Measured> {
@@ -93,29 +109,42 @@ function relay(measureMs: number): Promise<Measured> {
   return measure([program('./peers/relay.js')], tokens, measureMs);
 }
 
-export async function run({ seconds = SECONDS, progress }: SuiteOptions): Promise<readonly Row[]> {
+const FIGURES: readonly (readonly [string, string, (measured: Measured) => number])[] = [
+  ['server CPU a message', 'µs', ({ cpu }) => cpu],
+  ['messages', '1/s', ({ messages, seconds }) => messages / seconds],
+  ['send → SENT, p50', 'ms', ({ sentP50 }) => sentP50],
+  ['send → SENT, p99', 'ms', ({ sentP99 }) => sentP99],
+  ['send → deliver, p50', 'ms', ({ deliverP50 }) => deliverP50],
+  ['send → deliver, p99', 'ms', ({ deliverP99 }) => deliverP99],
+];
+const TRANSACTIONS = ['store transactions a message', '', (measured: Measured) => measured.transactions] as const;
+
+export async function run({ seconds = SECONDS, store, progress }: SuiteOptions): Promise<readonly Row[]> {
   const floor: Measured[] = [];
   const weft: Measured[] = [];
+  const other: Measured[] = [];
+  const inFolder = async (flags: readonly string[]): Promise<Measured> => {
+    const folder = mkdtempSync(join(tmpdir(), 'weft-path-'));
+    try {
+      return await durable(folder, seconds * 1_000, flags);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
   for (let round = 1; round <= ROUNDS; round += 1) {
     progress(`round ${round} of ${ROUNDS}: relay`);
     floor.push(await relay(seconds * 1_000));
     progress(`round ${round} of ${ROUNDS}: weft`);
-    const folder = mkdtempSync(join(tmpdir(), 'weft-path-'));
-    try {
-      weft.push(await durable(folder, seconds * 1_000));
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    weft.push(await inFolder([]));
+    if (store === undefined) continue;
+    progress(`round ${round} of ${ROUNDS}: weft on ${store}`);
+    other.push(await inFolder(['--store', store]));
   }
-  const rate = ({ messages, seconds: s }: Measured): number => messages / s;
-  const of = (name: string, unit: string, pick: (measured: Measured) => number): Row =>
-    row(name, median(weft.map(pick)), unit, median(floor.map(pick)));
-  return [
-    of('server CPU a message', 'µs', ({ cpu }) => cpu),
-    of('messages', '1/s', rate),
-    of('send → SENT, p50', 'ms', ({ sentP50 }) => sentP50),
-    of('send → SENT, p99', 'ms', ({ sentP99 }) => sentP99),
-    of('send → deliver, p50', 'ms', ({ deliverP50 }) => deliverP50),
-    of('send → deliver, p99', 'ms', ({ deliverP99 }) => deliverP99),
-  ];
+  const rows = FIGURES.map(([name, unit, pick]) => row(name, median(weft.map(pick)), unit, median(floor.map(pick))));
+  if (store === undefined) return rows;
+  const [engine] = store.split(':');
+  const beside = [...FIGURES, TRANSACTIONS].map(([name, unit, pick]) =>
+    row(`${engine}: ${name}, beside lmdb`, median(other.map(pick)), unit, median(weft.map(pick))),
+  );
+  return [...rows, ...beside];
 }

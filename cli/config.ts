@@ -18,7 +18,7 @@ import { DOOR_SETTINGS, type DoorConfig, doorOf, doorSchema } from './door-setti
 export const SETTINGS = {
   listen: ['--listen <host:port>', 'WEFT_LISTEN', 'where to listen; port 0 takes a free one (default 127.0.0.1:7400)'],
   data: ['--data <dir>', 'WEFT_DATA', 'folder of the store and the secret (default ./data)'],
-  store: ['--store <engine:where>', 'WEFT_STORE', 'the store, lmdb:DIR (default lmdb:DATA/store)'],
+  store: ['--store <engine:where>', 'WEFT_STORE', 'the store, lmdb:DIR or fdb:CLUSTER_FILE (default lmdb:DATA/store)'],
   nodeId: ['--node-id <id>', 'WEFT_NODE_ID', 'name of this node (default the host name)'],
   jwtSecretFile: [
     '--jwt-secret-file <file>',
@@ -49,6 +49,12 @@ const DAY_MS = 86_400_000;
 export type Setting = keyof typeof SETTINGS;
 export type Flags = { readonly [K in Setting]?: string | undefined };
 
+/** `path`: the folder of an LMDB environment, or the cluster file of FoundationDB. */
+export interface StoreConfig {
+  readonly engine: 'lmdb' | 'fdb';
+  readonly path: string;
+}
+
 const address = z.string().transform((text, context) => {
   const parsed = parseAddress(text);
   if (typeof parsed !== 'string') return parsed;
@@ -76,8 +82,11 @@ const schema = z.object({
   data: path.prefault('data'),
   store: z
     .string()
-    .regex(/^lmdb:./s, 'write lmdb:DIR')
-    .transform((text) => ({ engine: 'lmdb' as const, path: resolve(text.slice('lmdb:'.length)) }))
+    .regex(/^(lmdb|fdb):./s, 'write lmdb:DIR or fdb:CLUSTER_FILE')
+    .transform((text): StoreConfig => {
+      const colon = text.indexOf(':');
+      return { engine: text.slice(0, colon) === 'fdb' ? 'fdb' : 'lmdb', path: resolve(text.slice(colon + 1)) };
+    })
     .optional(),
   nodeId: z
     .string()
@@ -122,7 +131,7 @@ export type KeyConfig =
 type Replaced = 'store' | 'nodeId' | 'jwtSecretFile' | 'jwtPublicKey' | 'jwksUrl';
 
 export interface NodeConfig extends Omit<Parsed, Replaced>, DoorConfig {
-  readonly store: { readonly engine: 'lmdb'; readonly path: string };
+  readonly store: StoreConfig;
   readonly nodeId: string;
   readonly keys: KeyConfig;
 }

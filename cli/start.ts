@@ -15,6 +15,7 @@ import { createMachine } from '../services/machine.js';
 import { type Node, startNode } from '../services/node.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, type SecretResult } from '../services/secret.js';
+import { openFoundationDb } from '../storage/foundationdb.js';
 import { openLmdb } from '../storage/lmdb.js';
 import type { Store } from '../storage/store.js';
 import type { TreeEvent } from '../supervisors/events.js';
@@ -28,7 +29,13 @@ const UNPROTECTED =
   'no TLS: whoever is on the way can read tokens and who writes to whom; set --tls-cert and --tls-key, or have a proxy do TLS';
 
 /** Of the store. */
-const NEEDS_A_PERSON: readonly string[] = ['store_corrupt', 'store_missing', 'store_newer'];
+const NEEDS_A_PERSON: readonly string[] = [
+  'store_corrupt',
+  'store_missing',
+  'store_newer',
+  'store_client_missing',
+  'store_bad_cluster_file',
+];
 
 export function register(program: Command): void {
   const command = program
@@ -119,7 +126,8 @@ async function run(config: NodeConfig, log: Logger, crashes: number): Promise<No
 }
 
 /** A damaged page can end the process by a signal, without a word; who ended so twice in a row looks at all of them first. */
-function openStore({ store: { path } }: NodeConfig, log: Logger, crashes: number): Promise<Store> {
+function openStore({ store: { engine, path } }: NodeConfig, log: Logger, crashes: number): Promise<Store> {
+  if (engine === 'fdb') return openFoundationDb({ clusterFile: path });
   const thorough = crashes >= 2;
   if (thorough) log.warn({ path, crashes }, 'the last runs crashed: every page of the store is checked');
   return openLmdb({ path, thorough, onBroken: (code, reason) => giveUp(code, reason, log) });

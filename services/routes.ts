@@ -49,7 +49,7 @@ function status(node: Node, { version, path, started }: NodeFacts): unknown {
     ready: !node.stopping,
     url: node.url,
     transport: server.engine,
-    store: { engine: store.engine, durability: store.durability, path },
+    store: { engine: store.engine, durability: store.durability, path, transactions: store.transactions },
     connections: acceptor.size,
     users: users.size,
     conversations: chats[0]!.size,
@@ -84,6 +84,7 @@ function metrics(node: () => Node): Registry {
   gauge('weft_dead_letters_total', 'Messages that reached no actor', ({ runtime }) => runtime.stats().deadLetters);
   gauge('weft_appends_total', 'Appends of chats to the log', ({ log }) => log.stats().appends);
   gauge('weft_transactions_total', 'Transactions of the log', ({ log }) => log.stats().transactions);
+  gauge('weft_store_transactions_total', 'Transactions of the engine', ({ store }) => store.transactions ?? 0);
   gauge('weft_append_failures_total', 'Transactions that were not written', ({ log }) => log.stats().failed);
   gauge('weft_online_users', 'Users with a connection', ({ online }) => online.size);
   gauge('weft_watched_users', 'Users whose presence is watched', ({ watches }) => watches.sizes.users);

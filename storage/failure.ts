@@ -1,4 +1,4 @@
-// Owns the codes of a store that cannot be opened.
+// Owns the codes of a store that cannot be opened or read.
 // Invariant: the text names the file or directory, so that an operator knows where to look.
 // Must not: carry results of commits; those are values (store.ts).
 
@@ -11,6 +11,10 @@ export type StoreFailure =
   | 'store_newer'
   /** No room on the disk for what opening needs. */
   | 'store_full'
+  /** The engine's client library or its package is not on this machine, or too old. */
+  | 'store_client_missing'
+  /** The cluster file is absent or is none. */
+  | 'store_bad_cluster_file'
   /** No access, read-only, or the disk answers with errors. */
   | 'store_unavailable';
 
@@ -23,6 +27,16 @@ export class StoreOpenError extends Error {
   ) {
     super(message, options);
     this.name = 'StoreOpenError';
+  }
+}
+
+/** What a read rejects with while the store does not answer. The same read may succeed later. */
+export class StoreReadError extends Error {
+  readonly code = 'store_unavailable';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreReadError';
   }
 }
 

@@ -95,6 +95,7 @@ export async function openLmdb(options: LmdbOptions): Promise<Store> {
 class Lmdb implements Store {
   readonly engine = 'lmdb';
   readonly durability = 'flushed';
+  transactions = 0;
   readonly #database: Database;
   readonly #options: LmdbOptions;
   readonly #watches: LmdbWatch;
@@ -201,6 +202,7 @@ class Lmdb implements Store {
     this.#stalled = false;
     // The package keeps a read snapshot for the rest of the turn; the readers we are about to wake must see the commit.
     this.#database.resetReadTxn();
+    this.transactions += 1;
     failure ??= this.#displaced();
     if (failure === undefined) this.#options.onFlushed?.(group.length);
     for (let i = 0; i < group.length; i++) {

@@ -79,6 +79,8 @@ export interface Reader {
 export interface Store extends Reader {
   readonly engine: string;
   readonly durability: Durability;
+  /** Transactions of the engine that commits have gone into since it was opened, where it counts them. */
+  readonly transactions?: number;
   commit(commit: Commit): Promise<CommitResult>;
   /** Calls back after each later change of the key, perhaps once for several; the returned function ends it. */
   watch(key: Uint8Array, changed: () => void): () => void;

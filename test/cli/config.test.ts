@@ -121,7 +121,7 @@ test('what is wrong is told at once, each with flag, variable, value and a way o
   });
   assert.deepEqual(problems, [
     'bad_config: --listen (WEFT_LISTEN): "7400": write HOST:PORT, as in 127.0.0.1:7400',
-    'bad_config: --store (WEFT_STORE): "sqlite:x": write lmdb:DIR',
+    'bad_config: --store (WEFT_STORE): "sqlite:x": write lmdb:DIR or fdb:CLUSTER_FILE',
     'bad_config: --node-id (WEFT_NODE_ID): "a b": write 1 to 32 letters, digits and hyphens, as in node-1',
     'bad_config: --jwks-url (WEFT_JWKS_URL): "http://id.example/jwks.json": write https: whoever can alter the key set can sign tokens (http is for this machine only)',
     'bad_config: --log-level (WEFT_LOG_LEVEL): "loud": write one of fatal, error, warn, info, debug, trace, silent',
