@@ -1,10 +1,14 @@
-// Owns what a connection's client waits for from chats: SENDs by number and requests by `r`, each with the chat that owes
-// the answer.
+// Owns what a connection has with the actors of chats: SENDs by number and requests by `r`, each with the chat that owes
+// the answer, and the position that its client claims in each chat.
 // Invariant: each is answered once; when a chat's actor breaks off, what it owed is answered `unavailable`, because nobody
-// else knows of it. An answer that comes later still is dropped: the client asks again with the same id.
+// else knows of it. An answer that comes later still is dropped: the client asks again with the same id. A claim stands until
+// the chat's actor has ended; if that broke off, it may not have written it, and is to be told again: the client, who
+// stays connected, would not.
 // Must not: speak to the client.
 
+import type { Owed } from './certificate.js';
 import type { ConnectionContext } from './connection.js';
+import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { Ref } from './ref.js';
 import type { View } from './views.js';
@@ -16,13 +20,29 @@ interface Sent {
   readonly place: number;
 }
 
+type Claim = NonNullable<Owed['news']>;
+
+/** What the end of an actor leaves to be done. */
+interface Ended {
+  readonly sends: readonly number[];
+  readonly asks: readonly number[];
+  readonly claim: Claim | null;
+}
+
+/** The actor of a chat, and the furthest that it was told of the client; 0: nothing. */
+interface Watched {
+  readonly monitor: number;
+  delivered: number;
+  read: number;
+}
+
 /** Its tables are made on first use, as those of views.ts. */
 export class Awaited {
   #sends: Map<number, Sent> | null = null;
   /** Keys of the chats that were asked, by request. */
   #asks: Map<number, string> | null = null;
   /** Chats whose actor is monitored: from the first message to it until its end, so that a message costs no monitor. */
-  #monitored: Set<string> | null = null;
+  #watched: Map<string, Watched> | null = null;
 
   /** True: no more SENDs may be under way. */
   get full(): boolean {
@@ -64,20 +84,43 @@ export class Awaited {
 
   /** After a message to the actor at `ref`, which answers for `key`. */
   watch(key: string, ref: Ref<never> | undefined, context: ConnectionContext): void {
-    if (ref === undefined || this.#monitored?.has(key)) return;
-    this.#monitored ??= new Set();
-    this.#monitored.add(key);
-    context.monitor(ref);
+    if (ref !== undefined && this.#watched?.has(key) !== true) this.#watch(key, ref, context);
   }
 
-  /** The actor of a chat ended; what it owed if it broke off. */
-  ended(key: string, broke: boolean): { readonly sends: readonly number[]; readonly asks: readonly number[] } {
-    this.#monitored?.delete(key);
+  /** After the chat's actor was told where the client is: an ACK in a chat that is watched costs a look into a table. */
+  claim(key: string, { delivered, read }: Claim, chats: Fabric['chats'], context: ConnectionContext): void {
+    let watched = this.#watched?.get(key);
+    if (watched === undefined) {
+      const ref = chats.lookup(key);
+      if (ref === undefined) return;
+      watched = this.#watch(key, ref, context);
+    }
+    watched.delivered = Math.max(watched.delivered, delivered);
+    watched.read = Math.max(watched.read, read);
+  }
+
+  /** The actor of a chat ended; what it owed if it broke off, and what it is to be told again. */
+  ended(key: string, broke: boolean): Ended {
+    const watched = this.#watched?.get(key);
+    this.#watched?.delete(key);
     if (!broke) return nothing;
     const sends = [...(this.#sends ?? [])].filter(([, { view }]) => view.key === key).map(([n]) => n);
     const asks = [...(this.#asks ?? [])].filter(([, asked]) => asked === key).map(([r]) => r);
-    return { sends, asks };
+    return { sends, asks, claim: watched === undefined || watched.delivered + watched.read === 0 ? null : watched };
+  }
+
+  #watch(key: string, ref: Ref<never>, context: ConnectionContext): Watched {
+    this.#watched ??= new Map();
+    // No user has more chats. Whoever names others' for the sake of it loses what he said first.
+    for (const [oldest, { monitor }] of this.#watched) {
+      if (this.#watched.size < LIMITS.userChats) break;
+      this.#watched.delete(oldest);
+      context.demonitor(monitor);
+    }
+    const watched = { monitor: context.monitor(ref), delivered: 0, read: 0 };
+    this.#watched.set(key, watched);
+    return watched;
   }
 }
 
-const nothing = { sends: [], asks: [] };
+const nothing: Ended = { sends: [], asks: [], claim: null };

@@ -5,9 +5,9 @@
 // being read the user lane is held, so nothing is handled against half a state.
 // Must not: decide who may create, join or leave (ChatRules do), or know how connections speak to clients.
 
-import { chatFromKey, inboxKey, shardOf } from '../storage/keys.js';
+import { chatFromKey, shardOf } from '../storage/keys.js';
 import type { AppendResult } from '../storage/log.js';
-import { type ChatRow, decodeInbox, type Inbox } from '../storage/rows.js';
+import type { ChatRow, Inbox } from '../storage/rows.js';
 import { Admission } from './admission.js';
 import type { Signal } from './behaviour.js';
 import { shrunk } from './buggify.js';
@@ -18,6 +18,7 @@ import { CursorPace } from './cursor-pace.js';
 import type { Entry } from './entry.js';
 import { type Fabric, restMs } from './fabric.js';
 import { FanOut } from './fan-out.js';
+import { Formers } from './formers.js';
 import { Gate } from './gate.js';
 import { Inquiry } from './inquiry.js';
 import { LIMITS } from './limits.js';
@@ -30,7 +31,6 @@ import type { Survey } from './survey.js';
 import { Sweep } from './sweep.js';
 import { Tally } from './tally.js';
 import { Typists } from './typists.js';
-import { leftAt } from './visibility.js';
 import { decline, type RequestMessage } from './waiter.js';
 
 export class Chat {
@@ -48,14 +48,13 @@ export class Chat {
   readonly #fanOut: FanOut;
   readonly #inquiry = new Inquiry();
   readonly #positions = new Positions(this);
+  readonly #formers = new Formers(this);
   readonly #typists: Typists;
   readonly #tally: Tally;
   readonly #pace = new CursorPace();
   readonly #reads: Reads;
   readonly #admission: Admission;
   readonly #gate: Gate;
-  /** Rows of those who left that are being read. */
-  #formers = 0;
   #clock = 0;
   #lastActive: number;
 
@@ -87,7 +86,7 @@ export class Chat {
       case 'join':
         return this.#admission.request(message, context);
       case 'cursor':
-        return this.#cursor(message, context);
+        return this.cursor(message, context);
       case 'info':
       case 'invite':
         return this.#inquiry.ask(message, this.sequencer, this.roster);
@@ -121,12 +120,13 @@ export class Chat {
     if (tag.type === 'tally') {
       return this.#tally.due(this.sequencer?.changing === false ? this.roster : null, context);
     }
+    if (tag.type === 'former' && signal.type === 'timer') return this.#formers.again(tag.position, context);
     if (tag.type === 'count') return this.#fanOut.onlookers.due(this.roster, context);
     if (tag.type === 'typing') return this.#typists.due(this.roster, context);
     if (signal.type !== 'result') return;
     if (tag.type === 'positions') return this.#positions.found(tag.question, signal.value as Read<Found>);
     if (tag.type === 'former') {
-      return this.#formerRead(signal.value as Inbox | undefined, tag.position, tag.round, context);
+      return this.#formers.found(signal.value as Read<Inbox | undefined>, tag, context);
     }
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
     if (tag.type === 'survey') {
@@ -167,7 +167,8 @@ export class Chat {
     );
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
-    for (const cursor of this.#pace.release()) this.#cursor(cursor, context);
+    // All of them before the first is written, or their users would be told step by step.
+    if (this.#pace.release().filter((cursor) => this.#take(cursor, context)).length > 0) this.#gate.append(context);
     if (this.roster === null) return;
     // A crash may have left members' rows without the title.
     if (this.#pace.rename(this.roster, context)) this.#gate.append(context);
@@ -195,7 +196,8 @@ export class Chat {
     const rest = passivateMs - (context.now() - this.#lastActive);
     const still = this.sequencer === null || (this.sequencer.idle && this.roster?.unwritten !== true);
     const told = this.#typists.none && this.#tally.settled && this.#positions.none && this.#fanOut.onlookers.idle;
-    if (rest <= 0 && still && told && this.#formers === 0 && this.#reads.none && this.sweep.idle) {
+    const written = this.#formers.none && this.#pace.none;
+    if (rest <= 0 && still && told && written && this.#reads.none && this.sweep.idle) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
       if (this.roster?.cool() === true) this.#gate.append(context);
       else context.passivate();
@@ -217,39 +219,17 @@ export class Chat {
     this.#gate.append(context);
   }
 
-  #cursor(position: DevicePosition, context: ChatContext): void {
-    const { user, read } = position;
-    if (this.roster?.members.has(user) === false)
-      return read > 0 ? this.#readOn(position, this.roster, context) : undefined;
-    if (this.#pace.take(position, this.roster, this.sequencer, context)) this.#gate.append(context);
-    // Also where the user as a whole has moved no further: this device may have been the last.
+  /** Somebody's word for how far a device of his is. */
+  cursor(position: DevicePosition, context: ChatContext): void {
+    if (this.#take(position, context)) this.#gate.append(context);
+  }
+
+  /** True: something is to be written. */
+  #take(position: DevicePosition, context: ChatContext): boolean {
+    if (this.roster?.members.has(position.user) === false) return this.#formers.said(position, this.roster, context);
+    // Also where the user as a whole moves no further: this device may have been the last.
     this.sweep.moved();
-  }
-
-  /** Who left reads what came before: for the user's own unread count, and nobody else is told. */
-  #readOn(position: DevicePosition, { departed }: Roster, context: ChatContext): void {
-    const { user, read } = position;
-    if (departed.has(user)) {
-      if (departed.read(user, read)) this.#gate.append(context);
-    } else if (this.#formers < LIMITS.conversationInFlight) {
-      // Beyond the bound it is dropped, like what comes while the chat cannot be read: it is said again.
-      this.#formers += 1;
-      const done = context.completion({ type: 'former', round: this.round, position });
-      const decoded = this.fabric.store
-        .get(inboxKey(user, this.id))
-        .then((row) => (row === undefined ? undefined : decodeInbox(row)));
-      decoded.then(done, () => done(undefined));
-    }
-  }
-
-  #formerRead(inbox: Inbox | undefined, position: DevicePosition, round: number, context: ChatContext): void {
-    this.#formers -= 1;
-    const { roster } = this;
-    if (inbox === undefined || roster === null || round !== this.round) return;
-    if (roster.members.has(position.user) || roster.departed.has(position.user)) return this.#cursor(position, context);
-    if (leftAt(inbox.spans) === null) return;
-    roster.departed.add(position.user, inbox);
-    this.#cursor(position, context);
+    return this.#pace.take(position, this.roster, this.sequencer, context);
   }
 
   #receipts(user: string, connection: ConnectionRef, roster: Roster): void {
@@ -290,7 +270,13 @@ export class Chat {
   /** The actor is no more. What was handed to the log still reaches the members. */
   end(): void {
     this.#gate.end();
-    this.#tally.end(this.roster);
+    this.endTally();
+  }
+
+  /** After the actor's end nothing waits for its time any more. */
+  endTally(): void {
+    // The roster is ahead of the disk until that append is told too.
+    if (this.sequencer?.changing === false) this.#tally.end(this.roster);
   }
 
   #abandon(result: Exclude<AppendResult, { outcome: 'committed' }>, context: ChatContext): void {

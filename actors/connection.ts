@@ -9,6 +9,7 @@ import { decodeClient } from '../transport/codec.js';
 import { CLOSE, T } from '../transport/frames.js';
 import type { Socket } from '../transport/socket.js';
 import { ACCOUNT } from './account-intake.js';
+import { Awaited } from './awaited.js';
 import type { Behaviour, Context, ExitReason, Signal } from './behaviour.js';
 import { type Inventory, readCertificates } from './certificate.js';
 import type { Code } from './errors.js';
@@ -61,6 +62,7 @@ export class Connection {
   readonly stream: Stream;
   readonly resume = new Resume(() => this.fabric.world.random() * 2 ** 32);
   readonly login = new Login(this);
+  readonly awaited = new Awaited();
   readonly #intake = new Intake(this);
   phase: 'hello' | 'joining' | 'ready' | 'closed' = 'hello';
   readonly inflow: Inflow;
@@ -121,13 +123,16 @@ export class Connection {
       case 'blocked':
       case 'profiled':
         this.#heed(message);
-        return tellOwn(message, this, context.self);
+        return tellOwn(message, this);
       case 'presence':
       case 'count':
         // Whatever its SYNC stands at: WATCH asked for it, and nothing else would bring it.
         return tellPresence(message, this);
+      case 'unpassed':
+        return this.followUp.unpassed(message.info, message.large, context);
       default:
-        return this.resume.live ? tellNews(message, this) : this.resume.miss(message);
+        if (this.resume.live) tellNews(message, this);
+        else if (message.type !== 'typing') this.resume.miss(message);
     }
   }
 
@@ -153,6 +158,7 @@ export class Connection {
   settled(context: ConnectionContext): void {
     if (this.phase === 'closed') return;
     if (this.#lost) this.resync();
+    if (this.resume.live && this.resume.missing) this.followUp.add(this.resume.owed([]), context);
     if (this.peer.flush() === 'dropped') {
       // A frame is missing in the middle: nothing may follow it.
       this.phase = 'closed';
@@ -265,8 +271,8 @@ export class Connection {
 
   #down(monitor: number, ref: Ref<never>, reason: ExitReason, context: ConnectionContext): void {
     const broke = reason.type !== 'normal';
-    if (ref.kind !== 'user') return this.#intake.ended(ref.key, broke);
-    this.#intake.ended(ACCOUNT, broke);
+    if (ref.kind !== 'user') return this.#intake.ended(ref.key, broke, context);
+    this.#intake.ended(ACCOUNT, broke, context);
     if (this.phase === 'joining' || this.phase === 'ready') this.login.forgotten(monitor, context);
   }
 
@@ -289,8 +295,8 @@ export class Connection {
   /** News did not fit the mailbox. Runs in the sender's turn: only marks. */
   missed(message: ConnectionMessage): void {
     this.#heed(message);
-    // The rest that may be dropped is soft, or superseded by what follows.
-    if (message.type !== 'delivery') this.#lost = true;
+    if (message.type === 'receipt' || message.type === 'tally') this.#lost = !this.resume.miss(message) || this.#lost;
+    else if (message.type !== 'delivery') this.#lost = true;
     else if (!this.resume.live) this.resume.hold(message);
     else if (!this.views.missed(message)) this.#lost = true;
   }

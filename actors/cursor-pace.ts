@@ -10,17 +10,19 @@ import { LIMITS } from './limits.js';
 import type { Roster } from './roster.js';
 import type { Sequencer } from './sequencer.js';
 
+/** Every device that a chat knows: beyond are such as are no members', and nobody knows yet who is. */
+const HELD = LIMITS.members * (LIMITS.devices + 2) + LIMITS.conversationInFlight;
+
 export class CursorPace {
-  /** What goes on top of the state that is read next. */
-  #held: DevicePosition[] = [];
+  /** What goes on top of the state that is read next, by device. */
+  #held = new Map<string, DevicePosition>();
   /** A timer is set: until then positions of a large group gather. */
   #gathering = false;
 
   /** A device's position. True: something is to be written now. `sequencer`: null while the chat is being read. */
   take(position: DevicePosition, roster: Roster | null, sequencer: Sequencer | null, context: ChatContext): boolean {
     if (sequencer === null) {
-      // Beyond the bound it is dropped: its client says it again with its next ACK or SYNC.
-      if (this.#held.length < LIMITS.conversationInFlight) this.#held.push(position);
+      this.#hold(position);
       return false;
     }
     const { user, device, delivered, read } = position;
@@ -40,15 +42,30 @@ export class CursorPace {
     return this.#gathering;
   }
 
+  /** Nothing waits for the state to be read. */
+  get none(): boolean {
+    return this.#held.size === 0;
+  }
+
   /** Positions that a failed append took with it. */
   hold(lost: readonly DevicePosition[]): void {
-    this.#held = [...lost];
+    for (const position of lost) this.#hold(position);
   }
 
   /** What was held, to be taken again. */
   release(): readonly DevicePosition[] {
-    const held = this.#held;
-    this.#held = [];
+    const held = [...this.#held.values()];
+    this.#held.clear();
     return held;
+  }
+
+  #hold(position: DevicePosition): void {
+    const { user, device, delivered, read } = position;
+    const key = `${user}\n${device}`;
+    const known = this.#held.get(key);
+    if (known !== undefined) {
+      const most = { user, device, delivered: Math.max(known.delivered, delivered), read: Math.max(known.read, read) };
+      this.#held.set(key, most);
+    } else if (this.#held.size < HELD) this.#held.set(key, position);
   }
 }

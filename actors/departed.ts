@@ -4,6 +4,7 @@
 // Must not: read the store (chat.ts does, for those who left before the chat woke).
 
 import type { Inbox } from '../storage/rows.js';
+import type { DevicePosition } from './cursor.js';
 import { LIMITS } from './limits.js';
 import { leftAt } from './visibility.js';
 
@@ -11,6 +12,8 @@ export class Departed {
   readonly #inboxes = new Map<string, Inbox>();
   /** Those who have read further than their rows say. */
   readonly #moved = new Set<string>();
+  /** Those whose rows the newest commit holds: not durable yet, for all that is known here. */
+  #writing: readonly string[] = [];
 
   /** The user has left, or was found to have left before: `inbox` is the row. */
   add(user: string, inbox: Inbox): void {
@@ -51,6 +54,15 @@ export class Departed {
       .slice(0, Math.max(0, most))
       .map((user) => ({ user, inbox: this.#inboxes.get(user)! }));
     for (const { user } of rows) this.#moved.delete(user);
+    this.#writing = rows.map(({ user }) => user);
     return rows;
+  }
+
+  /** How far they have read that the next failure would take with it. */
+  cursors(): DevicePosition[] {
+    return [...new Set([...this.#moved, ...this.#writing])].flatMap((user) => {
+      const { read } = this.#inboxes.get(user) ?? { read: 0 };
+      return read === 0 ? [] : [{ user, device: '', delivered: read, read }];
+    });
   }
 }

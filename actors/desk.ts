@@ -229,16 +229,15 @@ export class Desk {
 
   #mark(asker: Asker, frame: MarkRequest, context: UserContext): void {
     const decide = async (account: AccountRow): Promise<Decision | Refusal> => {
-      const set = await setMark(this.#fabric.store, this.#user, frame, account);
-      if ('code' in set) return set;
-      const { writes, marks } = set;
+      const marked = await setMark(this.#fabric.store, this.#user, frame, account);
+      if ('code' in marked) return marked;
+      const { writes, marks } = marked;
       const done = (): void => {
-        // Also who asked: what is being read for it may be out of date.
-        const marked = { type: 'marked', chat: frame.chat, marks, by: asker.connection } as const;
-        if (writes.length > 0) this.#home.tell(marked, null, null);
+        // Also who asked: what is being read for it may be out of date, and it may have given up waiting for the answer.
+        if (writes.length > 0) this.#home.tell({ type: 'marked', chat: frame.chat, marks }, null, null);
         answer(asker, [marks.version]);
       };
-      return { ...set, done };
+      return { ...marked, done };
     };
     this.account.add({ decide, refuse: refuses(asker) }, context);
   }

@@ -53,7 +53,9 @@ export class FanOut {
       const { delivered, read } = told;
       if (delivered === 0) continue;
       const news = { type: 'receipt', info: roster.info, user: of, device: '', delivered, read } as const;
-      user.tell({ type: 'pass', connection, news });
+      // This connection asks again, for this chat alone: nothing is lost for the others.
+      if (user.tell({ type: 'pass', connection, news }) === 'ok') continue;
+      return void connection.tell({ type: 'unpassed', info: roster.info, large: false });
     }
   }
 

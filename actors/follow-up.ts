@@ -1,15 +1,22 @@
-// Owns what a connection tells its chats after a SYNC: where its client is, and that it wants their receipts; and again what a
-// chat could not take, as it rests after a crash.
+// Owns what a connection tells its chats: where its client is, after a SYNC also that it wants their receipts; and again what a
+// chat could not take, as it rests after a crash, or may have lost by it.
 // Invariant: paced. Each chat that is told may have to be read from the store first, and answers with as many receipts as it
-// has members: all of them at once would stop the node and overrun their own user's mailbox, whose client would then have
-// to ask for all of it again, without end. It counts for what it costs, and waits where the client has used much, so its own
-// messages do not wait for it. What a later SYNC says of a chat takes the place of what still waits.
+// has members: all of them at once would stop the node and overrun their own user's mailbox, so that all would have to be
+// asked again, without end. It counts for what it costs, and waits where the client has used much, so its own messages do
+// not wait for it. What is said of a chat goes on top of what still waits.
 // Must not: read the store, or promise anything: with the connection it ends, and the next SYNC says it again.
 
 import { CHAT_KIND } from '../transport/frames.js';
+import type { Delivery } from './behaviour.js';
 import type { Owed } from './certificate.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { LIMITS } from './limits.js';
+import type { ChatInfo } from './messages.js';
+
+type News = NonNullable<Owed['news']>;
+
+/** What a chat costs of which only the key is known. */
+const UNKNOWN = { kind: CHAT_KIND.direct, large: false } as const;
 
 export class FollowUp {
   readonly #connection: Connection;
@@ -24,24 +31,33 @@ export class FollowUp {
   }
 
   add(owed: readonly Owed[], context: ConnectionContext): void {
-    this.#waiting ??= new Map();
-    for (const one of owed) this.#waiting.set(one.key, one);
+    for (const one of owed) this.#wait(one);
     if (!this.#ticking) this.#step(context);
   }
 
-  /** The chat could not take the client's position: nothing would say it again before the next SYNC. */
-  again(key: string, { delivered, read }: NonNullable<Owed['news']>, context: ConnectionContext): void {
-    this.#waiting ??= new Map();
-    const known = this.#waiting.get(key);
-    const { kind = CHAT_KIND.direct, large = false, news = null, wantsReceipts = false } = known ?? {};
-    this.#waiting.set(key, {
-      key,
-      kind,
-      large,
-      news: { delivered: Math.max(delivered, news?.delivered ?? 0), read: Math.max(read, news?.read ?? 0) },
-      wantsReceipts,
-    });
+  /** Where the client is in a chat, by its own word. */
+  tell(key: string, news: News, context: ConnectionContext): void {
+    if (this.#claim(key, news, context) !== 'ok') this.again(key, news, context);
+  }
+
+  /** The chat could not take the client's position, or lost it: nothing would say it again before the next SYNC. */
+  again(key: string, news: News, context: ConnectionContext): void {
+    const { kind, large } = this.#waiting?.get(key) ?? UNKNOWN;
+    this.#wait({ key, kind, large, news, wantsReceipts: false });
     if (!this.#ticking) this.#tick(LIMITS.retryMs, context);
+  }
+
+  /** The chat's receipts did not get through. */
+  unpassed({ key, kind }: ChatInfo, large: boolean, context: ConnectionContext): void {
+    this.#wait({ key, kind, large, news: null, wantsReceipts: true });
+    if (!this.#ticking) this.#tick(LIMITS.retryMs, context);
+  }
+
+  #wait(one: Owed): void {
+    this.#waiting ??= new Map();
+    const known = this.#waiting.get(one.key);
+    const wantsReceipts = one.wantsReceipts || known?.wantsReceipts === true;
+    this.#waiting.set(one.key, { ...one, news: further(one.news, known?.news ?? null), wantsReceipts });
   }
 
   /** Some time is over. */
@@ -55,12 +71,15 @@ export class FollowUp {
     const { meter } = this.#connection;
     const waiting = this.#waiting ?? new Map<string, Owed>();
     const resting: Owed[] = [];
+    let ms: number = LIMITS.givenUpMs;
     for (const [key, one] of waiting) {
       if (this.#room <= 0 || meter.much) break;
       waiting.delete(key);
-      if (!this.#tell(one, context)) {
+      const told = this.#tell(one, context);
+      if (told !== 'ok') {
         // No work of the client's: it does not count.
         resting.push(one);
+        if (told === 'busy') ms = LIMITS.retryMs;
         continue;
       }
       const cost = costOf(one);
@@ -69,7 +88,7 @@ export class FollowUp {
     }
     const all = waiting.size === 0;
     for (const one of resting) waiting.set(one.key, one);
-    this.#tick(all && resting.length > 0 ? LIMITS.retryMs : LIMITS.followMs, context);
+    this.#tick(all && resting.length > 0 ? ms : LIMITS.followMs, context);
   }
 
   #tick(ms: number, context: ConnectionContext): void {
@@ -77,13 +96,26 @@ export class FollowUp {
     context.after(ms, { type: 'follow' });
   }
 
-  /** False: it must be told later. A chat that is given up (`dead`) is told nothing more. */
-  #tell({ key, news, wantsReceipts }: Owed, context: ConnectionContext): boolean {
+  /** `busy`: it must be told later; `dead`: the chat was given up, and is taken up again much later. */
+  #tell({ key, news, wantsReceipts }: Owed, context: ConnectionContext): Delivery {
     const { fabric, login } = this.#connection;
-    const { user, device } = login;
-    if (news !== null && fabric.chats.tell(key, { type: 'cursor', user, device, ...news }) === 'busy') return false;
-    return !wantsReceipts || fabric.chats.tell(key, { type: 'receipts', user, connection: context.self }) !== 'busy';
+    const told = news === null ? 'ok' : this.#claim(key, news, context);
+    if (told !== 'ok' || !wantsReceipts) return told;
+    return fabric.chats.tell(key, { type: 'receipts', user: login.user, connection: context.self });
   }
+
+  #claim(key: string, news: News, context: ConnectionContext): Delivery {
+    const { fabric, login, awaited } = this.#connection;
+    const { user, device } = login;
+    const told = fabric.chats.tell(key, { type: 'cursor', user, device, ...news });
+    if (told === 'ok') awaited.claim(key, news, fabric.chats, context);
+    return told;
+  }
+}
+
+function further(one: Owed['news'], other: Owed['news']): Owed['news'] {
+  if (one === null || other === null) return one ?? other;
+  return { delivered: Math.max(one.delivered, other.delivered), read: Math.max(one.read, other.read) };
 }
 
 /** By how many members' rows are read when the chat wakes. */

@@ -98,7 +98,10 @@ export class Gate {
   }
 
   #publishLate(): void {
-    if (this.#outcome?.outcome === 'committed' && this.#chat.sequencer !== null) this.publish();
+    if (this.#outcome?.outcome === 'committed' && this.#chat.sequencer !== null) {
+      this.publish();
+      this.#chat.endTally();
+    }
   }
 
   /** The actor is no more. What was handed to the log and is durable, or will be, still reaches the members. */

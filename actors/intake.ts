@@ -7,9 +7,7 @@ import { chatKey, directChat, groupChat, isName } from '../storage/keys.js';
 import type { Plain } from '../transport/frames.js';
 import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transport/frames.js';
 import { ACCOUNT, accountRequest } from './account-intake.js';
-import { Awaited } from './awaited.js';
 import { shrunk } from './buggify.js';
-import type { Owed } from './certificate.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
 import { partsOf } from './group-invite.js';
@@ -29,7 +27,6 @@ const NUMBERS = 65_536;
 
 export class Intake {
   readonly #connection: Connection;
-  readonly #awaited = new Awaited();
   #sends = 0;
   readonly questions: Questions;
   readonly #syncs: Syncs;
@@ -50,9 +47,9 @@ export class Intake {
       case T.SEND:
         return this.#send(frame, context);
       case T.ACK:
-        return this.#cursor(frame.chat, { delivered: frame.seq, read: 0 }, context);
+        return this.#cursor(frame.chat, frame.seq, 0, context);
       case T.READ:
-        return this.#cursor(frame.chat, { delivered: frame.seq, read: frame.seq }, context);
+        return this.#cursor(frame.chat, frame.seq, frame.seq, context);
       case T.CREDIT:
         stream.credit = Math.min(LIMITS.credit, stream.credit + frame.n);
         return;
@@ -98,7 +95,7 @@ export class Intake {
     if (view.refused !== '' && view.refused !== text) {
       return this.#refuse(n, 'busy', 'a message that was refused before this one comes first');
     }
-    if (this.#awaited.full) {
+    if (this.#connection.awaited.full) {
       views.refuse(view, text, place);
       return this.#refuse(n, 'over_window', `at most ${LIMITS.window} unanswered`);
     }
@@ -119,8 +116,8 @@ export class Intake {
     meter.sent();
     view.refused = '';
     view.lastSend = text;
-    this.#awaited.sent(n, view, text, place);
-    this.#awaited.watch(view.key, fabric.chats.lookup(view.key), context);
+    this.#connection.awaited.sent(n, view, text, place);
+    this.#connection.awaited.watch(view.key, fabric.chats.lookup(view.key), context);
   }
 
   #refuse(n: number, code: Code, detail: string, after?: number): void {
@@ -128,7 +125,7 @@ export class Intake {
   }
 
   sent(n: number, seq: number, members: number): void {
-    const open = this.#awaited.settle(n);
+    const open = this.#connection.awaited.settle(n);
     if (open === undefined) return;
     this.#connection.resume.acknowledged(open.view.key, seq);
     this.#connection.meter.told(members);
@@ -136,7 +133,7 @@ export class Intake {
   }
 
   failed(n: number, { code, detail, after }: Refusal): void {
-    const open = this.#awaited.settle(n);
+    const open = this.#connection.awaited.settle(n);
     if (open === undefined) return;
     // What the client piped behind it may be on its way and must not overtake it: the retry comes first.
     if (CODES[code].retry) this.#connection.views.refuse(open.view, open.text, open.place);
@@ -144,29 +141,27 @@ export class Intake {
   }
 
   answered(r: number, answer: readonly Plain[] | Refusal, members = 0): void {
-    if (!this.#awaited.answer(r)) return;
+    if (!this.#connection.awaited.answer(r)) return;
     this.#connection.meter.told(members);
     if ('code' in answer) this.#connection.peer.error(r, answer.code, answer.detail, answer.after);
     else this.questions.ok(r, answer);
   }
 
   /** The actor that answers for `key` ended. */
-  ended(key: string, broke: boolean): void {
+  ended(key: string, broke: boolean, context: ConnectionContext): void {
     const detail = 'it is being restarted; what was asked may be stored';
-    const { sends, asks } = this.#awaited.ended(key, broke);
+    const { sends, asks, claim } = this.#connection.awaited.ended(key, broke);
+    if (claim !== null) this.#connection.followUp.again(key, claim, context);
     for (const n of sends) this.failed(n, { code: 'unavailable', detail });
     for (const r of asks) this.answered(r, { code: 'unavailable', detail });
   }
 
   // ---- requests ----
 
-  #cursor(ref: ChatRef, news: NonNullable<Owed['news']>, context: ConnectionContext): void {
-    const { views, fabric, login } = this.#connection;
+  #cursor(ref: ChatRef, delivered: number, read: number, context: ConnectionContext): void {
+    const { views, followUp } = this.#connection;
     const target = views.resolve(ref);
-    if (target === undefined) return;
-    const { user, device } = login;
-    const told = fabric.chats.tell(target.key, { type: 'cursor', user, device, ...news });
-    if (told === 'busy') this.#connection.followUp.again(target.key, news, context);
+    if (target !== undefined) followUp.tell(target.key, { delivered, read }, context);
   }
 
   #typing({ chat, on }: Of<13>, context: ConnectionContext): void {
@@ -272,8 +267,8 @@ export class Intake {
     if (counts) meter.sent();
     const told = fabric.chats.tell(key, message);
     if (told !== 'ok') return peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'the chat cannot take it now');
-    this.#awaited.ask(r, key);
-    this.#awaited.watch(key, fabric.chats.lookup(key), context);
+    this.#connection.awaited.ask(r, key);
+    this.#connection.awaited.watch(key, fabric.chats.lookup(key), context);
   }
 
   /** Has the user's actor answer. */
@@ -284,8 +279,8 @@ export class Intake {
     if (this.#tooMany(r)) return;
     const told = fabric.users.tell(user, { type: 'request', asker: { user, connection: context.self, r }, frame });
     if (told !== 'ok') return peer.error(r, told === 'busy' ? 'busy' : 'unavailable', 'not now');
-    this.#awaited.ask(r, ACCOUNT);
-    this.#awaited.watch(ACCOUNT, fabric.users.lookup(user), context);
+    this.#connection.awaited.ask(r, ACCOUNT);
+    this.#connection.awaited.watch(ACCOUNT, fabric.users.lookup(user), context);
   }
 
   /** Answers when the store did; `rows` may be read for it, of entries of `chat`. */
@@ -305,8 +300,8 @@ export class Intake {
   /** Requests are bounded like SENDs: their answers are larger than they are. */
   #tooMany(r: number): boolean {
     const { peer } = this.#connection;
-    if (this.#awaited.isOpen(r)) peer.error(r, 'bad_request', 'a request of this number is under way');
-    else if (this.questions.open + this.#awaited.asked < LIMITS.window) return false;
+    if (this.#connection.awaited.isOpen(r)) peer.error(r, 'bad_request', 'a request of this number is under way');
+    else if (this.questions.open + this.#connection.awaited.asked < LIMITS.window) return false;
     else peer.error(r, 'busy', `at most ${LIMITS.window} requests at a time`);
     return true;
   }

@@ -127,6 +127,8 @@ export const LIMITS = {
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
   retryMs: 100,
+  /** The same for a chat that was given up after too many crashes, which lasts for minutes. */
+  givenUpMs: 5_000,
   /** ms between looks at the files of the TLS certificate, and ms that they must be at rest: two files are not replaced at once. */
   certificatePollMs: 2_000,
   certificateRestMs: 500,

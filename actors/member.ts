@@ -3,6 +3,7 @@
 // Must not: change by itself (roster.ts does that).
 
 import type { Inbox } from '../storage/rows.js';
+import type { DevicePosition } from './cursor.js';
 
 export interface Member {
   readonly user: string;
@@ -18,4 +19,9 @@ export interface Member {
 export function memberOf(user: string, role: number, inbox: Inbox): Member {
   const { name, delivered, read } = inbox;
   return { user, role, inbox, named: name, told: { delivered, read } };
+}
+
+/** Where a member stands, device by device. By which of them the user has come so far is not known: by none of them alone. */
+export function cursorsOf({ user, inbox: { devices, delivered, read } }: Member): DevicePosition[] {
+  return [...devices.map((cursor) => ({ user, ...cursor, read: 0 })), { user, device: '', delivered, read }];
 }

@@ -110,10 +110,12 @@ export type ConnectionMessage =
   | { readonly type: 'removed' }
   /** The profile of somebody with whom the user shares a chat is another one, or the user's own, by another device. */
   | { readonly type: 'profiled'; readonly user: string; readonly version: number }
-  /** The user marked the chat, by a request of connection `by`. */
-  | { readonly type: 'marked'; readonly chat: Uint8Array; readonly marks: MarksRow; readonly by: ConnectionRef }
+  /** A device of the user, perhaps this one, marked the chat. */
+  | { readonly type: 'marked'; readonly chat: Uint8Array; readonly marks: MarksRow }
   /** Another device of the user changed the block list. */
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
+  /** The chat's receipts, which this connection wanted, could not be passed on. */
+  | { readonly type: 'unpassed'; readonly info: ChatInfo; readonly large: boolean }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }
   | { readonly type: 'goaway'; readonly after: number; readonly reason: string };

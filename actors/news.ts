@@ -6,7 +6,7 @@
 import { chatKey } from '../storage/keys.js';
 import { T } from '../transport/frames.js';
 import { rowDeletes } from '../transport/row.js';
-import type { ConnectionMessage, ConnectionRef, CountNews, Delivery, News, PresenceNews } from './messages.js';
+import type { ConnectionMessage, CountNews, Delivery, News, PresenceNews } from './messages.js';
 import type { Peer } from './peer.js';
 import type { Views } from './views.js';
 
@@ -41,15 +41,13 @@ export function tellPresence(news: PresenceNews | CountNews, { peer, views, logi
   peer.frame({ type: T.COUNT, chat, count: news.count });
 }
 
-/** What another device of the user changed, and profiles. */
+/** What a device of the user changed, and profiles. */
 export function tellOwn(
   news: Extract<ConnectionMessage, { type: 'marked' | 'blocked' | 'profiled' }>,
   { peer, resume }: Audience & { readonly resume: { readonly live: boolean } },
-  self: ConnectionRef,
 ): void {
-  if (news.type === 'marked') {
-    if (news.by !== self) peer.frame({ type: T.MARKED, chat: news.chat, ...news.marks });
-  } else if (news.type === 'blocked') peer.frame({ type: T.BLOCKED, user: news.user, on: news.on });
+  if (news.type === 'marked') peer.frame({ type: T.MARKED, chat: news.chat, ...news.marks });
+  else if (news.type === 'blocked') peer.frame({ type: T.BLOCKED, user: news.user, on: news.on });
   // Before the client knows its chats it has no use for it.
   else if (resume.live) peer.frame({ type: T.PROFILED, user: peer.userRef(news.user), version: news.version });
 }

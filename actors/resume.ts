@@ -9,7 +9,7 @@ import { shrunk } from './buggify.js';
 import type { Certificate, Inventory, Owed } from './certificate.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
-import { type Delivery, type News, nameFor } from './messages.js';
+import { type Delivery, nameFor, type ReceiptNews, type TallyNews } from './messages.js';
 import type { Peer } from './peer.js';
 import { Vector } from './vector.js';
 import type { View, Views } from './views.js';
@@ -94,13 +94,19 @@ export class Resume {
     else known.last = Math.max(known.last, delivery.seq);
   }
 
-  /** A chat's receipts moved while the client is not certified: it may have sent to the chat after its SYNC left. */
-  miss(news: Exclude<News, Delivery>): void {
-    if (news.type === 'typing') return;
+  /** A chat's receipts moved, and the client is not certified (it may have sent to the chat after its SYNC left), or was not
+   * told of them. False: it is too much to remember. */
+  miss(news: ReceiptNews | TallyNews): boolean {
     this.#missed ??= new Map();
     const { key, kind } = news.info;
     if (this.#missed.size >= LIMITS.missedReceipts && !this.#missed.has(key)) this.stale = true;
     else this.#missed.set(key, { key, kind, large: news.type === 'tally', news: null, wantsReceipts: true });
+    return !this.stale;
+  }
+
+  /** Receipts were missed. */
+  get missing(): boolean {
+    return this.#missed !== null;
   }
 
   /** What the client's chats have to be told, now that it is certified. */

@@ -13,7 +13,7 @@ import type { Cursor, DevicePosition } from './cursor.js';
 import { Departed } from './departed.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
-import { type Member, memberOf } from './member.js';
+import { cursorsOf, type Member, memberOf } from './member.js';
 import { type ChatInfo, nameFor } from './messages.js';
 import { Titles } from './titles.js';
 
@@ -152,8 +152,8 @@ export class Roster {
   }
 
   /**
-   * Moves a device's and its user's cursors forward; false when nothing moved. Claims beyond `head` are cut to it: a
-   * receipt never says what cannot have happened.
+   * Moves a device's ('': none) and its user's cursors forward; false when nothing moved. Claims beyond `head` are cut to
+   * it: a receipt never says what cannot have happened.
    */
   cursor(user: string, device: string, delivered: number, read: number, head: number): boolean {
     const member = this.members.get(user);
@@ -164,7 +164,7 @@ export class Roster {
     let moved = false;
     const known = inbox.devices.find((cursor) => cursor.device === device);
     if (known === undefined) {
-      if (has > 0) {
+      if (has > 0 && device !== '') {
         if (inbox.devices.length >= LIMITS.devices) inbox.devices.shift();
         inbox.devices.push({ device, delivered: has });
         moved = true;
@@ -257,11 +257,9 @@ export class Roster {
     this.#written.push({ user, device, delivered: inbox.delivered, read: inbox.read });
   }
 
-  /** All devices' cursors, for a roster that is read again: what a failed commit took with it goes on top. */
+  /** What a failed commit took with it, for a roster that is read again. */
   cursors(): DevicePosition[] {
-    return [...this.members.values()].flatMap(({ user, inbox: { devices, read } }) =>
-      devices.map(({ device, delivered }) => ({ user, device, delivered, read: delivered >= read ? read : 0 })),
-    );
+    return [...this.members.values()].flatMap(cursorsOf).concat(this.departed.cursors());
   }
 
   /** Cursors that the commit just done made durable, for the members to be told. */

@@ -60,15 +60,17 @@ export class Tally {
     if (roster !== null) this.moved(roster, context);
   }
 
-  /** The chat's actor ends: what waits is told now. */
+  /** The chat's actor has ended: what waits is told now, for its next life takes it as told. */
   end(roster: Roster | null): void {
-    if (this.#waiting && roster !== null) this.#tell(roster);
+    if (this.#told !== null && roster !== null) this.#tell(roster);
   }
 
   /** How things stand, for one connection of `user`: by way of the user, or it would overtake what was told before. */
   to(user: string, connection: ConnectionRef, roster: Roster): void {
     const news = newsFor(user, lowsOf(roster), roster);
-    if (news !== null) this.#users.lookup(user)?.tell({ type: 'pass', connection, news });
+    if (news === null) return;
+    const told = this.#users.lookup(user)?.tell({ type: 'pass', connection, news });
+    if (told === 'busy') connection.tell({ type: 'unpassed', info: roster.info, large: true });
   }
 
   /** False: there was nothing new for anybody. */

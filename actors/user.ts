@@ -209,6 +209,7 @@ export const user: Behaviour<User, UserMessage, UserArgs, UserTag> = {
       case 'request':
       case 'watched':
       case 'contact':
+      case 'pass':
         return 'refuse';
       case 'blocked':
         return 'admit';

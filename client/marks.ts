@@ -1,13 +1,15 @@
-// Owns that the user's marks of chats are the same here as on the server: own changes, other devices' changes, catching up.
+// Owns that the user's marks of chats are the same here as on the server, whichever device changed them.
 // Invariant: up to version `since`, every mark is in its chat. Versions count up by one, so whatever leaves one out is
 // followed by asking, not by guessing.
 // Must not: decide what a mark means for the application.
 //
-//   MARK answered, MARKED ─▶ version = since + 1 ─▶ since moves on
-//                         └▶ beyond, or a new connection ─▶ MARKS since ─▶ since = the highest answered
+//   MARKED ─▶ version = since + 1 ─▶ since moves on
+//          └▶ beyond, or MARK answered beyond, or a new connection ─▶ MARKS since ─▶ since = the highest answered
+//
+// An own change comes by MARKED as well, also where its answer came too late to be waited for.
 
 import { LIMITS } from '../actors/limits.js';
-import { MARK_OP, type Plain, type ServerFrame, T } from '../transport/frames.js';
+import { type Plain, type ServerFrame, T } from '../transport/frames.js';
 import type { ChatList } from './chat-list.js';
 import type { ChatLog } from './chat-log.js';
 import type { Marks } from './chat-state.js';
@@ -51,7 +53,7 @@ export class MarkSync {
     void this.#catchUp();
   }
 
-  /** Another device of the user changed one. */
+  /** A device of the user changed one. */
   told(frame: Extract<ServerFrame, { type: typeof T.MARKED }>): void {
     const log = this.#parts.table.byId(frame.chat);
     const { muted, pinned, archived, unread, cleared, hidden } = frame;
@@ -64,11 +66,8 @@ export class MarkSync {
     const chat = log.id;
     if (chat === undefined) return;
     const [answer] = await this.#parts.ask((r) => ({ type: T.MARK, r, chat, op, value, seqs: [...seqs] }));
-    const version = countOf(answer, 'the version of a mark');
-    const current = this.#parts.table.byId(chat);
-    // A higher one is the state after this change, and came first.
-    if (version > current.state.version) this.#take(current, version, changed(current.state.marks, op, value, seqs));
-    this.#heardOf(version);
+    // A change of this or an earlier moment was told before this answer. What was not was lost.
+    if (countOf(answer, 'the version of a mark') > this.#since) await this.#catchUp();
   }
 
   #take(log: ChatLog, version: number, marks: Marks): void {
@@ -132,24 +131,5 @@ export class MarkSync {
       hidden: countsOf(hidden, 'hidden'),
     });
     this.#reached(newest);
-  }
-}
-
-function changed(marks: Marks, op: number, value: number, seqs: readonly number[]): Marks {
-  switch (op) {
-    case MARK_OP.muted:
-      return { ...marks, muted: value };
-    case MARK_OP.pinned:
-      return { ...marks, pinned: value };
-    case MARK_OP.archived:
-      return { ...marks, archived: value !== 0 };
-    case MARK_OP.unread:
-      return { ...marks, unread: value !== 0 };
-    case MARK_OP.cleared: {
-      const cleared = Math.max(marks.cleared, value);
-      return { ...marks, cleared, hidden: marks.hidden.filter((seq) => seq > cleared) };
-    }
-    default:
-      return { ...marks, hidden: [...new Set([...marks.hidden, ...seqs])].filter((seq) => seq > marks.cleared) };
   }
 }

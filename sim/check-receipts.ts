@@ -242,11 +242,13 @@ function judgeTicks(
   const heard = receipts.filter((each) => each.chat === id);
   // A group that was ever large, by its members or by a struck site, tells only what all of them have.
   const large = evidence.large(chat);
+  // Who came later has it not, whatever his position says.
+  const addressed = others.filter(({ user }) => chat.visible(user, mine));
   for (const by of ['delivered', 'read'] as const) {
     const known = (user: string): number =>
       Math.max(0, ...heard.filter((each) => each.user === user || each.user === '').map((each) => each[by]));
-    const have = others.filter((each) => each[by] >= mine);
-    if (large && have.length < others.length) continue;
+    const have = addressed.filter((each) => each[by] >= mine);
+    if (large && have.length < addressed.length) continue;
     const unknown = have.find(({ user }) => known(user) < mine);
     if (unknown !== undefined)
       fault(
@@ -261,8 +263,6 @@ const reached: Rule = {
   check({ of, chats, lives, hostile, plan }, fault) {
     // A device that has not the whole chat cannot say that it has.
     if (plan.options.backfill > 0) return;
-    // What a chat's actor that broke off had not written is said again with the next resume (docs/semantics.md).
-    const forgetful = of('fault').some((each) => each.fault === 'handler_crash');
     for (const { chat: id, members } of of('info')) {
       const chat = chats.get(id);
       if (chat === undefined) continue;
@@ -271,8 +271,7 @@ const reached: Rule = {
         const log = chat.logs.get(user) ?? [];
         const live = [...lives.values()].some((runs) => runs.at(-1)?.user === user && runs.at(-1)?.end === null);
         const owed = log.findLast(({ from }) => from !== user)?.seq ?? 0;
-        if (live && delivered < owed && !forgetful)
-          fault(`${user} has ${owed} of ${id.slice(0, 8)}, and stands at ${delivered}`);
+        if (live && delivered < owed) fault(`${user} has ${owed} of ${id.slice(0, 8)}, and stands at ${delivered}`);
         if (delivered > chat.head || read > delivered)
           fault(`${user} stands at ${delivered}/${read} of ${chat.head} in ${id.slice(0, 8)}`);
       }

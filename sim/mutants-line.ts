@@ -42,8 +42,8 @@ export const lineMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'actors/connection.js',
-        from: "        if (message.type !== 'delivery')\n            this.#lost = true;\n        else if",
-        to: "        if (this.phase !== 'closed')\n            return;\n        else if",
+        from: "        if (message.type === 'receipt' ||",
+        to: "        if (this.phase !== 'closed')\n            return;\n        if (message.type === 'receipt' ||",
       },
     ],
   },

@@ -233,6 +233,7 @@ test('receipts that a failed append took with it come back, without spinning on 
   const before = scene.log.stats().failed;
   scene.faults = Array.from({ length: 10 }, () => 'store_full' as const);
   const position = { type: 'cursor', user: 'bob', device: 'b1', delivered: 2, read: 1 } as const;
+  scene.fabric.chats.tell(DIRECT_KEY, { ...position, device: 'b2', read: 0 });
   scene.fabric.chats.tell(DIRECT_KEY, position);
   await scene.settle();
   await scene.pass(3 * LIMITS.reloadMs);
@@ -240,8 +241,9 @@ test('receipts that a failed append took with it come back, without spinning on 
   assert.deepEqual(receipts(adaUser), [], 'told only when durable');
   await scene.pass(12 * LIMITS.reloadMs);
   assert.deepEqual(
-    receipts(adaUser).map(({ user, delivered, read }) => ({ user, delivered, read })),
-    [{ user: 'bob', delivered: 2, read: 1 }],
+    receipts(adaUser).map(({ user, device, delivered, read }) => ({ user, device, delivered, read })),
+    // Of no device alone: bob's other one has to be told that he has read.
+    [{ user: 'bob', device: '', delivered: 2, read: 1 }],
   );
 });
 

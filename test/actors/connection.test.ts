@@ -288,17 +288,6 @@ test('a flood of bytes closes too: past a full window of a client that is known,
   assert.equal(stranger.closed, CLOSE.flood);
 });
 
-test('receipts that did not fit the mailbox: the client is asked where it stands', async () => {
-  const scene = await ChatScene.open();
-  const client = await Client.join(scene, 'ada/1');
-  for (let i = 0; i < LIMITS.connectionMailbox; i += 1) {
-    client.ref!.tell({ type: 'typing', info, user: `u${i}`, on: true });
-  }
-  client.ref!.tell({ type: 'receipt', info, user: 'bob', device: '1', delivered: 1, read: 1 });
-  await scene.settle();
-  assert.equal(client.of(T.RESYNC).length, 1);
-});
-
 test('who a client is takes too long to settle: unavailable, not silence', async () => {
   for (const what of ['user', 'verifier'] as const) {
     const scene = await ChatScene.open();

@@ -8,6 +8,7 @@ import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
 import { chatFromKey, inboxKey } from '../../storage/keys.js';
 import { decodeInbox } from '../../storage/rows.js';
+import { OP } from '../../transport/frames.js';
 import { ChatScene } from './chat-scene.js';
 
 const USERS = Array.from({ length: 20 }, (_, at) => `u${at}`);
@@ -152,4 +153,40 @@ test('in a small group every position is written at once', async () => {
     await group.scene.settle();
     assert.equal((await group.stored('u1')).delivered, at);
   }
+});
+
+test('what somebody who left reads is written, though the append fails, or his row cannot be read for a while', async () => {
+  const group = await GroupScene.open(100, 3);
+  const { scene, key } = group;
+  const asker = { user: 'u1', connection: scene.connection().ref, r: 1 };
+  scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op: OP.left, users: [], args: [] });
+  await scene.settle();
+  scene.faults = ['store_unavailable'];
+  group.say('u1', 2, 2);
+  await scene.settle();
+  assert.equal((await group.stored('u1')).read, 0);
+  await scene.pass(2 * LIMITS.reloadMs);
+  assert.equal((await group.stored('u1')).read, 2);
+  await scene.pass(2 * LIMITS.passivateMs);
+  assert.equal(scene.chats.get(key)!.alive, false);
+  await group.message();
+  scene.unreadable = true;
+  group.say('u1', 3, 3);
+  await scene.settle();
+  scene.unreadable = false;
+  await scene.pass(2 * LIMITS.reloadMs);
+  assert.equal((await group.stored('u1')).read, 3);
+});
+
+test('a chat whose state cannot be read does not leave memory with positions that it was told', async () => {
+  const group = await GroupScene.open(100, 3);
+  const { scene, key } = group;
+  await scene.pass(2 * LIMITS.passivateMs);
+  scene.unreadable = true;
+  group.say('u1', 3, 3);
+  await scene.pass(3 * LIMITS.passivateMs);
+  assert.equal(scene.chats.get(key)!.alive, true);
+  scene.unreadable = false;
+  await scene.pass(2 * LIMITS.reloadMs);
+  assert.deepEqual(await group.stored('u1'), { delivered: 3, read: 3 });
 });

@@ -73,6 +73,24 @@ test('the tally is the least of the others, comes when it changes, and to whom i
   assert.deepEqual(tallies(ears.get('e')!), ['10/0', '10/7']);
 });
 
+test('what was being written when the chat broke off is told when it is durable', async () => {
+  const { scene, key, adaEar, say } = await crew(1);
+  for (const user of ['a', ...OTHERS]) say(user, 1);
+  await scene.pass(3_000);
+  assert.deepEqual(tallies(adaEar), ['1/0']);
+  for (const user of OTHERS) say(user, 2, 2);
+  await scene.pass(3_000);
+  const resume = scene.memory.stall();
+  say('a', 2, 2);
+  await scene.settle();
+  scene.runtime.exit(scene.chats.get(key)!, { type: 'killed' });
+  await scene.settle();
+  assert.deepEqual(tallies(adaEar), ['1/0']);
+  resume();
+  await scene.pass(3_000);
+  assert.deepEqual(tallies(adaEar).at(-1), '2/2');
+});
+
 test('at most one a second, never ahead of the disk, and right in the end', async () => {
   const { scene, key, adaEar, say } = await crew(40);
   const stored = async (): Promise<number> => {

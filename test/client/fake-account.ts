@@ -3,6 +3,7 @@
 // Must not: check rights; tests refuse what they want refused.
 
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { type ClientFrame, MARK_OP, OP, type Plain, type ServerFrame } from '../../transport/frames.js';
 import type { FakeChat, FakeConnection, FakeServer } from './fake-server.js';
 
@@ -69,8 +70,9 @@ export class FakeAccount {
   }
 
   /** The user sets a mark, by default on another device. `lost`: the push of it is. */
-  mark(chat: FakeChat, op: number, value: number, seqs: readonly number[] = [], lost = false): number {
-    const marks = { ...this.marks(chat), version: ++this.#version };
+  mark(chat: FakeChat, op: number, value: number, seqs: readonly number[] = [], lost = false): FakeMarks {
+    const before = this.marks(chat);
+    const marks = { ...before };
     if (op === MARK_OP.muted) marks.muted = value;
     else if (op === MARK_OP.pinned) marks.pinned = value;
     else if (op === MARK_OP.archived) marks.archived = value !== 0;
@@ -78,9 +80,11 @@ export class FakeAccount {
     else if (op === MARK_OP.cleared) marks.cleared = Math.max(marks.cleared, value);
     else marks.hidden = [...new Set([...marks.hidden, ...seqs])];
     marks.hidden = marks.hidden.filter((seq) => seq > marks.cleared);
+    if (isDeepStrictEqual(marks, before)) return before;
+    marks.version = ++this.#version;
     this.#marks.set(chat, marks);
     if (!lost) this.#tell({ type: 53, chat: chat.id, ...marks });
-    return marks.version;
+    return marks;
   }
 
   #tell(frame: ServerFrame): void {
@@ -134,14 +138,11 @@ export class FakeAccount {
       case 26:
         return [[...this.blocked]];
       case 27:
-        return [this.mark(this.#chat(frame.chat), frame.op, frame.value, frame.seqs, true)];
+        return [this.mark(this.#chat(frame.chat), frame.op, frame.value, frame.seqs).version];
       case 28: {
         const rows = [...this.#marks].filter(([, { version }]) => version > frame.since);
         rows.sort(([, a], [, b]) => a.version - b.version);
-        const page = rows.slice(0, frame.limit).map(([chat, { version, muted, pinned, archived, unread, ...rest }]) => {
-          const flags = [archived ? 1 : 0, unread ? 1 : 0];
-          return [chat.id, version, muted, pinned, ...flags, rest.cleared, rest.hidden];
-        });
+        const page = rows.slice(0, frame.limit).map(([chat, marks]) => [chat.id, ...resultsOf(marks)]);
         return [page, rows.length > page.length ? 1 : 0];
       }
       default:
@@ -174,4 +175,8 @@ export class FakeAccount {
     assert.ok(chat, 'a chat that the client cannot know');
     return chat;
   }
+}
+
+function resultsOf({ version, muted, pinned, archived, unread, cleared, hidden }: FakeMarks): readonly Plain[] {
+  return [version, muted, pinned, Number(archived), Number(unread), cleared, hidden];
 }

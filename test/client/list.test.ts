@@ -214,6 +214,20 @@ describe('marks', () => {
     assert.equal(server.last.of(28).length, length, 'nothing was lost, nothing is asked');
   });
 
+  test('an own change shows what another device set before it and this one was not told', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const chat = server.chat('bob');
+    server.post(chat, 'x');
+    await settle(world);
+    await session.direct('bob').archive();
+    server.account.mark(chat, MARK_OP.pinned, 7, [], true);
+    // Changes nothing, so the version is the other device's.
+    await session.direct('bob').archive();
+    const { archived, pinned } = session.direct('bob').marks;
+    assert.deepEqual({ archived, pinned }, { archived: true, pinned: 7 });
+  });
+
   test('an older state never replaces a newer one', async (t) => {
     const { server, world, session } = await bench();
     live(t, world);
