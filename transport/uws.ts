@@ -33,6 +33,8 @@ const SPARE = 2;
 const SHARED_PORT = 0;
 /** What it tells the close handler when it has cut off such a connection. */
 const TOO_BIG = 'Received too big message';
+/** Bytes from which the engine takes a message for long. */
+const LONG = 16_384;
 const TEXT = 'text/plain; charset=utf-8';
 const OUTCOMES: readonly SendOutcome[] = ['queued', 'sent', 'dropped'];
 
@@ -53,7 +55,9 @@ class UwsSocket implements Socket {
   }
 
   send(bytes: Uint8Array): SendOutcome {
-    return OUTCOMES[this.#native?.send(bytes, true, false) ?? 2] ?? 'dropped';
+    // Asking for compression, which is off, changes no byte, but keeps the engine from a short cut that it has for long messages:
+    // before 20.34 it lost the message and kept its header where the kernel was full just then (uWebSockets#1662).
+    return OUTCOMES[this.#native?.send(bytes, true, bytes.length >= LONG) ?? 2] ?? 'dropped';
   }
 
   buffered(): number {
