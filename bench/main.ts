@@ -48,6 +48,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
     about: 'messages kept until delivered: how soon they are gone, what the file takes, sends during sweeping',
     load: () => import('./retention.js'),
   },
+  link: {
+    about: 'a link between two nodes of this machine beside bare WebSockets: round trip, CPU a message',
+    load: () => import('./link.js'),
+  },
   connections: {
     about:
       'idle authenticated connections beside raw uWebSockets.js: bytes of RAM and CPU each, kept after they closed',

@@ -162,7 +162,7 @@ class SimNet {
   }
 }
 
-function macOf(secret: string): (bytes: Uint8Array) => Uint8Array {
+export function macOf(secret: string): (bytes: Uint8Array) => Uint8Array {
   return (bytes) => createHmac('sha256', secret).update(bytes).digest();
 }
 

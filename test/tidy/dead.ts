@@ -16,13 +16,6 @@ function entries(tree: Tree): string[] {
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'storage/memory.ts': 'the store of simulation',
   'supervisors/direct-host.ts': 'the host of simulation',
-  'cluster/net.ts': 'links, until a node has peers',
-  'cluster/link.ts': 'the same',
-  'cluster/link-frames.ts': 'the same',
-  'cluster/link-greeting.ts': 'the same',
-  'cluster/link-session.ts': 'the same',
-  'cluster/link-line.ts': 'the same',
-  'cluster/links.ts': 'the same',
 };
 
 const files: Rule = {

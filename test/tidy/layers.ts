@@ -29,7 +29,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'transport/address.ts',
     ...WIRE,
   ],
-  transport: WORLD,
+  // Links between nodes have their seam on the core's side.
+  transport: [...WORLD, 'cluster/net.ts'],
   storage: [...WORLD, 'transport/frames.ts', 'transport/row.ts', 'transport/reader.ts'],
   client: [...WORLD, ...WIRE],
   services: ['actors/', 'supervisors/', 'cluster/', 'storage/', 'transport/'],
