@@ -7,8 +7,8 @@
 //                        └─ writes ─▶ log.append ─▶ durable ─▶ done
 
 import { type AccountRow, decodeAccount, encodeAccount } from '../storage/account-rows.js';
+import { type AppendResult, refused } from '../storage/append.js';
 import { accountId, accountKey, shardOf } from '../storage/keys.js';
-import type { AppendResult } from '../storage/log.js';
 import type { Write } from '../storage/store.js';
 import { assert, type Refusal, refuse } from './errors.js';
 import type { Fabric } from './fabric.js';
@@ -95,8 +95,11 @@ export class Account {
     for (const { key, value } of writes) bytes += key.length + (value?.length ?? 0);
     const chat = accountId(this.#user);
     const done = context.completion({ type: 'written' });
-    const told = this.#fabric.log.append({ chat, shard: shardOf(chat), head: revision, writes, bytes, witness, done });
-    if (told === 'busy') done({ outcome: 'failed', reason: 'log_full' } satisfies AppendResult);
+    const shard = shardOf(chat);
+    // What it brings is told to the user's own connections, which ask again when the user's actor is gone.
+    const telling = { done: true };
+    const taken = this.#fabric.log.append({ chat, shard, head: revision, writes, bytes, witness, telling, done });
+    if (taken !== 'ok') done(refused(taken));
   }
 
   written(result: AppendResult, context: UserContext): void {

@@ -5,8 +5,8 @@
 // being read the user lane is held, so nothing is handled against half a state.
 // Must not: decide who may create, join or leave (ChatRules do), or know how connections speak to clients.
 
+import type { AppendResult } from '../storage/append.js';
 import { chatFromKey, shardOf } from '../storage/keys.js';
-import type { AppendResult } from '../storage/log.js';
 import type { ChatRow, Inbox } from '../storage/rows.js';
 import { Admission } from './admission.js';
 import type { Signal } from './behaviour.js';
@@ -96,6 +96,10 @@ export class Chat {
         return this.#admission.blocked(message.user, message.on, context);
       case 'forget':
         return this.#forget(message.user, message.device, context);
+      case 'recover':
+        // While it cannot be read it is asked again.
+        if (this.sequencer !== null) this.#fanOut.again(this.sequencer.head, this.roster, message.telling);
+        return;
       default:
         // By the audience: who joins with what is in flight is no member before that is durable.
         if (this.roster === null || !this.roster.audience.has(message.user)) return;

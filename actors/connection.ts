@@ -90,6 +90,8 @@ export class Connection {
       case 'delivery':
         this.#heed(message);
         if (!this.resume.live) this.resume.hold(message);
+        else if (message.again === true)
+          this.views.missed(message) ? this.followUp.unpassed(message.info, false, context) : this.resync();
         else this.stream.delivery(message, this.login.user, message.origin === context.self);
         return;
       case 'frame':

@@ -3,6 +3,7 @@
 // reachable finds everything in the log.
 // Must not: be called with anything that is not durable, or touch the store.
 
+import type { Telling } from '../storage/untold.js';
 import type { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import type { ConnectionRef, News } from './messages.js';
@@ -10,6 +11,7 @@ import { Onlookers } from './onlookers.js';
 import type { Roster } from './roster.js';
 
 const nobody: readonly string[] = [];
+const NOTHING = new Uint8Array(0);
 
 export class FanOut {
   readonly onlookers: Onlookers;
@@ -34,6 +36,26 @@ export class FanOut {
     if (change === null) return this.onlookers.wrote(from, roster);
     for (const user of change.gone) roster.audience.delete(user);
     this.onlookers.changed(change, roster);
+  }
+
+  /**
+   * Whoever had the chat before may have ended before it told of all that it made durable: everybody is told how far the log goes.
+   * Not what is in it: a connection that is behind reads it there, as after news that it had no room for.
+   */
+  again(head: number, roster: Roster | null, telling: Telling): void {
+    telling.done = true;
+    if (roster === null || head === 0) return;
+    const { info } = roster;
+    this.#tell(roster, {
+      type: 'delivery',
+      info,
+      from: '',
+      seq: head,
+      row: NOTHING,
+      origin: null,
+      joined: nobody,
+      again: true,
+    });
   }
 
   /** Durable receipts; false: there are none. In large groups n members would cause n² frames: a tally takes their place. */

@@ -3,7 +3,8 @@
 // even if the chat's actor has ended meanwhile.
 // Must not: compose appends (sequencer.ts), or decide what is appended.
 
-import type { AppendResult } from '../storage/log.js';
+import { type AppendResult, refused } from '../storage/append.js';
+import type { Telling } from '../storage/untold.js';
 import { strike } from './buggify.js';
 import type { Chat } from './chat.js';
 import type { ChatContext } from './chat-rules.js';
@@ -22,6 +23,8 @@ export class Gate {
   /** The outcome of the append in flight, from when the log told it until its signal is handled. */
   #outcome: AppendResult | null = null;
   #signal: (result: AppendResult) => void = () => undefined;
+  /** Where it is noted that the append in flight was told. */
+  #news: Telling | null = null;
   #ended = false;
   /** Entries that are being told, and how many of them have been. */
   #telling: readonly Entry[] = nothing;
@@ -48,7 +51,9 @@ export class Gate {
       return;
     this.#signal = context.completion({ type: 'append', round });
     const append = sequencer.compose(roster, this.#chat.sweep.take(), this.#done);
-    if (this.#chat.fabric.log.append(append) === 'busy') this.#done({ outcome: 'failed', reason: 'log_full' });
+    this.#news = append.telling;
+    const taken = this.#chat.fabric.log.append(append);
+    if (taken !== 'ok') this.#done(refused(taken));
   }
 
   /** The log's answer. It comes also when the actor has ended: then nobody else can tell the members. */
@@ -86,7 +91,9 @@ export class Gate {
       if (entry.change !== null) moved = true;
     }
     this.#telling = nothing;
-    return this.#fanOut.receipts(roster) || moved;
+    const receipts = this.#fanOut.receipts(roster);
+    if (this.#news !== null) this.#news.done = true;
+    return receipts || moved;
   }
 
   /** It is not: everyone who waits is refused. */

@@ -419,6 +419,34 @@ export const LIMITS = {
   /** ms between two notices of the same trouble. */
   noticeMs: 60_000,
 
+  // ---- the cluster ----
+  /** Nodes that share one store: each reads all rows with every beat, and each has a link to every other. */
+  nodes: 64,
+  /** ms between two beats of a node: a commit each, and a read of all nodes' rows. */
+  beatMs: 300,
+  /** ms without a beat after which a node is evicted: longer than a full collection of a large heap or a disk's retries. */
+  leaseMs: 1_500,
+  /** ms since the begin of its last good beat after which a node counts itself out: before anybody else may, with two beats to spare. */
+  lapseMs: 900,
+  /** ms that a node must have been seen before it is given shards of a living owner, and the longest for one that comes and goes:
+   * each coming within a minute doubles it. */
+  joinRestMs: 1_500,
+  joinRestMostMs: 60_000,
+  flapMs: 60_000,
+  /** Shards that one node hands over at a time, and ms after each: a few chats at a time wake up elsewhere. */
+  handOvers: 2,
+  handOverMs: 50,
+  /** ms between two looks at grants because others said that they changed. */
+  hintMs: 20,
+  /** ms that a leaving node takes to say so; then others wait for its lease. */
+  leaveMs: 500,
+  /** Attempts of one join or leave that others' joins disturb: there are at most as many nodes. */
+  joinTries: 128,
+  /** Chats of a taken shard that are told to tell their news again before other work has its turn. */
+  recoverChats: 64,
+  /** Cells looked at for those of one shard before other work has its turn: a hash each for users. */
+  shardCells: 1_000,
+
   // ---- the SDK (client/) ----
   /** Messages waiting in a client's outbox: days offline of a busy person. Then `send` rejects with `outbox_full`. */
   clientOutbox: 10_000,

@@ -5,6 +5,7 @@
 //   socket ─ frame ─▶ connection ─ send ─▶ conversation / group ─ delivery ─▶ user ─ delivery ─▶ connection ─▶ socket
 
 import type { MarksRow } from '../storage/account-rows.js';
+import type { Telling } from '../storage/untold.js';
 import type { ClientFrame, Plain } from '../transport/frames.js';
 import type { Code, Refusal } from './errors.js';
 import type { Ref, Reply } from './ref.js';
@@ -41,6 +42,8 @@ export interface Delivery {
   readonly origin: ConnectionRef | null;
   /** Users whose view of the chat begins here. */
   readonly joined: readonly string[];
+  /** It may have been told before, by a node that is no more: says only how far the log goes, and `row` is empty. */
+  readonly again?: true;
 }
 
 export interface ReceiptNews {
@@ -198,6 +201,8 @@ export type ChatMessage =
   /** The sweeper gives the chat its turn; answered with a Swept. */
   | { readonly type: 'sweep'; readonly reply: Reply }
   | { readonly type: 'positions'; readonly asker: Asker; readonly seq: number }
+  /** The node that had the chat before may have ended before it told the members: its newest entry is told again. */
+  | { readonly type: 'recover'; readonly telling: Telling }
   | {
       readonly type: 'create';
       readonly asker: Asker;

@@ -7,8 +7,8 @@
 //               ▲                      │
 //               └────── (next batch gathers while one is in flight)       abandon ──▶ all refused, state read again
 
+import type { Append } from '../storage/append.js';
 import { idKey, messageKey, shardOf } from '../storage/keys.js';
-import type { Append } from '../storage/log.js';
 import type { Write } from '../storage/store.js';
 import { shrunk } from './buggify.js';
 import { encodeKnown } from './chat-image.js';
@@ -167,7 +167,8 @@ export class Sequencer {
     for (const { key, value } of writes) bytes += key.length + (value?.length ?? 0);
     bytes += roster.flush(writes, LIMITS.batchBytes - bytes);
     this.#flight = entries;
-    return { chat: this.#chat, shard: this.#shard, head: seq, writes, bytes, witness: writes[0]!, done };
+    const telling = { done: false };
+    return { chat: this.#chat, shard: this.#shard, head: seq, writes, bytes, witness: writes[0]!, telling, done };
   }
 
   /** The flight is durable: its entries, in order, for the members to be told. */

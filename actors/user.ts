@@ -4,7 +4,7 @@
 // Must not: hold messages back, count unread, or know chats. Who watches the user is in presence.ts, what is stored of the
 // user in desk.ts.
 
-import type { AppendResult } from '../storage/log.js';
+import type { AppendResult } from '../storage/append.js';
 import type { Decided } from './account.js';
 import type { Behaviour, Context, Signal } from './behaviour.js';
 import { Fence, type Fenced, type Seen } from './blocks.js';

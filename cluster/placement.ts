@@ -14,7 +14,7 @@ export interface Owner {
 export interface Placement {
   /** Null: nobody known, or on its way from one node to another. Senders try again soon. */
   owner(shard: number): Owner | null;
-  /** Told of each change after it holds, in a turn of its own; the returned function ends it. */
+  /** Told of each change once it holds; must not throw. The returned function ends it. */
   subscribe(listener: (shard: number, owner: Owner | null) => void): () => void;
   /** Another node says that what is known here is out of date: grants are read again soon. May be said often. */
   hint(): void;

@@ -110,7 +110,7 @@ export const ROW_KINDS = [
   }),
   rowKind({
     name: 'dirty set',
-    value: fc.array(record({ chat: id, head: number }), { maxLength: 6 }),
+    value: record({ chats: fc.array(record({ chat: id, head: number }), { maxLength: 6 }), more: fc.boolean() }),
     encode: encodeDirty,
     decode: decodeDirty,
   }),

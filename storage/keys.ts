@@ -11,7 +11,7 @@
 //   0x05  user 00  device            device row (account-rows.ts)                         when it comes, goes, is named or removed
 //   0x06  user                       last seen, wall ms·6                                 when the last device leaves
 //   0x07  shard·2                    grant: epoch·6, then the owner's node id             on a change of owner
-//   0x08  shard·2                    dirty set: chats of the newest commit (rows.ts)      with every group commit
+//   0x08  shard·2                    dirty set: chats not told of for sure (rows.ts)       with every group commit
 //   0x09  chat·16  time·6  seq·6     id page: ids of a run of messages (id-page.ts)       every 64 messages, with an append
 //   0x0a  user                       account row: counters, privacy (account-rows.ts)     with every change below
 //   0x0b  user 00  chat·16           marks row: a user's own state of a chat              when its user changes it
@@ -19,6 +19,8 @@
 //   0x0d  user 00  version·6         chat·16 whose marks have that version                with its marks row
 //   0x0e  user                       profile row (account-rows.ts)                        when its user changes it
 //   0x0f  chat·16                    sweep row: how far the log is emptied (sweep-row.ts)  with every sweep
+//   0x10  node id                    node row: incarnation, beat, addresses (cluster-rows.ts)  with every beat of a node
+//   0x11                             view: number·6 (cluster-rows.ts)                     when a node joins, leaves, is evicted
 //   0xff  'weft-format'              format version of the store                          by the engine
 //
 // A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
@@ -28,6 +30,7 @@ import { assert, assertRow } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { CHAT_KIND } from '../transport/frames.js';
 
+/** Those of 0x07, 0x08, 0x10 and 0x11 are in cluster-keys.ts. */
 const TAG = {
   message: 1,
   id: 2,
@@ -35,8 +38,6 @@ const TAG = {
   inbox: 4,
   device: 5,
   seen: 6,
-  grant: 7,
-  dirty: 8,
   idPage: 9,
   account: 10,
   marks: 11,
@@ -107,6 +108,11 @@ export function accountId(user: string): Uint8Array {
   return derived(0, user);
 }
 
+/** True for a chat's id, false for what stands for a user's rows. */
+export function isChat(id: Uint8Array): boolean {
+  return id[0] !== 0;
+}
+
 /** Shard of a chat. The id is a hash, so two of its bytes spread evenly. */
 export function shardOf(chat: Uint8Array): number {
   return ((chat[1]! << 8) | chat[2]!) % LIMITS.shards;
@@ -140,10 +146,6 @@ function withUser(tag: number, user: string, tail: Uint8Array | null): Uint8Arra
   key.set(name, 1);
   if (tail !== null) key.set(tail, 2 + name.length);
   return key;
-}
-
-function withShard(tag: number, shard: number): Uint8Array {
-  return Uint8Array.of(tag, shard >>> 8, shard & 0xff);
 }
 
 export function messageKey(chat: Uint8Array, seq: number): Uint8Array {
@@ -283,14 +285,6 @@ export function seenKey(user: string): Uint8Array {
   return withUser(TAG.seen, user, null);
 }
 
-export function grantKey(shard: number): Uint8Array {
-  return withShard(TAG.grant, shard);
-}
-
-export function dirtyKey(shard: number): Uint8Array {
-  return withShard(TAG.dirty, shard);
-}
-
 /** The least key above `key`. */
 export function successor(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
@@ -299,7 +293,7 @@ export function successor(key: Uint8Array): Uint8Array {
 }
 
 /** All keys that begin with `prefix` (whose last byte is below 0xff in every use here or is followed up). */
-function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8Array } {
+export function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8Array } {
   const end = prefix.slice();
   let last = end.length - 1;
   while (last >= 0 && end[last] === 0xff) last -= 1;

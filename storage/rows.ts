@@ -203,26 +203,42 @@ export function decodeChat(bytes: Uint8Array): ChatRow {
   return row;
 }
 
-/** Chats of the newest commit of a shard, with the head each reached: what a next owner must tell online members. */
-export type DirtySet = { readonly chat: Uint8Array; readonly head: number }[];
+/** A chat whose news some member may not have been told, with the head that it reached. */
+export interface DirtyChat {
+  readonly chat: Uint8Array;
+  readonly head: number;
+}
 
-export function encodeDirty(dirty: DirtySet): Uint8Array {
-  const row = new Uint8Array(1 + dirty.length * (16 + NUMBER_BYTES));
+/** What a shard's next owner must tell online members. */
+export interface DirtySet {
+  readonly chats: readonly DirtyChat[];
+  /** There were others, which are not named. */
+  readonly more: boolean;
+}
+
+const DIRTY_BYTES = 16 + NUMBER_BYTES;
+const FLAG_MORE = 1;
+
+/** Chats one after the other; a byte of flags follows where there is one to set. */
+export function encodeDirty({ chats, more }: DirtySet): Uint8Array {
+  const row = new Uint8Array(1 + chats.length * DIRTY_BYTES + (more ? 1 : 0));
   row[0] = VERSION;
   let at = 1;
-  for (const { chat, head } of dirty) {
+  for (const { chat, head } of chats) {
     row.set(chat, at);
     at = putNumber(row, at + 16, head);
   }
+  if (more) row[at] = FLAG_MORE;
   return row;
 }
 
 export function decodeDirty(row: Uint8Array): DirtySet {
   assertRow(row.length >= 1 && row[0]! >= VERSION, 'no dirty set of a known version');
-  const dirty: DirtySet = [];
-  assertRow(row[0]! > VERSION || (row.length - 1) % (16 + NUMBER_BYTES) === 0, 'dirty set cut short');
-  for (let at = 1; at + 16 + NUMBER_BYTES <= row.length; at += 16 + NUMBER_BYTES) {
-    dirty.push({ chat: row.slice(at, at + 16), head: getNumber(row, at + 16) });
+  const rest = (row.length - 1) % DIRTY_BYTES;
+  assertRow(row[0]! > VERSION || rest <= 1, 'dirty set cut short');
+  const chats: DirtyChat[] = [];
+  for (let at = 1; at + DIRTY_BYTES <= row.length; at += DIRTY_BYTES) {
+    chats.push({ chat: row.slice(at, at + 16), head: getNumber(row, at + 16) });
   }
-  return dirty;
+  return { chats, more: rest > 0 && (row[row.length - rest]! & FLAG_MORE) !== 0 };
 }

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareBytes } from '../../storage/bytes.js';
+import * as cluster from '../../storage/cluster-keys.js';
 import * as keys from '../../storage/keys.js';
 
 type Part = string | number | Uint8Array;
@@ -42,8 +43,10 @@ const any: fc.Arbitrary<Key> = fc.oneof(
   fc.tuple(user, bytes16).map(([name, chat]) => made('inbox', keys.inboxKey(name, chat), name, chat)),
   fc.tuple(user, user).map(([name, device]) => made('device', keys.deviceKey(name, device), name, device)),
   user.map((name) => made('seen', keys.seenKey(name), name)),
-  shard.map((n) => made('grant', keys.grantKey(n), n)),
-  shard.map((n) => made('dirty', keys.dirtyKey(n), n)),
+  shard.map((n) => made('grant', cluster.grantKey(n), n)),
+  shard.map((n) => made('dirty', cluster.dirtyKey(n), n)),
+  user.map((name) => made('node', cluster.nodeKey(name), name)),
+  fc.constant(made('view', cluster.viewKey())),
   fc
     .tuple(bytes16, number, number)
     .map(([chat, at, seq]) => made('page', keys.idPageKey(chat, at, seq), chat, at, seq)),

@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
-import { dirtyKey, getNumber, grantKey, messageKey } from '../../storage/keys.js';
-import { type Append, type AppendResult, Log } from '../../storage/log.js';
+import type { Append, AppendResult } from '../../storage/append.js';
+import { dirtyKey, grantKey } from '../../storage/cluster-keys.js';
+import { getNumber, messageKey } from '../../storage/keys.js';
+import { Log } from '../../storage/log.js';
 import { type MemoryFault, openMemory } from '../../storage/memory.js';
 import { decodeDirty } from '../../storage/rows.js';
 import { type Commit, STORE_LIMITS } from '../../storage/store.js';
@@ -43,8 +45,9 @@ class Scene {
 }
 
 function append(seq: number, done: (result: AppendResult) => void, chat = CHATS[0]!, size = 10, shard = 3): Append {
+  const telling = { done: false };
   const write = { key: messageKey(chat, seq), value: new Uint8Array(size).fill(seq) };
-  return { chat, shard, head: seq, writes: [write], bytes: write.key.length + size, witness: write, done };
+  return { chat, shard, head: seq, writes: [write], bytes: write.key.length + size, witness: write, telling, done };
 }
 
 test('appends of one shard go in one transaction, answered in order when it is durable', async () => {
@@ -67,9 +70,9 @@ test('appends of one shard go in one transaction, answered in order when it is d
     Array.from({ length: 150 }, (_, at) => at + 1),
   );
   assert.equal(scene.commits.length, 2);
-  const dirty = decodeDirty((await scene.store.get(dirtyKey(3)))!);
+  const { chats: dirty } = decodeDirty((await scene.store.get(dirtyKey(3)))!);
   assert.deepEqual([dirty.length, dirty[0]!.head], [50, 101]);
-  assert.deepEqual(log.stats(), { appends: 150, transactions: 2, queued: 0, unknown: 0, failed: 0 });
+  assert.deepEqual(log.stats(), { appends: 150, transactions: 2, queued: 0, unknown: 0, failed: 0, stale: 0 });
 });
 
 test('a batch stays within what a transaction and its dirty set may take', async () => {

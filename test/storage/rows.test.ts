@@ -58,7 +58,8 @@ test('a chat row and a dirty set decode to what was encoded', () => {
     waiting: fc.array(name, { maxLength: 20 }),
   });
   fc.assert(fc.property(chat, (value) => assert.deepEqual(decodeChat(encodeChat(value)), value)));
-  const dirty = fc.array(record({ chat: fc.uint8Array({ minLength: 16, maxLength: 16 }), head: seq }));
+  const chats = fc.array(record({ chat: fc.uint8Array({ minLength: 16, maxLength: 16 }), head: seq }));
+  const dirty = record({ chats, more: fc.boolean() });
   fc.assert(fc.property(dirty, (value) => assert.deepEqual(decodeDirty(encodeDirty(value)), value)));
 });
 

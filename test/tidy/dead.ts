@@ -16,6 +16,16 @@ function entries(tree: Tree): string[] {
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'storage/memory.ts': 'the store of simulation',
   'supervisors/direct-host.ts': 'the host of simulation',
+  'cluster/cluster.ts': 'a member, until a node has peers',
+  'cluster/lease.ts': 'the same',
+  'cluster/life.ts': 'the same',
+  'cluster/membership.ts': 'the same',
+  'cluster/observer.ts': 'the same',
+  'cluster/ownership.ts': 'the same',
+  'cluster/recovery.ts': 'the same',
+  'cluster/rendezvous.ts': 'the same',
+  'cluster/slot.ts': 'the same',
+  'cluster/shard-actors.ts': 'the same',
 };
 
 const files: Rule = {

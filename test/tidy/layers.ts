@@ -14,7 +14,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...WIRE,
     'transport/socket.ts',
     'transport/address.ts',
-    ...['store', 'keys', 'rows', 'account-rows', 'row-reader', 'id-page', 'sweep-row', 'log'].map(
+    ...['store', 'keys', 'rows', 'account-rows', 'row-reader', 'id-page', 'sweep-row', 'log', 'append', 'untold'].map(
       (name) => `storage/${name}.ts`,
     ),
   ],
@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cluster: [
     'actors/',
     'supervisors/',
-    ...['store', 'keys', 'rows', 'bytes', 'failure', 'log', 'row-reader', 'node-row'].map(
+    ...['store', 'keys', 'rows', 'bytes', 'failure', 'log', 'untold', 'cluster-keys', 'cluster-rows'].map(
       (name) => `storage/${name}.ts`,
     ),
     'transport/address.ts',

@@ -1,0 +1,204 @@
+// Owns this node's part in a cluster, over all its lives: what the rest of the node asks, whichever life it is in.
+// Invariant: between two lives nothing is owned, and the log answers `closed` to all; each life is new: it inherits nothing but the name.
+// Must not: know sockets; the links are told who is there (`watch`), and are asked what has arrived (`tellings`).
+
+import { assert } from '../actors/errors.js';
+import type { Directory } from '../actors/fabric.js';
+import { LIMITS } from '../actors/limits.js';
+import type { ChatMessage } from '../actors/messages.js';
+import type { World } from '../actors/world.js';
+import type { Log } from '../storage/log.js';
+import type { Store } from '../storage/store.js';
+import type { Tellings } from '../storage/untold.js';
+import type { Service } from '../supervisors/worker.js';
+import { Life } from './life.js';
+import type { Identity } from './membership.js';
+import type { Member } from './observer.js';
+import type { Owner, Placement } from './placement.js';
+
+export interface ClusterOptions {
+  readonly world: World;
+  /** Asked at the start of each life. */
+  readonly store: () => Store;
+  /** Asked at the start of each life: the address is known when the links listen. */
+  readonly identity: () => Identity | Promise<Identity>;
+  /** The shard's actors, where they are this node's. */
+  readonly chats: Directory<ChatMessage>;
+  /** Ends the shard's actors of this node, users and chats; resolves when they have ended. Must not reject. */
+  readonly close: (shard: number) => Promise<void>;
+  /** Clients of all nodes have to say where they stand. */
+  readonly resync: () => void;
+  /** That node was given a shard: tell it to look (`Placement.hint`), if it can be told. */
+  readonly hint: (node: string) => void;
+  /** What arrives on other nodes; absent: nothing is told to any. */
+  readonly tellings?: Tellings;
+  /** Another process has joined under this node's name. A restart would throw that one out, and the two would go on so: this one must end. */
+  readonly replaced: () => void;
+  readonly report: (event: string, fields: Readonly<Record<string, string | number>>) => void;
+}
+
+export interface MemberStatus {
+  readonly node: string;
+  readonly incarnation: number;
+  /** NODE_STATE in storage/cluster-rows.ts. */
+  readonly state: number;
+  readonly address: string;
+  readonly url: string;
+  /** ms of silence, as far as it counts against the node. */
+  readonly silence: number;
+}
+
+export interface ShardStatus {
+  readonly shard: number;
+  /** Node that the grant names; null none. */
+  readonly granted: string | null;
+  readonly epoch: number;
+  /** True: it can be reached as far as this node knows. */
+  readonly owned: boolean;
+  readonly mine: boolean;
+}
+
+export interface ClusterStatus {
+  readonly incarnation: number;
+  readonly view: number;
+  readonly lapsed: boolean;
+  readonly members: readonly MemberStatus[];
+  readonly shards: readonly ShardStatus[];
+  /** Appends refused because their shard had become another's. */
+  readonly stale: number;
+  readonly taken: number;
+  readonly lost: number;
+  readonly moves: number;
+  readonly evictions: number;
+  /** Chats that were asked to tell their news again. */
+  readonly recovered: number;
+}
+
+export interface Cluster {
+  readonly placement: Placement;
+  /** Of the present life. */
+  readonly log: Log;
+  readonly members: readonly Member[];
+  /** Others count this node out, or soon may. */
+  readonly lapsed: boolean;
+  /** Told of the members now, and whenever one comes, goes or changes its state. The returned function ends it. */
+  watch(listener: (members: readonly Member[]) => void): () => void;
+  /** Its shards go to others, as long as there are some; it stays a member. */
+  drain(on: boolean): void;
+  /** Of the present life, or the last one. Null before the first. */
+  status(): ClusterStatus | null;
+  /** One life: for each start of its supervisor. It fails when others take the node for dead. */
+  service(): Service;
+}
+
+export function startCluster(options: ClusterOptions): Cluster {
+  return new Part(options);
+}
+
+class Part implements Cluster {
+  readonly placement: Placement;
+  readonly #options: ClusterOptions;
+  readonly #owners = new Set<(shard: number, owner: Owner | null) => void>();
+  readonly #watchers = new Set<(members: readonly Member[]) => void>();
+  #members: readonly Member[] = [];
+  #life: Life | null = null;
+  #draining = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.placement = {
+      owner: (shard) => this.#life?.ownership.owner(shard) ?? null,
+      subscribe: (listener) => {
+        this.#owners.add(listener);
+        return () => this.#owners.delete(listener);
+      },
+      hint: () => this.#life?.look(),
+    };
+  }
+
+  get log(): Log {
+    assert(this.#life !== null, 'the log is asked for while the cluster runs');
+    return this.#life.log;
+  }
+
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  get lapsed(): boolean {
+    return this.#life?.lease.lapsed ?? true;
+  }
+
+  watch(listener: (members: readonly Member[]) => void): () => void {
+    this.#watchers.add(listener);
+    listener(this.#members);
+    return () => this.#watchers.delete(listener);
+  }
+
+  drain(on: boolean): void {
+    this.#draining = on;
+    this.#life?.membership.drain(on);
+  }
+
+  status(): ClusterStatus | null {
+    const life = this.#life;
+    if (life === null) return null;
+    const { ownership, observer, membership, view, lease, evictions, recovery, log } = life;
+    return {
+      incarnation: membership.incarnation,
+      view,
+      lapsed: lease.lapsed,
+      members: observer.members.map(({ node, incarnation, state, address, url }) => {
+        return { node, incarnation, state, address, url, silence: observer.silence(node) };
+      }),
+      shards: Array.from({ length: LIMITS.shards }, (_, shard) => {
+        const owner = ownership.owner(shard);
+        const [granted, epoch] = [ownership.granted(shard), ownership.epoch(shard)];
+        return { shard, granted, epoch, owned: owner !== null, mine: owner?.mine === true };
+      }),
+      stale: log.stats().stale,
+      ...ownership.stats,
+      evictions,
+      recovered: recovery.asked,
+    };
+  }
+
+  service(): Service {
+    let life: Life | null = null;
+    return {
+      start: async (failed) => {
+        const identity = await this.#options.identity();
+        life = new Life(this.#options, this.#options.store(), identity, {
+          moved: (shard, owner) => {
+            for (const listener of this.#owners) listener(shard, owner);
+          },
+          members: (members) => this.#tell(members),
+          over: (how) => {
+            this.#options.report('membership_lost', { how });
+            if (how === 'replaced') this.#options.replaced();
+            failed(new Error(`membership_lost: ${how}`));
+          },
+        });
+        life.membership.drain(this.#draining);
+        this.#life = life;
+        await life.start();
+      },
+      stop: async () => {
+        await life?.leave();
+        this.#tell([]);
+      },
+      kill: () => life?.end(),
+      inspect: () => ({
+        incarnation: life?.membership.incarnation ?? 0,
+        view: life?.view ?? 0,
+        members: this.#members.length,
+        shards: life?.ownership.held ?? 0,
+      }),
+    };
+  }
+
+  #tell(members: readonly Member[]): void {
+    this.#members = members;
+    for (const listener of this.#watchers) listener(members);
+  }
+}

@@ -1,0 +1,114 @@
+// Owns the bytes of the rows by which nodes share a store: grants, node rows, the view.
+// Invariant: each starts with what it always started with and only gains trailing bytes; no two lives of a node ever write the same
+// node row (its nonce is random), and no two processes ever hold the same grant (its epoch rises with each).
+// Must not: read or write a store, or know what a lease is.
+//
+//   grant   epoch·6, node id
+//   view    version·1, number·6
+//
+//   node    0     1             7      13      14      20
+//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+---
+//          | ver | incarnation·6| beat·6| state | nonce·6| len·2 link| len·2 url| wire·2 | rows·2 | …
+//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+---
+
+import { assert, assertRow } from '../actors/errors.js';
+import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
+import { textIn } from './row-reader.js';
+
+const VERSION = 1;
+
+export interface Grant {
+  readonly epoch: number;
+  readonly node: string;
+}
+
+export function encodeGrant({ epoch, node }: Grant): Uint8Array {
+  const name = Buffer.from(node, 'utf8');
+  const row = new Uint8Array(NUMBER_BYTES + name.length);
+  putNumber(row, 0, epoch);
+  row.set(name, NUMBER_BYTES);
+  return row;
+}
+
+export function decodeGrant(row: Uint8Array): Grant {
+  return { epoch: getNumber(row, 0), node: textIn(bufferOf(row), NUMBER_BYTES, row.length) };
+}
+
+export function encodeView(number: number): Uint8Array {
+  const row = new Uint8Array(1 + NUMBER_BYTES);
+  row[0] = VERSION;
+  putNumber(row, 1, number);
+  return row;
+}
+
+/** `undefined`: no node ever joined. */
+export function decodeView(row: Uint8Array | undefined): number {
+  if (row === undefined) return 0;
+  assertRow(row.length > 0 && row[0]! >= VERSION, 'no view of a known version');
+  return getNumber(row, 1);
+}
+
+export const NODE_STATE = { up: 1, draining: 2 } as const;
+
+export interface NodeRow {
+  /** Number of the view that it joined with: no other life of any node has it. */
+  readonly incarnation: number;
+  readonly beat: number;
+  /** NODE_STATE; others may follow, and count as draining. */
+  readonly state: number;
+  /** Tells two processes apart that join under one name at the same moment. */
+  readonly nonce: number;
+  /** Where other nodes reach it. */
+  readonly address: string;
+  /** Where clients reach it; '' the same place for all. */
+  readonly url: string;
+  /** Versions of the link protocol and of stored rows that it speaks. */
+  readonly wire: number;
+  readonly rows: number;
+}
+
+export function encodeNode(node: NodeRow): Uint8Array {
+  const texts = [node.address, node.url].map((text) => Buffer.from(text, 'utf8'));
+  const row = Buffer.alloc(20 + texts.reduce((sum, text) => sum + 2 + text.length, 0) + 4);
+  row[0] = VERSION;
+  putNumber(row, 1, node.incarnation);
+  putNumber(row, 7, node.beat);
+  row[13] = node.state;
+  putNumber(row, 14, node.nonce);
+  let at = 20;
+  for (const text of texts) {
+    at = row.writeUInt16BE(text.length, at);
+    at += text.copy(row, at);
+  }
+  at = row.writeUInt16BE(node.rows, row.writeUInt16BE(node.wire, at));
+  assert(at === row.length, 'node row size');
+  return row;
+}
+
+export function decodeNode(bytes: Uint8Array): NodeRow {
+  const row = bufferOf(bytes);
+  assertRow(row.length >= 20 && row[0]! >= VERSION, 'no node row of a known version');
+  let at = 20;
+  const text = (): string => {
+    const start = at + 2;
+    assertRow(start <= row.length, 'node row cut short');
+    at = start + row.readUInt16BE(start - 2);
+    return textIn(row, start, at);
+  };
+  const [address, url] = [text(), text()];
+  assertRow(at + 4 <= row.length, 'node row cut short');
+  return {
+    incarnation: getNumber(row, 1),
+    beat: getNumber(row, 7),
+    state: row[13]!,
+    nonce: getNumber(row, 14),
+    address,
+    url,
+    wire: row.readUInt16BE(at),
+    rows: row.readUInt16BE(at + 2),
+  };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
