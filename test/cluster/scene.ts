@@ -35,7 +35,7 @@ interface Acked {
   readonly text: string;
 }
 
-export class SceneNode {
+class SceneNode {
   readonly name: string;
   readonly scene: Scene;
   process: Process;

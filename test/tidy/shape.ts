@@ -34,9 +34,12 @@ const header: Rule = {
 };
 
 const LINES = 320;
-/** A suite may list its cases at length, and so may the list of all limits. */
+/** A suite may list its cases at length. */
 const LIST_LINES = 500;
-const LIST = /^test\/|^actors\/limits\.ts$/;
+const LIST = /^test\//;
+/** All limits stand in one list: one line each, and its reason. */
+const LIMIT_LINES = 700;
+const LIMITS = 'actors/limits.ts';
 
 const length: Rule = {
   name: 'a file is short',
@@ -45,13 +48,17 @@ const length: Rule = {
       .map(({ path, text }) => ({
         path,
         lines: text.split('\n').length - 1,
-        most: LIST.test(path) ? LIST_LINES : LINES,
+        most: path === LIMITS ? LIMIT_LINES : LIST.test(path) ? LIST_LINES : LINES,
       }))
       .filter(({ lines, most }) => lines > most)
       .map(
         ({ path, lines, most }) => `${path}:${most}: ${lines} lines, at most ${most}: it owns more than one concept`,
       ),
-  caught: [{ 'actors/a.ts': 'x();\n'.repeat(LINES + 1) }, { 'test/a.test.ts': 'x();\n'.repeat(LIST_LINES + 1) }],
+  caught: [
+    { 'actors/a.ts': 'x();\n'.repeat(LINES + 1) },
+    { 'test/a.test.ts': 'x();\n'.repeat(LIST_LINES + 1) },
+    { [LIMITS]: 'x();\n'.repeat(LIMIT_LINES + 1) },
+  ],
   passed: { 'actors/a.ts': 'x();\n'.repeat(LINES), 'test/a.test.ts': 'x();\n'.repeat(LIST_LINES) },
 };
 
