@@ -6,13 +6,14 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import * as chat from './chat.js';
 import { CliFailure, EXIT } from './failure.js';
+import * as shards from './shards.js';
 import * as start from './start.js';
 import * as status from './status.js';
 import * as token from './token.js';
 import { version } from './version.js';
 
 /** In the order of `weft --help`. */
-const COMMANDS = [start, chat, token, status];
+const COMMANDS = [start, chat, token, status, shards];
 
 const HELP = `
 Examples:
@@ -20,6 +21,7 @@ Examples:
   $ weft chat --user ada --to bob                     a chat on this terminal
   $ weft token --user ada --device laptop             a token for ada's laptop
   $ weft status --json                                how the node is, for programs
+  $ weft shards                                       which node owns what
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no node reachable, 4 the store needs a person.
 Colours appear on terminals only, and not at all when NO_COLOR is set.`;

@@ -1,14 +1,15 @@
-// Owns `weft status`: asks a node over HTTP how it is.
+// Owns `weft status`: asks a node over HTTP how it is, and its cluster, where it has one.
 // Invariant: exit code 0 ready, 1 up but not ready, 3 nothing there that answers as a node does.
-// Must not: know the fields of a node's status: it shows what it gets.
+// Must not: know the fields of a node's own status: it shows what it gets.
 
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { CliFailure, EXIT } from './failure.js';
-import { renderTable } from './table.js';
-
-/** ms that a node has to answer. */
-const PATIENCE = 3_000;
+import type { ClusterReport } from '../services/cluster-report.js';
+import { addressOf, addUrl, get, noNode, parse } from './ask.js';
+import { askCluster, type ClusterView } from './cluster-view.js';
+import { EXIT } from './failure.js';
+import { renderGrid } from './grid.js';
+import { bytes, duration, renderTable } from './table.js';
 
 interface Report {
   readonly url: string;
@@ -16,69 +17,83 @@ interface Report {
   readonly ready: boolean;
   /** The node's own words; null where it has none. */
   readonly status: unknown;
+  /** Null: no cluster, or it could not be asked. */
+  readonly cluster: { readonly members: readonly Member[]; readonly links: readonly Link[] } | null;
 }
 
+interface Member {
+  readonly node: string;
+  readonly state: string;
+  /** By its own word; null: it does not answer. */
+  readonly healthy: boolean | null;
+  readonly incarnation: number;
+  readonly silenceMs: number;
+  readonly shards: number;
+  readonly address: string;
+}
+
+type Link = ClusterReport['links'][number] & { readonly from: string };
+
 export function register(program: Command): void {
-  program
+  const command = program
     .command('status')
-    .description('show how a node is')
-    .option('--url <url>', 'the node’s HTTP address [WEFT_URL]', process.env.WEFT_URL || 'http://127.0.0.1:7400')
-    .option('--json', 'print {url, healthy, ready, status}')
+    .description('show how a node is, and its cluster')
+    .option('--json', 'print {url, healthy, ready, status, cluster}')
+    .addHelpText(
+      'after',
+      `
+Where several nodes share a port, one of them answers, and tells of all.
+
+Examples:
+  $ weft status
+  $ weft status --url https://chat.example:7400 --json`,
+    )
     .action(async (options: { url: string; json?: boolean }) => {
       const report = await ask(options.url);
       process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : render(report));
       process.exitCode = report.ready ? EXIT.ok : EXIT.failed;
     });
+  addUrl(command);
 }
 
 async function ask(text: string): Promise<Report> {
-  // `weft chat` reads the same WEFT_URL, as a WebSocket address.
-  const http = text.replace(/^ws(?=s?:)/i, 'http');
-  const base = URL.canParse(http) ? new URL(http) : undefined;
-  if (base === undefined || !/^https?:$/.test(base.protocol)) {
-    throw new CliFailure(
-      'bad_usage',
-      `--url: "${text}": write an HTTP address, as in http://127.0.0.1:7400`,
-      EXIT.usage,
-    );
-  }
+  const base = addressOf(text);
   const [health, ready, status] = await Promise.all(
     ['/healthz', '/readyz', '/status'].map((path) => get(new URL(path, base))),
   );
   const found = status?.ok === true ? parse(status.body) : null;
   // Any web server may answer; one that knows none of these is no node.
-  if (health?.ok !== true && ready?.status !== 503 && found === null) {
-    throw new CliFailure('unreachable', `what answers at ${base.origin} is no Weft node`, EXIT.unreachable);
-  }
-  return { url: base.origin, healthy: health?.ok === true, ready: ready?.ok === true, status: found };
+  if (health?.ok !== true && ready?.status !== 503 && found === null) throw noNode(base);
+  // An earlier version, or a node between two lives, has its status all the same.
+  const view = await askCluster(text).catch(() => null);
+  const cluster = view === null || view.own.members.length < 2 ? null : clusterOf(view);
+  return { url: base.origin, healthy: health?.ok === true, ready: ready?.ok === true, status: found, cluster };
 }
 
-async function get(url: URL): Promise<{ ok: boolean; status: number; body: string }> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), redirect: 'manual' });
-    return { ok: response.ok, status: response.status, body: await response.text() };
-  } catch (error) {
-    const message = `no node answers at ${url.origin} (${reason(error)}); start one with "weft start" or name another with --url`;
-    throw new CliFailure('unreachable', message, EXIT.unreachable);
-  }
+function clusterOf({ own, reports }: ClusterView): Report['cluster'] {
+  const members = own.members.map(({ node, state, incarnation, silenceMs, shards, address }) => {
+    return { node, state, healthy: reports.get(node)?.healthy ?? null, incarnation, silenceMs, shards, address };
+  });
+  const links = [...reports].flatMap(([from, report]) => (report?.links ?? []).map((link) => ({ from, ...link })));
+  return { members, links };
 }
 
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  if (error.name === 'TimeoutError') return `no answer within ${PATIENCE / 1_000} s`;
-  const { cause } = error;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return null;
-  }
-}
-
-function render({ url, healthy, ready, status }: Report): string {
+function render({ url, healthy, ready, status, cluster }: Report): string {
   const state = ready ? pc.green('ready') : healthy ? pc.yellow('up, not ready') : pc.red('failing');
-  return `${pc.bold(url)}  ${state}\n${renderTable(status)}`;
+  return `${pc.bold(url)}  ${state}\n${renderTable(status)}${cluster === null ? '' : renderCluster(cluster)}`;
+}
+
+function renderCluster({ members, links }: NonNullable<Report['cluster']>): string {
+  const here = members.map(({ node, state, healthy, silenceMs, shards, incarnation, address }) => {
+    const how = healthy === null ? 'no answer' : healthy ? state : `${state}, lapsed`;
+    return [node, how, duration(silenceMs), shards, incarnation, address];
+  });
+  const ways = links.map(({ from, node, state, roundTripMs, queuedBytes, unsentBytes, resets }) => {
+    const trip = roundTripMs === null ? null : `${roundTripMs.toFixed(1)} ms`;
+    return [from, node, state, trip, bytes(queuedBytes), bytes(unsentBytes), resets];
+  });
+  return (
+    `\n${pc.bold('members')}\n${renderGrid(['node', 'state', 'silent', 'shards', 'incarnation', 'address'], here)}` +
+    `\n${pc.bold('links')}\n${renderGrid(['from', 'to', 'state', 'round trip', 'queued', 'unsent', 'resets'], ways)}`
+  );
 }

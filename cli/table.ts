@@ -31,11 +31,12 @@ function format(name: string, value: unknown): string {
   return value.toLocaleString('en-US', { useGrouping: !/(^|\.)(pid|port)$/.test(name) });
 }
 
-function clean(text: string): string {
+/** Without what could move the cursor. */
+export function clean(text: string): string {
   return text.replace(/\p{Cc}/gu, '\uFFFD');
 }
 
-function duration(ms: number): string {
+export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.floor(ms / 1_000);
   const parts = [
@@ -51,7 +52,7 @@ function duration(ms: number): string {
     .join(' ');
 }
 
-function bytes(n: number): string {
+export function bytes(n: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = Math.min(units.length - 1, n < 1 ? 0 : Math.floor(Math.log2(n) / 10));
   return `${(n / 1_024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;

@@ -3,29 +3,9 @@
 // Must not: need a node.
 
 import assert from 'node:assert/strict';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { answering, closed } from './answering.js';
 import { weft } from './command.js';
-
-const servers: Server[] = [];
-after(() => {
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
-/** A server that answers these paths, and 404 elsewhere. */
-async function serve(answers: Readonly<Record<string, readonly [number, string]>>): Promise<string> {
-  const server = createServer((request, response) => {
-    const [status, body] = answers[request.url ?? ''] ?? [404, 'not found'];
-    response.writeHead(status).end(body);
-  });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const status = {
   node: 'n1',
@@ -38,7 +18,7 @@ const status = {
 };
 
 test('ready: exit code 0, an aligned table without colours in a pipe', async () => {
-  const url = await serve({
+  const url = await answering({
     '/healthz': [200, 'ok'],
     '/readyz': [200, 'ok'],
     '/status': [200, JSON.stringify(status)],
@@ -61,33 +41,30 @@ test('ready: exit code 0, an aligned table without colours in a pipe', async () 
     ].join('\n'),
   );
   const json = await weft(['status', '--json'], { WEFT_URL: url });
-  assert.deepEqual(JSON.parse(json.out), { url, healthy: true, ready: true, status });
+  assert.deepEqual(JSON.parse(json.out), { url, healthy: true, ready: true, status, cluster: null });
   const socket = await weft(['status', '--json'], { WEFT_URL: `${url.replace('http', 'ws')}/v1` });
   assert.deepEqual(socket, json, 'the address that weft chat takes');
 });
 
 test('colours on request, and never under NO_COLOR', async () => {
-  const url = await serve({ '/healthz': [200, 'ok'], '/readyz': [200, 'ok'] });
+  const url = await answering({ '/healthz': [200, 'ok'], '/readyz': [200, 'ok'] });
   assert.ok((await weft(['status', '--url', url], { FORCE_COLOR: '1' })).out.includes('\u001b['));
   assert.ok(!(await weft(['status', '--url', url], { NO_COLOR: '1', FORCE_COLOR: '1' })).out.includes('\u001b['));
 });
 
 test('up but not ready: exit code 1', async () => {
-  const url = await serve({ '/healthz': [200, 'ok'], '/readyz': [503, 'draining'] });
+  const url = await answering({ '/healthz': [200, 'ok'], '/readyz': [503, 'draining'] });
   const { code, out } = await weft(['status', '--url', url]);
   assert.equal(code, 1);
   assert.match(out, /up, not ready/);
 });
 
 test('nothing there, or no node: exit code 3 and a way out', async () => {
-  const gone = await serve({});
+  const gone = await answering({});
   const other = await weft(['status', '--url', gone, '--json']);
   assert.deepEqual({ code: other.code, out: other.out }, { code: 3, out: '' });
   assert.match(other.err, /unreachable: .* is no Weft node/);
-  const server = servers.pop();
-  assert.ok(server);
-  await new Promise((resolve) => server.close(resolve));
-  const none = await weft(['status', '--url', gone]);
+  const none = await weft(['status', '--url', await closed()]);
   assert.equal(none.code, 3);
   assert.match(none.err, /unreachable: no node answers .*ECONNREFUSED.*weft start/);
 });

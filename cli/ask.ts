@@ -1,0 +1,65 @@
+// Owns asking a node over HTTP.
+// Invariant: nobody there, somebody else there and no address at all are told apart, each with the way out.
+// Must not: know what is asked.
+
+import type { Command } from 'commander';
+import { CliFailure, EXIT } from './failure.js';
+
+/** ms that a node has to answer. */
+const PATIENCE = 3_000;
+
+export interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Adds `--url`, which `addressOf` reads. */
+export function addUrl(command: Command): Command {
+  return command.option(
+    '--url <url>',
+    'the node’s HTTP address [WEFT_URL]',
+    process.env.WEFT_URL || 'http://127.0.0.1:7400',
+  );
+}
+
+/** The node's HTTP address. Throws `bad_usage`. */
+export function addressOf(text: string): URL {
+  // `weft chat` reads the same WEFT_URL, as a WebSocket address.
+  const http = text.replace(/^ws(?=s?:)/i, 'http');
+  const base = URL.canParse(http) ? new URL(http) : undefined;
+  if (base !== undefined && /^https?:$/.test(base.protocol)) return base;
+  throw new CliFailure('bad_usage', `--url: "${text}": write an HTTP address, as in http://127.0.0.1:7400`, EXIT.usage);
+}
+
+/** Throws `unreachable`. */
+export async function get(url: URL): Promise<Answer> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), redirect: 'manual' });
+    return { ok: response.ok, status: response.status, body: await response.text() };
+  } catch (error) {
+    const message = `no node answers at ${url.origin} (${reason(error)}); start one with "weft start" or name another with --url`;
+    throw new CliFailure('unreachable', message, EXIT.unreachable);
+  }
+}
+
+/** What answers there is something else. */
+export function noNode({ origin }: URL): CliFailure {
+  return new CliFailure('unreachable', `what answers at ${origin} is no Weft node`, EXIT.unreachable);
+}
+
+/** Null for what is no JSON. */
+export function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return null;
+  }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  if (error.name === 'TimeoutError') return `no answer within ${PATIENCE / 1_000} s`;
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
+}

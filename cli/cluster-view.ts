@@ -1,0 +1,83 @@
+// Owns a cluster as operators see it: what its nodes say, put together.
+// Invariant: each fact comes from the node that knows it; a node that does not answer leaves its own facts null, and is named.
+// Must not: print.
+
+import { z } from 'zod';
+import type { ClusterReport } from '../services/cluster-report.js';
+import { addressOf, get, noNode, parse } from './ask.js';
+import { CliFailure } from './failure.js';
+
+const count = z.number().int().nonnegative();
+
+/** What a node of this or a later version answers; what it has beyond is left out. */
+const schema: z.ZodType<ClusterReport> = z.object({
+  node: z.string(),
+  healthy: z.boolean(),
+  view: count,
+  members: z.array(
+    z.object({
+      node: z.string(),
+      state: z.enum(['up', 'draining']),
+      incarnation: count,
+      silenceMs: z.number(),
+      address: z.string(),
+      shards: count,
+    }),
+  ),
+  shards: z.array(
+    z.object({
+      shard: count,
+      owner: z.string().nullable(),
+      epoch: count,
+      chats: count.nullable(),
+      users: count.nullable(),
+      dirty: count.nullable(),
+    }),
+  ),
+  links: z.array(
+    z.object({
+      node: z.string(),
+      state: z.enum(['up', 'down']),
+      roundTripMs: z.number().nullable(),
+      queuedBytes: count,
+      unsentBytes: count,
+      resets: count,
+    }),
+  ),
+  moves: count,
+  staleWrites: count,
+});
+
+export interface ClusterView {
+  /** Of the node that was asked first. */
+  readonly own: ClusterReport;
+  /** By node id; null: it does not answer. */
+  readonly reports: ReadonlyMap<string, ClusterReport | null>;
+}
+
+/** Asks a node of the cluster, and by its word all others. Throws `unreachable`, `bad_usage`, `no_cluster`. */
+export async function askCluster(url: string): Promise<ClusterView> {
+  const base = addressOf(url);
+  const own = await reportAt(base);
+  const others = own.members.filter(({ node }) => node !== own.node);
+  const answers = await Promise.all(
+    others.map(async ({ node, address }) => [node, await reportAt(peerAddress(address)).catch(() => null)] as const),
+  );
+  return { own, reports: new Map([[own.node, own], ...answers]) };
+}
+
+async function reportAt(base: URL): Promise<ClusterReport> {
+  const url = new URL('/cluster', base);
+  const answer = await get(url);
+  if (answer.status === 503) {
+    throw new CliFailure('between_lives', `${url.origin} joins its cluster anew at this moment; ask again`);
+  }
+  const parsed = schema.safeParse(answer.ok ? parse(answer.body) : null);
+  if (!parsed.success) throw noNode(url);
+  return parsed.data;
+}
+
+/** Nodes answer operators where they hear each other: the port of clients may be shared by many. */
+function peerAddress(address: string): URL {
+  return new URL('/', address.replace(/^ws/, 'http'));
+}
