@@ -138,6 +138,8 @@ export const LIMITS = {
   drainMs: 1_500,
   /** ms for frames on their way between socket and log, twice within a drain. */
   settleMs: 50,
+  /** Actors counted at once when an operator asks how many there are: about a ms. */
+  censusCells: 1_000,
   /** ms for the store to finish its last commits and close. */
   storeStopMs: 2_000,
   /** ms that clients are asked to wait before they reconnect to a node that stops. */

@@ -1,6 +1,12 @@
 // Owns what a node tells operators of its cluster: who is there, who owns which shard, how its links are.
 // Invariant: what only another node knows is null here; a node alone tells of itself as the only member.
-// Must not: ask the store or another node.
+// Must not: ask another node.
+
+import { LIMITS } from '../actors/limits.js';
+import { grantKey } from '../storage/cluster-keys.js';
+import { decodeGrant } from '../storage/cluster-rows.js';
+import { accountId, chatFromKey, shardOf } from '../storage/keys.js';
+import type { Node } from './node.js';
 
 export interface MemberReport {
   readonly node: string;
@@ -44,4 +50,50 @@ export interface ClusterReport {
   readonly links: readonly LinkReport[];
   readonly moves: number;
   readonly staleWrites: number;
+}
+
+/** Null: the node joins its cluster anew at this moment. */
+export async function clusterReport(node: Node): Promise<ClusterReport | null> {
+  return alone(node, await census(node));
+}
+
+interface Census {
+  readonly chats: readonly number[];
+  readonly users: readonly number[];
+}
+
+/** Live actors by shard. Counted in pieces: there may be a million, and clients wait meanwhile. */
+async function census({ users, chats, options: { world } }: Node): Promise<Census> {
+  const counts = (): number[] => Array.from({ length: LIMITS.shards }, () => 0);
+  const found = { chats: counts(), users: counts() };
+  let looked = 0;
+  const count = async (keys: Iterable<[string, unknown]>, into: number[], id: (key: string) => Uint8Array) => {
+    for (const [key] of keys) {
+      into[shardOf(id(key))]! += 1;
+      looked++;
+      if (looked % LIMITS.censusCells === 0) await new Promise<void>((resolve) => world.defer(resolve));
+    }
+  };
+  await count(users.entries(), found.users, accountId);
+  for (const pool of chats) await count(pool.entries(), found.chats, chatFromKey);
+  return found;
+}
+
+async function alone({ options, store }: Node, { chats, users }: Census): Promise<ClusterReport> {
+  const { node } = options;
+  const shards = chats.map(async (live, shard): Promise<ShardReport> => {
+    const grant = await store.get(grantKey(shard));
+    const epoch = grant === undefined ? 0 : decodeGrant(grant).epoch;
+    return { shard, owner: node, epoch, chats: live, users: users[shard] ?? 0, dirty: 0 };
+  });
+  return {
+    node,
+    healthy: true,
+    view: 0,
+    members: [{ node, state: 'up', incarnation: 0, silenceMs: 0, address: '', shards: LIMITS.shards }],
+    shards: await Promise.all(shards),
+    links: [],
+    moves: 0,
+    staleWrites: 0,
+  };
 }

@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { json, Router, text } from '../transport/http.js';
 import type { HttpRequest, HttpResponse } from '../transport/socket.js';
+import { clusterReport } from './cluster-report.js';
 import type { Node } from './node.js';
 
 export interface NodeFacts {
@@ -28,6 +29,10 @@ export function createRoutes(
     .get('/healthz', () => text(200, 'ok\n'))
     .get('/readyz', () => (node().stopping ? text(503, 'stopping\n') : text(200, 'ready\n')))
     .get('/status', () => json(200, status(node(), facts)))
+    .get('/cluster', async () => {
+      const report = await clusterReport(node());
+      return report === null ? text(503, 'joining\n') : json(200, report);
+    })
     .get('/metrics', async () => {
       registry ??= metrics(node);
       return { status: 200, headers: { 'content-type': registry.contentType }, body: await registry.metrics() };

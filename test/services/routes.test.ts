@@ -4,6 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
+import type { ClusterReport } from '../../services/cluster-report.js';
+import { accountId, shardOf } from '../../storage/keys.js';
 import { T } from '../../transport/frames.js';
 import { newId, RawClient, testNode, utf8 } from '../e2e/harness.js';
 
@@ -44,6 +47,20 @@ test('health, readiness, status and metrics tell what goes on', async (t) => {
   assert.ok(metric(metrics, 'weft_appends_total') >= 1);
   assert.equal(metric(metrics, 'weft_append_failures_total'), 0);
   assert.ok(metric(metrics, 'process_resident_memory_bytes') > 0);
+
+  const cluster = (await (await get('/cluster')).json()) as ClusterReport;
+  assert.deepEqual([cluster.healthy, cluster.links, cluster.staleWrites], [true, [], 0]);
+  assert.deepEqual(
+    cluster.members.map(({ node, shards }) => [node, shards]),
+    [['test', LIMITS.shards]],
+  );
+  const { shards } = cluster;
+  assert.ok(shards.length === LIMITS.shards && shards.every(({ owner, epoch }) => owner === 'test' && epoch === 1));
+  assert.deepEqual(
+    shards.flatMap(({ shard, chats }) => (chats === 0 ? [] : [[shard, chats]])),
+    [[shardOf(chat), 1]],
+  );
+  assert.equal(shards[shardOf(accountId('ada'))]?.users, 1);
 
   // While it stops it still answers, and says that it takes nobody new.
   const stopping = stop();
