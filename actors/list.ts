@@ -4,7 +4,16 @@
 // Must not: go through a chat's actor: an old chat should not wake for it.
 
 import { decodeProfile, type MarksRow } from '../storage/account-rows.js';
-import { chatKey, chatOfInbox, chatRowKey, inboxRange, messageKey, profileKey, seqOf } from '../storage/keys.js';
+import {
+  chatKey,
+  chatOfInbox,
+  chatRowKey,
+  inboxKey,
+  inboxRange,
+  messageKey,
+  profileKey,
+  seqOf,
+} from '../storage/keys.js';
 import { decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Reader, Row } from '../storage/store.js';
 import { CHAT_KIND, type Plain, T } from '../transport/frames.js';
@@ -63,6 +72,12 @@ class Listing {
     let { head, at } = inbox;
     if (left !== null || large || hot) {
       const newest = await this.#newest(chat, left ?? SEQ_END - 1);
+      // The user may have left meanwhile, and the newest may have come after that: his row, asked last, knows.
+      if (left === null && kind === CHAT_KIND.group) {
+        const stored = await this.#store.get(inboxKey(this.#user, chat));
+        const now = stored === undefined ? inbox : decodeInbox(stored);
+        if (leftAt(now.spans) !== null) return this.entry(chat, now, marks);
+      }
       head = left ?? (newest === undefined ? head : seqOf(newest.key));
       if (newest !== undefined) at = timeOf(newest.value);
     }

@@ -1,7 +1,7 @@
 // Owns what a connection knows of chats and users: aliases, and per chat how far its client has been sent the log.
 // Invariant: a view's cursor is the number up to which everything visible was sent (or was with the client); a chat
 // without a view is one whose client has everything, so its next delivery continues it. Bounded: see limits.ts. Views with
-// an alias, with SENDs under way or refused for now, or behind stay; of the others the oldest gives way.
+// an alias, with SENDs under way or refused for now, asked for by DIRECT, or behind stay; of the others the oldest gives way.
 // Must not: send or read.
 
 import { chatKey } from '../storage/keys.js';
@@ -214,13 +214,14 @@ export class Views {
    * the node where thousands are behind. */
   #evict(views: Map<string, View>): void {
     let looks = EVICTION_LOOKS;
-    // Forgetting which message comes first, the chat would ask for another one than the client sends, for ever. As many as a
-    // user may have chats: those of one who sends to chats that do not exist end there.
+    // Forgetting which message comes first, the chat would ask for another one than the client sends, for ever. Forgetting whose a
+    // direct chat is to be, its first message would be refused for good. As many as a user may have chats: those of one who sends
+    // to chats that do not exist end there.
     const flooded = views.size >= LIMITS.userChats;
     for (const view of views.values()) {
       views.delete(view.key);
-      const refused = view.refused !== '' && !flooded;
-      if (!view.behind && view.unanswered === 0 && view.alias === 0 && !refused) return;
+      const promised = (view.refused !== '' || (view.pair !== null && view.cursor === UNKNOWN)) && !flooded;
+      if (!view.behind && view.unanswered === 0 && view.alias === 0 && !promised) return;
       views.set(view.key, view);
       looks -= 1;
       if (looks === 0) return;

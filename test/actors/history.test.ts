@@ -1,14 +1,16 @@
-// Owns the tests of a page of history that is read while its user leaves.
+// Owns the tests of a page of history, and a list of chats, that are read while their user leaves.
 // Invariant: what changes between two reads is the test's.
 // Must not: repeat visibility.test.ts, or what test/e2e shows of HISTORY.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readHistory } from '../../actors/history.js';
+import { type Listed, readList } from '../../actors/list.js';
 import { inboxKey, messageKey } from '../../storage/keys.js';
 import { openMemory } from '../../storage/memory.js';
 import { encodeInbox, type Span } from '../../storage/rows.js';
 import type { Store } from '../../storage/store.js';
+import type { Plain } from '../../transport/frames.js';
 import { encodeMessageRow } from '../../transport/row.js';
 import { ManualWorld } from './manual-world.js';
 
@@ -35,10 +37,13 @@ const entry = (seq: number) => ({
   value: encodeMessageRow('bob', new Uint8Array(16), 0, new Uint8Array(1)),
 });
 
-test('what came after the user left is not shown, though it was there when the log was read', async () => {
+type Write = (...writes: { key: Uint8Array; value: Uint8Array }[]) => Promise<void>;
+
+/** Ada's group with two entries, in a store whose reads the test may change. */
+async function scenery(): Promise<{ memory: Store; store: Store; write: Write }> {
   const world = new ManualWorld();
   const memory = openMemory({ world });
-  const write = async (...writes: { key: Uint8Array; value: Uint8Array }[]): Promise<void> => {
+  const write: Write = async (...writes) => {
     const done = memory.commit({ checks: [], writes });
     for (let turn = 0; turn < 4; turn += 1) {
       await Promise.resolve();
@@ -47,7 +52,11 @@ test('what came after the user left is not shown, though it was there when the l
     await done;
   };
   await write(inboxRow([{ from: 1, until: 0 }]), entry(1), entry(2));
-  const store: Store = { ...memory, get: memory.get.bind(memory), range: memory.range.bind(memory) };
+  return { memory, write, store: { ...memory, get: memory.get.bind(memory), range: memory.range.bind(memory) } };
+}
+
+test('what came after the user left is not shown, though it was there when the log was read', async () => {
+  const { memory, store, write } = await scenery();
   const first = await readHistory(store, 'ada', GROUP, 0, 100);
   assert.deepEqual('rows' in first && first.rows.map(({ seq }) => seq), [1, 2]);
   // Between the row and the log ada leaves with 3, and bob writes 4.
@@ -57,4 +66,19 @@ test('what came after the user left is not shown, though it was there when the l
   };
   const second = await readHistory(store, 'ada', GROUP, 0, 100);
   assert.deepEqual('rows' in second && second.rows.map(({ seq }) => seq), [1, 2, 3]);
+});
+
+test('LIST does not tell of it either', async () => {
+  const { memory, store, write } = await scenery();
+  const newest = ({ results: [chats] }: Listed) =>
+    (chats as Plain[][]).map(([, , , head, , , , unread]) => [head, unread]);
+  assert.deepEqual(newest(await readList(store, 'ada', null, 100)), [[2, 2]]);
+  let reads = 0;
+  store.range = async (query) => {
+    reads += 1;
+    // Between her row and the log's newest.
+    if (reads === 3) await write(inboxRow([{ from: 1, until: 3 }]), entry(3), entry(4));
+    return memory.range(query);
+  };
+  assert.deepEqual(newest(await readList(store, 'ada', null, 100)), [[3, 3]]);
 });

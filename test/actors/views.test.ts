@@ -16,7 +16,7 @@ function chat(i: number): Uint8Array {
 
 const open = (views: Views, i: number) => views.open(chat(i), chatKey(chat(i)));
 
-test('views are bounded; those with an alias, behind, with sends under way or refused stay', () => {
+test('views are bounded; those with an alias, behind, with sends under way or refused, or asked for by DIRECT stay', () => {
   const views = new Views();
   const named = open(views, 0);
   assert.equal(views.name(named), true);
@@ -27,13 +27,20 @@ test('views are bounded; those with an alias, behind, with sends under way or re
   const idle = open(views, 3);
   const refused = open(views, 4);
   views.refuse(refused, 'id', 1);
+  const direct = open(views, 5);
+  direct.pair = ['ada', 'bob'];
+  const told = open(views, 6);
+  Object.assign(told, { pair: ['ada', 'cleo'], cursor: 3 });
   for (let i = 10; i < 3 * LIMITS.sessionChats; i += 1) {
     open(views, i);
     assert.ok(views.size <= LIMITS.sessionChats);
   }
   assert.equal(views.resolve(1)?.view, named);
-  assert.deepEqual([open(views, 1), open(views, 2), open(views, 4)], [behind, sending, refused]);
-  assert.equal(views.get(idle.key), undefined);
+  assert.deepEqual(
+    [open(views, 1), open(views, 2), open(views, 4), open(views, 5)],
+    [behind, sending, refused, direct],
+  );
+  assert.deepEqual([views.get(idle.key), views.get(told.key)], [undefined, undefined]);
   assert.equal(open(views, 3).cursor, UNKNOWN);
 });
 
