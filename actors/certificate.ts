@@ -3,9 +3,10 @@
 // that the user may see are counted.
 // Must not: send, or keep anything.
 
-import { chatKey, chatOfInbox, inboxRange, messageKey, seqOf } from '../storage/keys.js';
-import { decodeInbox, type Span } from '../storage/rows.js';
+import { chatKey, chatOfInbox, inboxKey, inboxRange, messageKey, seqOf } from '../storage/keys.js';
+import { decodeInbox, type Inbox, type Span } from '../storage/rows.js';
 import type { Reader } from '../storage/store.js';
+import { CHAT_KIND } from '../transport/frames.js';
 import { readHead } from './chat-image.js';
 import { LIMITS } from './limits.js';
 import { readMarksOf } from './marks.js';
@@ -62,9 +63,8 @@ export async function readCertificates(
       const place = vector.find(after);
       const entry = place < 0 ? undefined : vector.at(place);
       if (place >= 0) found[place] = 1;
-      const spans = uncleared(inbox.spans, marks(key).cleared);
-      const left = leftAt(inbox.spans);
-      const head = left ?? (inbox.large || inbox.hot ? await readHead(store, after) : inbox.head);
+      const { head, left, stays } = await whereabouts(store, user, after, inbox);
+      const spans = uncleared(stays, marks(key).cleared);
       const has = entry?.seq ?? 0;
       const missed = entry === undefined ? backfill : 0;
       const known = inbox.devices.find((cursor) => cursor.device === device)?.delivered ?? 0;
@@ -72,6 +72,7 @@ export async function readCertificates(
         entry !== undefined && left === null && (Math.min(has, head) > known || Math.min(entry.read, head) > inbox.read)
           ? { delivered: has, read: entry.read }
           : null;
+      const start = await firstStored(store, after, spans, startOf(spans, has, head, missed), head);
       certificates.push({
         chat: after,
         key,
@@ -79,15 +80,36 @@ export async function readCertificates(
         name: inbox.name,
         large: inbox.large,
         head,
-        start: await firstStored(store, after, spans, startOf(spans, has, head, missed), head),
+        start,
         listed: entry !== undefined,
         news,
-        wantsReceipts: entry !== undefined && (entry.flags & 1) !== 0,
+        // Who does not know the chat cannot ask: what its user wrote there is on its way.
+        wantsReceipts: entry === undefined ? left === null && inbox.wrote && start <= head : (entry.flags & 1) !== 0,
       });
     }
     if (!page.more) break;
   }
   return { certificates, vector, unknown: Int32Array.from(found.keys()).filter((place) => found[place] === 0) };
+}
+
+interface Whereabouts {
+  readonly head: number;
+  /** Null: still a member. */
+  readonly left: number | null;
+  readonly stays: readonly Span[];
+}
+
+/** Where the chat's log ends for the user. */
+async function whereabouts(store: Reader, user: string, chat: Uint8Array, inbox: Inbox): Promise<Whereabouts> {
+  const left = leftAt(inbox.spans);
+  if (left !== null || !(inbox.large || inbox.hot)) return { head: left ?? inbox.head, left, stays: inbox.spans };
+  const head = await readHead(store, chat);
+  if (inbox.kind !== CHAT_KIND.group) return { head, left, stays: inbox.spans };
+  // The user may have left meanwhile, and the newest may have come after that: his row, asked last, knows.
+  const stored = await store.get(inboxKey(user, chat));
+  const stays = stored === undefined ? inbox.spans : decodeInbox(stored).spans;
+  const until = leftAt(stays);
+  return { head: until ?? head, left: until, stays };
 }
 
 /** The first of the entries from `start` on that is still stored; what has ended before it is not coming. */

@@ -220,11 +220,24 @@ const ticks: Rule = {
   },
 };
 
-/** The newest message of a chat that this installation sent; what another device sent it learns of by INFO (docs/client.md). */
-function newestOf({ sends, chats }: Evidence, device: DeviceName, runs: readonly LifeStory[], chat: ChatId): number {
+/**
+ * The newest message of a chat that this installation sent, or in a direct chat its user before it began; what another device sent
+ * while it was away it learns of by INFO (docs/client.md).
+ */
+function newestOf(
+  { sends, chats, userOf }: Evidence,
+  device: DeviceName,
+  runs: readonly LifeStory[],
+  chat: ChatId,
+): number {
   const fresh = runs.findLast((each) => each.fresh)?.start.order ?? 0;
-  const own = [...sends.values()].filter(({ send }) => send.device === device && send.order > fresh);
-  const numbers = own.flatMap(({ sent }) => sent.filter((each) => each.chat === chat).map(({ seq }) => seq));
+  const direct = chats.get(chat)?.type === 1;
+  const numbers = [...sends.values()].flatMap(({ send, sent }) => {
+    const here = send.device === device && send.order > fresh;
+    const before = direct && userOf(send.device) === userOf(device);
+    const told = sent.filter((each) => each.chat === chat && (here || (before && each.order < fresh)));
+    return told.map(({ seq }) => seq);
+  });
   const newest = Math.max(0, ...numbers);
   return chats.get(chat)?.final.has(newest) === true ? newest : 0;
 }

@@ -1,11 +1,13 @@
-// Owns the tests of a page of history, and a list of chats, that are read while their user leaves.
+// Owns the tests of a page of history, a list of chats and certificates that are read while their user leaves.
 // Invariant: what changes between two reads is the test's.
 // Must not: repeat visibility.test.ts, or what test/e2e shows of HISTORY.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readCertificates } from '../../actors/certificate.js';
 import { readHistory } from '../../actors/history.js';
 import { type Listed, readList } from '../../actors/list.js';
+import { Vector } from '../../actors/vector.js';
 import { inboxKey, messageKey } from '../../storage/keys.js';
 import { openMemory } from '../../storage/memory.js';
 import { encodeInbox, type Span } from '../../storage/rows.js';
@@ -81,4 +83,20 @@ test('LIST does not tell of it either', async () => {
     return memory.range(query);
   };
   assert.deepEqual(newest(await readList(store, 'ada', null, 100)), [[3, 3]]);
+});
+
+test('nor does a certificate', async () => {
+  const { memory, store, write } = await scenery();
+  const ends = async (): Promise<unknown[]> => {
+    const { certificates } = await readCertificates(store, 'ada', '1', new Vector(1), 0);
+    return certificates.map(({ head, start }) => [head, start]);
+  };
+  assert.deepEqual(await ends(), [[2, 1]]);
+  let reads = 0;
+  store.range = async (query) => {
+    reads += 1;
+    if (reads === 3) await write(inboxRow([{ from: 1, until: 3 }]), entry(3), entry(4));
+    return memory.range(query);
+  };
+  assert.deepEqual(await ends(), [[3, 1]]);
 });

@@ -96,3 +96,19 @@ test('receipts for which a user’s mailbox has no room are asked for again by t
     [['bob', 1]],
   );
 });
+
+test('a new installation, whose vector lacks the chat, is told its receipts where its user has written', async () => {
+  const { scene } = await delivered();
+  await Client.join(scene, 'ada/2');
+  await scene.settle();
+  assert.deepEqual(
+    passed(scene).map(({ user, delivered }) => [user, delivered]),
+    [['bob', 1]],
+  );
+  await Client.join(scene, 'bob/2');
+  await scene.settle();
+  assert.deepEqual(
+    scene.users.get('bob')!.heard.filter(({ type }) => type === 'pass'),
+    [],
+  );
+});
