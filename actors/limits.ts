@@ -418,6 +418,21 @@ export const LIMITS = {
   linkRetryMs: 50,
   linkRetryMostMs: 1_000,
   linkStableMs: 10_000,
+
+  // ---- messages between nodes ----
+  /** What waits for one link: as many messages, and bytes, as it has credit for. Beyond them sends hear `busy`, and news are lost and made good. */
+  outboundEntries: 65_536,
+  outboundBytes: 8_388_608,
+  /** Bytes after which a batch is closed: a message more still fits linkBatchBytes. */
+  outboundBatch: 131_072,
+  /** Users whose shard is remembered: a hash each otherwise, at 100 bytes. */
+  userShards: 131_072,
+  /** Messages that are said again until they are taken: positions of a link's worth of clients; and how many in one turn. */
+  lastingMessages: 65_536,
+  lastingStep: 512,
+  /** After news were lost, users that are told to have their clients ask, and ms until the next: 5,000 a second. */
+  resyncUsers: 100,
+  resyncMs: 20,
   /** ms between two notices of the same trouble. */
   noticeMs: 60_000,
 

@@ -145,6 +145,8 @@ export type UserMessage =
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   /** A connection that stands in the list of watches is to be told of this user's presence. */
   | { readonly type: 'watched'; readonly connection: ConnectionRef }
+  /** News for this user were lost on their way: the connections' clients have to say where they stand. */
+  | { readonly type: 'resync' }
   /** Some of those who watch this user have become contacts. */
   | { readonly type: 'contact' }
   /** For one connection alone, in one order with what all of them get. */

@@ -53,7 +53,7 @@ class User implements Home {
   receive(message: UserMessage, context: UserContext): void {
     if (this.lost) {
       this.lost = false;
-      for (const { connection } of this.#sessions) connection.tell({ type: 'resync' });
+      this.tell({ type: 'resync' }, null, null);
     }
     switch (message.type) {
       case 'register':
@@ -64,6 +64,8 @@ class User implements Home {
         return this.#presence.watched(message.connection, context);
       case 'contact':
         return this.#presence.contact();
+      case 'resync':
+        return this.tell(message, null, null);
       case 'pass':
         message.connection.tell(message.news);
         return;

@@ -23,10 +23,20 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cluster: [
     'actors/',
     'supervisors/',
-    ...['store', 'keys', 'rows', 'bytes', 'failure', 'log', 'untold', 'cluster-keys', 'cluster-rows'].map(
-      (name) => `storage/${name}.ts`,
-    ),
+    ...[
+      'store',
+      'keys',
+      'rows',
+      'account-rows',
+      'bytes',
+      'failure',
+      'log',
+      'untold',
+      'cluster-keys',
+      'cluster-rows',
+    ].map((name) => `storage/${name}.ts`),
     'transport/address.ts',
+    ...['reader', 'writer', 'slab'].map((name) => `transport/${name}.ts`),
     ...WIRE,
   ],
   // Links between nodes have their seam on the core's side.

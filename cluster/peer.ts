@@ -1,0 +1,317 @@
+// Owns one session with another node: what this node's actors tell actors there, what is told from there, and who there and
+// here is known to whom.
+// Invariant: nothing outlives the session: at its end every outsider behind it has ended, what was watched for it is not any more, and
+// what may be lost is told to the hub. A message whose actor is not here is answered, or refused by `moved`, never passed to
+// another incarnation of the shard's owner.
+// Must not: decide who owns a shard (placement.ts), or encode (outbound.ts, *-codec.ts).
+
+import type { Delivery, ExitReason } from '../actors/behaviour.js';
+import type { Directory } from '../actors/fabric.js';
+import type { ChatMessage, ConnectionMessage, UserMessage } from '../actors/messages.js';
+import type { Runtime } from '../actors/runtime.js';
+import { Watchers } from '../actors/watchers.js';
+import { Reader } from '../transport/reader.js';
+import { Slab } from '../transport/slab.js';
+import { chatCodec } from './chat-codec.js';
+import { connectionCodec } from './connection-codec.js';
+import { OP, PARTY, type Party, reasonNumber, reasonOf } from './envelope.js';
+import { type Lasting, lasts } from './lasting.js';
+import type { PeerLink } from './link.js';
+import { DEPTH } from './message-codec.js';
+import { type Acquaintance, Names } from './names.js';
+import { type Losses, Outbound } from './outbound.js';
+import type { Far, FarConnection } from './outsiders.js';
+import { excuse } from './refusals.js';
+import { userCodec } from './user-codec.js';
+
+/** What all sessions of a node share. */
+export interface Hub extends Acquaintance {
+  readonly runtime: Runtime;
+  /** The node's own actors. */
+  readonly users: Directory<UserMessage>;
+  readonly chats: Directory<ChatMessage>;
+  /** The router's count: grows with each thing that is told to another node. */
+  count(): number;
+  mine(party: Party, key: string): boolean;
+  /** To be told again until it is taken. */
+  again(lasting: Lasting): void;
+  /** News for users of the shard were lost, by another node, or by this one. */
+  missedElsewhere(shard: number): void;
+  missedUser(user: string): void;
+  /** An actor is not where it was looked for. */
+  astray(): void;
+}
+
+export class Peer implements Far {
+  readonly link: PeerLink;
+  readonly out: Outbound;
+  readonly names: Names;
+  readonly #hub: Hub;
+  /** Monitors of its chats and users. */
+  readonly #watching = new Map<string, Watchers>();
+  /** Our chats and users that are watched for it. */
+  readonly #watched = new Map<string, () => void>();
+  /** Its connections that missed news when too much waited. */
+  #behind: FarConnection[] = [];
+  readonly #reader = new Reader(new Slab());
+
+  constructor(hub: Hub, world: Runtime['world'], link: PeerLink) {
+    this.#hub = hub;
+    this.link = link;
+    this.names = new Names(hub, this, (op, number) => this.out.control(op, number));
+    this.out = new Outbound(world, link, this.names, () => hub.count());
+  }
+
+  get node(): string {
+    return this.link.node;
+  }
+
+  get incarnation(): number {
+    return this.link.incarnation;
+  }
+
+  /** Connections of the peer known here, its actors watched here, and ours watched for it. */
+  get sizes(): { readonly far: number; readonly watching: number; readonly watched: number } {
+    return { far: this.names.size, watching: this.#watching.size, watched: this.#watched.size };
+  }
+
+  // ---- what leaves ----
+
+  tellChat(key: string, message: ChatMessage): Delivery {
+    if (!chatCodec.crosses(message)) return 'dead';
+    const lasting = lasts(message);
+    if (this.out.full && !lasting) return 'busy';
+    this.out.put(OP.chat, key, message, message.type === 'send' ? message.body.length : 0);
+    if (lasting) this.out.lasting({ party: 'chat', key, message });
+    return 'ok';
+  }
+
+  tellUser(key: string, message: UserMessage): Delivery {
+    if (!userCodec.crosses(message)) return 'dead';
+    if (this.out.full) return 'busy';
+    this.out.put(OP.user, key, message);
+    return 'ok';
+  }
+
+  /** To a chat, if it is awake. */
+  whisperChat(key: string, message: ChatMessage): Delivery {
+    this.out.put(OP.whisper, key, message);
+    if (lasts(message)) this.out.lasting({ party: 'chat', key, message });
+    return 'ok';
+  }
+
+  /** To a user, if it is awake. `busy`: they are lost. */
+  whisperUser(key: string, shard: number, message: UserMessage): Delivery {
+    if (!userCodec.crosses(message)) return 'dead';
+    const lasting = lasts(message);
+    if (this.out.full && !lasting) return 'busy';
+    this.out.share(OP.news, key, message, message.type === 'delivery' ? message.row.length : 0);
+    if (lasting) this.out.lasting({ party: 'user', key, message });
+    else this.out.news(shard);
+    return 'ok';
+  }
+
+  toConnection(connection: FarConnection, message: ConnectionMessage): Delivery {
+    if (!connectionCodec.crosses(message)) return 'dead';
+    const number = connection.incarnation;
+    switch (message.type) {
+      case 'delivery':
+      case 'receipt':
+      case 'tally':
+      case 'blocked':
+      case 'marked':
+        if (this.out.full) return this.#misses(connection);
+        this.out.share(OP.connection, number, message, message.type === 'delivery' ? message.row.length : 0);
+        return 'ok';
+      case 'typing':
+      case 'profiled':
+        if (!this.out.full) this.out.share(OP.connection, number, message, 0);
+        return 'ok';
+      default:
+        // Answers, as many as clients wait for, and what is told once.
+        this.out.put(OP.connection, number, message);
+        return 'ok';
+    }
+  }
+
+  #misses(connection: FarConnection): Delivery {
+    if (!connection.missed) this.#behind.push(connection);
+    connection.missed = true;
+    return 'ok';
+  }
+
+  /** Where monitors of a chat or user there wait. */
+  watchable(party: Party, key: string): Watchers {
+    const name = `${party}${key}`;
+    const known = this.#watching.get(name);
+    if (known !== undefined) return known;
+    const watchers = new Watchers();
+    this.#watching.set(name, watchers);
+    this.out.control(OP.watch, party, key);
+    return watchers;
+  }
+
+  // ---- what comes ----
+
+  receive(bytes: Uint8Array): void {
+    const reader = this.#reader;
+    reader.open(bytes, DEPTH);
+    while (!reader.atEnd) {
+      const count = reader.array();
+      const op = reader.uint();
+      const read = this.#frame(op, reader);
+      reader.skip(count - 1 - read, 1);
+      if (reader.fault !== '') throw new Error(`frame ${op} of ${this.node}: ${reader.fault}`);
+    }
+  }
+
+  /** Answers how many fields it read. */
+  #frame(op: number, reader: Reader): number {
+    switch (op) {
+      case OP.chat:
+      case OP.whisper: {
+        const key = reader.str();
+        const message = chatCodec.read(reader, this.names);
+        if (message !== null) this.#chat(key, message, op === OP.chat);
+        return 2;
+      }
+      case OP.user: {
+        const key = reader.str();
+        const message = userCodec.read(reader, this.names);
+        if (message !== null) this.#user(key, message);
+        return 2;
+      }
+      case OP.news:
+        this.#news(reader);
+        return 2;
+      case OP.connection:
+        this.#connections(reader);
+        return 2;
+      case OP.watch:
+        this.#watch(partyOf(reader), reader.str());
+        return 2;
+      case OP.ended:
+        this.#over(`${partyOf(reader)}${reader.str()}`, reasonOf(reader.uint()));
+        return 3;
+      case OP.hold:
+        this.#hub.exports.hold(reader.uint(), this.names);
+        return 1;
+      case OP.gone:
+        this.names.left(reader.uint());
+        return 1;
+      case OP.moved:
+        this.#moved(partyOf(reader), reader.str(), reader.flag());
+        return 3;
+      case OP.resync:
+        this.#hub.missedElsewhere(reader.uint());
+        return 1;
+      default:
+        return 0;
+    }
+  }
+
+  #chat(key: string, message: ChatMessage, activate: boolean): void {
+    const { chats } = this.#hub;
+    if (!this.#hub.mine(PARTY.chat, key)) {
+      if (lasts(message)) this.#hub.again({ party: 'chat', key, message });
+      this.#astray(PARTY.chat, key);
+    } else if (!activate) chats.lookup(key)?.tell(message);
+    else {
+      const told = chats.tell(key, message);
+      if (told === 'busy' && lasts(message)) this.#hub.again({ party: 'chat', key, message });
+      else if (told !== 'ok') excuse(message, told);
+    }
+  }
+
+  #user(key: string, message: UserMessage): void {
+    if (!this.#hub.mine(PARTY.user, key)) return this.#astray(PARTY.user, key);
+    const told = this.#hub.users.tell(key, message);
+    if (told !== 'ok') excuse(message, told);
+  }
+
+  #news(reader: Reader): void {
+    const keys: string[] = [];
+    for (let rest = reader.array(); rest > 0; rest--) keys.push(reader.str());
+    const message = userCodec.read(reader, this.names);
+    if (message === null) return;
+    for (const key of keys) {
+      if (this.#hub.mine(PARTY.user, key)) this.#hub.users.lookup(key)?.tell(message);
+      else if (lasts(message)) this.#hub.again({ party: 'user', key, message });
+      else this.#astray(PARTY.user, key, true);
+    }
+  }
+
+  #connections(reader: Reader): void {
+    const numbers: number[] = [];
+    for (let rest = reader.array(); rest > 0; rest--) numbers.push(reader.uint());
+    const message = connectionCodec.read(reader, this.names);
+    if (message !== null) for (const number of numbers) this.#hub.exports.get(number)?.tell(message);
+  }
+
+  /** `news`: and it was told news, which are lost. */
+  #astray(party: Party, key: string, news = false): void {
+    this.#hub.astray();
+    this.out.control(OP.moved, party, key, news ? 1 : 0);
+  }
+
+  #watch(party: Party, key: string): void {
+    const name = `${party}${key}`;
+    if (!this.#hub.mine(party, key)) return this.#astray(party, key);
+    const ref = party === PARTY.chat ? this.#hub.chats.lookup(key) : this.#hub.users.lookup(key);
+    if (ref === undefined) return this.out.control(OP.ended, party, key, reasonNumber({ type: 'noproc' }));
+    // It may be watched in an incarnation that is just ending: then the peer hears of that, and asks again.
+    if (this.#watched.has(name)) return;
+    const undo = this.#hub.runtime.watch(ref, (reason) => {
+      this.#watched.delete(name);
+      this.out.control(OP.ended, party, key, reasonNumber(reason));
+    });
+    this.#watched.set(name, undo);
+  }
+
+  #over(name: string, reason: ExitReason): void {
+    const watchers = this.#watching.get(name);
+    this.#watching.delete(name);
+    watchers?.announce(reason);
+  }
+
+  #moved(party: Party, key: string, news: boolean): void {
+    this.#hub.astray();
+    this.#over(`${party}${key}`, { type: 'noconnection' });
+    if (news) this.#hub.missedUser(key);
+  }
+
+  /** Some shards are another node's now: nobody there will answer for their actors. */
+  leave(moved: (party: Party, key: string) => boolean): void {
+    for (const name of [...this.#watching.keys()]) {
+      const party = name.startsWith('0') ? PARTY.chat : PARTY.user;
+      if (moved(party, name.slice(1))) this.#over(name, { type: 'noconnection' });
+    }
+  }
+
+  // ---- room, and the end ----
+
+  /** The link takes more: first those hear who missed something. */
+  room(): void {
+    const behind = this.#behind;
+    this.#behind = [];
+    for (const connection of behind) {
+      connection.missed = false;
+      connection.tell({ type: 'resync' });
+    }
+    this.out.room();
+  }
+
+  /** The session is over. */
+  end(): Losses {
+    for (const undo of this.#watched.values()) undo();
+    this.#watched.clear();
+    const losses = this.out.end();
+    for (const name of [...this.#watching.keys()]) this.#over(name, { type: 'noconnection' });
+    this.names.end();
+    return losses;
+  }
+}
+
+function partyOf(reader: Reader): Party {
+  return reader.uint() === PARTY.user ? PARTY.user : PARTY.chat;
+}

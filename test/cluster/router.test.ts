@@ -1,0 +1,453 @@
+// Owns the tests of the router: what is told on one node arrives on another as if both were one, or its loss is made good.
+// Invariant: nothing here depends on time; links break where the test breaks them.
+// Must not: test how messages are encoded (codec.test.ts), or membership.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { LIMITS } from '../../actors/limits.js';
+import { idText } from '../../actors/message-id.js';
+import type { ChatMessage, ConnectionMessage, ConnectionRef, Delivery } from '../../actors/messages.js';
+import { chatKey } from '../../storage/keys.js';
+import { type Ear, RouterScene, userApart } from './router-scene.js';
+
+const CHAT = new Uint8Array(16).fill(1);
+const KEY = chatKey(CHAT);
+const ID = new Uint8Array(16).fill(9);
+
+const info = { chat: CHAT, key: KEY, kind: 1, pair: ['ada', 'bob'] as const, title: '' };
+
+function send(connection: ConnectionRef, n = 1): ChatMessage {
+  const body = new Uint8Array([n]);
+  return { type: 'send', user: 'ada', connection, n, id: ID, idText: idText(ID), after: null, body, pair: null };
+}
+
+function delivery(seq: number, origin: ConnectionRef | null = null): Delivery {
+  return { type: 'delivery', info, from: 'ada', seq, row: new Uint8Array(50), origin, joined: [] };
+}
+
+const heard = (ear: Ear<ConnectionMessage>): string[] =>
+  ear.heard.map((news) => {
+    if (typeof news === 'string') return news;
+    return news.type === 'delivery' ? `${news.seq}` : news.type;
+  });
+
+/** Nodes a, b and c; the chat lives on a, bob on b. */
+function three() {
+  const scene = new RouterScene('a', 'b', 'c');
+  const [a, b, c] = [scene.node('a'), scene.node('b'), scene.node('c')];
+  scene.give('a', { chat: KEY });
+  scene.give('b', { user: 'bob' });
+  return { scene, a, b, c };
+}
+
+describe('messages', () => {
+  test('a connection tells a chat elsewhere, which answers it', () => {
+    const { scene, a, b } = three();
+    const line = b.connection();
+    assert.equal(b.router.routed.chats.tell(KEY, send(line.ref)), 'ok');
+    scene.settle();
+    const [message] = a.chats.ear(KEY).heard;
+    assert.ok(typeof message === 'object' && message.type === 'send');
+    const { connection } = message;
+    assert.deepEqual({ ...message, connection: 0 }, { ...send(line.ref), connection: 0 });
+    connection.tell({ type: 'sent', n: 1, seq: 5, members: 2 });
+    scene.settle();
+    assert.deepEqual(line.heard, [{ type: 'sent', n: 1, seq: 5, members: 2 }]);
+  });
+
+  test('what lives here does not touch a link; what lives nowhere is busy; what never crosses is dead', () => {
+    const { scene, a, b } = three();
+    assert.equal(a.router.routed.chats.tell(KEY, send(a.connection().ref)), 'ok');
+    assert.equal(a.router.routed.chats.lookup(KEY), a.chats.lookup(KEY));
+    assert.equal(b.router.routed.chats.tell(KEY, { type: 'sweep', reply: { answer: () => undefined } }), 'dead');
+    scene.give(null, { chat: KEY });
+    assert.equal(a.router.routed.chats.tell(KEY, send(a.connection().ref)), 'busy');
+    scene.settle();
+    assert.equal(a.chats.ear(KEY).heard.length, 1);
+    assert.equal(scene.cable('a', 'b').a.sent, 0);
+  });
+
+  test('a connection is the same ref in each message, and itself again at home, also by way of a third node', () => {
+    const { scene, a, b, c } = three();
+    const line = c.connection();
+    c.router.routed.chats.tell(KEY, send(line.ref, 1));
+    c.router.routed.chats.tell(KEY, send(line.ref, 2));
+    c.router.routed.users.tell('bob', { type: 'register', device: '1', issued: 0, connection: line.ref, round: 1 });
+    scene.settle();
+    const refs = a.chats.ear(KEY).heard.map((message) => (message as { connection: ConnectionRef }).connection);
+    assert.equal(refs[0], refs[1]);
+    const [registered] = b.users.ear('bob').heard as { connection: ConnectionRef }[];
+    a.router.routed.users.lookup('bob')!.tell(delivery(1, refs[0]!));
+    scene.settle();
+    const told = b.users.ear('bob').heard[1] as Delivery;
+    assert.equal(told.origin, registered!.connection, 'the same object stands for it, whoever names it');
+    registered!.connection.tell(told);
+    scene.settle();
+    assert.equal((line.heard[0] as Delivery).origin, line.ref);
+  });
+
+  test('a delivery leaves once a node, and each receiver keeps its order', () => {
+    const { scene, a, b } = three();
+    const users = ['bob', 'eve', 'mia'];
+    for (const user of users) scene.give('b', { user });
+    const lines = users.map((user) => {
+      const line = b.connection();
+      scene.give('a', { user: `home of ${user}` });
+      b.router.routed.users.tell(`home of ${user}`, {
+        type: 'register',
+        device: '1',
+        issued: 0,
+        connection: line.ref,
+        round: 1,
+      });
+      b.users.ear(user);
+      return line;
+    });
+    scene.settle();
+    const [first, second] = [delivery(1), delivery(2)];
+    for (const news of [first, second]) for (const user of users) a.router.routed.users.lookup(user)!.tell(news);
+    scene.settle();
+    const { batches } = scene.cable('a', 'b').a;
+    assert.equal(batches.length, 1);
+    const one = batches[0]!.length;
+    assert.ok(one < 2 * (50 + 110), `${one} bytes`);
+    for (const user of users) {
+      assert.deepEqual(
+        b.users.ear(user).heard.map((news) => (news as Delivery).seq),
+        [1, 2],
+      );
+    }
+    // Users of one node have connections on another: theirs come one user after the other.
+    const far = users.map(
+      (user) => (a.users.ear(`home of ${user}`).heard[0] as { connection: ConnectionRef }).connection,
+    );
+    for (const ref of far) {
+      ref.tell(first);
+      ref.tell(second);
+    }
+    far[0]!.tell({ type: 'resync' });
+    far[0]!.tell(first);
+    scene.settle();
+    assert.equal(batches.length, 2);
+    assert.deepEqual(lines.map(heard), [
+      ['1', '2', 'resync', '1'],
+      ['1', '2'],
+      ['1', '2'],
+    ]);
+    assert.ok(batches[1]!.length < 3 * (50 + 60), 'and the first one twice, because its order asks for it');
+  });
+
+  test('whatever is told to whom, in whichever turns: each receiver hears it in order, once', () => {
+    const users = ['bob', 'eve', 'mia'];
+    const told = fc.record({
+      user: fc.nat({ max: 2 }),
+      news: fc.nat({ max: 3 }),
+      alone: fc.boolean(),
+      turn: fc.nat(9),
+    });
+    fc.assert(
+      fc.property(fc.array(told, { maxLength: 40 }), (plan) => {
+        const { scene, a, b } = three();
+        for (const user of users) {
+          scene.give('b', { user });
+          b.users.ear(user);
+        }
+        const news = [1, 2, 3, 4].map((seq) => delivery(seq));
+        const expected = users.map((): (number | string)[] => []);
+        for (const { user, news: which, alone, turn } of plan) {
+          if (turn === 0) scene.settle();
+          if (alone) a.router.routed.users.tell(users[user]!, { type: 'blocked', user: `${which}`, on: true });
+          else a.router.routed.users.lookup(users[user]!)!.tell(news[which]!);
+          expected[user]!.push(alone ? `${which}` : which + 1);
+        }
+        scene.settle();
+        const got = users.map((user) =>
+          b.users.ear(user).heard.map((message) => {
+            assert.ok(typeof message === 'object');
+            return message.type === 'delivery' ? message.seq : message.type === 'blocked' ? message.user : '?';
+          }),
+        );
+        assert.deepEqual(got, expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('what a mailbox elsewhere does not take is refused as it would be at home', () => {
+    const { scene, a, b } = three();
+    const line = b.connection();
+    const asker = { user: 'ada', connection: line.ref, r: 3 };
+    scene.give('a', { user: 'bob' });
+    for (const mood of ['busy', 'dead'] as const) {
+      a.chats.mood = mood;
+      a.users.mood = mood;
+      b.router.routed.chats.tell(KEY, send(line.ref));
+      b.router.routed.chats.tell(KEY, { type: 'info', asker });
+      b.router.routed.chats.tell(KEY, { type: 'typing', user: 'ada', connection: line.ref, on: true });
+      b.router.routed.users.tell('bob', { type: 'register', device: '', issued: 0, connection: line.ref, round: 7 });
+      scene.settle();
+    }
+    const codes = line.heard.map((message) => {
+      assert.ok(typeof message === 'object');
+      if (message.type === 'registered') return message.registration?.code;
+      return message.type === 'failed' || message.type === 'refused' ? `${message.type} ${message.code}` : message.type;
+    });
+    const [refused, given] = [
+      ['failed busy', 'refused busy', 'busy'],
+      ['failed unavailable', 'refused unavailable', 'busy'],
+    ];
+    assert.deepEqual(codes, [...refused!, ...given!]);
+  });
+});
+
+describe('ends', () => {
+  test('who monitors a chat elsewhere hears how it ended, once; of one that is not there, that', () => {
+    const { scene, a, b } = three();
+    const line = b.connection();
+    const watch = (): void => {
+      line.ref.tell((context) => void context.monitor(b.router.routed.chats.lookup(KEY)!));
+      scene.settle();
+    };
+    watch();
+    assert.deepEqual(line.heard, [`down ${KEY} noproc`]);
+    const chat = a.chats.ear(KEY);
+    watch();
+    watch();
+    assert.equal(a.router.stats().far, 0);
+    assert.equal(a.runtime.inspect(chat.ref)?.monitors, 1, 'once for a node');
+    chat.ref.tell((context) => context.stop({ type: 'crash', error: new Error('x') }));
+    scene.settle();
+    assert.deepEqual(line.heard.slice(1), [`down ${KEY} crash`, `down ${KEY} crash`]);
+    a.chats.ear(KEY);
+    watch();
+    a.chats.ear(KEY).ref.tell((context) => context.stop());
+    scene.settle();
+    assert.deepEqual(line.heard.slice(3), [`down ${KEY} normal`]);
+  });
+
+  test('a connection that ends is gone wherever it was named, and is forgotten there and at home', () => {
+    const { scene, a, b, c } = three();
+    const line = c.connection();
+    c.router.routed.chats.tell(KEY, send(line.ref));
+    scene.settle();
+    const { connection } = a.chats.ear(KEY).heard[0] as { connection: ConnectionRef };
+    a.router.routed.users.lookup('bob')!.tell(delivery(1, connection));
+    b.users.ear('bob');
+    scene.settle();
+    const { origin } = b.users.ear('bob').heard[0] as Delivery;
+    const chat = a.chats.ear(KEY);
+    chat.ref.tell((context) => void context.monitor(connection));
+    scene.settle();
+    c.runtime.exit(line.ref, { type: 'shutdown' });
+    scene.settle();
+    assert.deepEqual(chat.heard.slice(1), [`down c/${connection.incarnation} shutdown`]);
+    assert.deepEqual([connection.alive, origin!.alive], [false, false]);
+    assert.deepEqual(
+      [a.ended, b.ended].map((ended) => ended.length),
+      [1, 1],
+    );
+    assert.equal(connection.tell({ type: 'resync' }), 'dead');
+    for (const node of [a, b, c]) assert.deepEqual([node.router.stats().far, node.router.stats().exported], [0, 0]);
+  });
+
+  test('one that a third node names when it has ended is known to be so', () => {
+    const { scene, a, b, c } = three();
+    const line = c.connection();
+    c.router.routed.chats.tell(KEY, send(line.ref));
+    scene.settle();
+    const { connection } = a.chats.ear(KEY).heard[0] as { connection: ConnectionRef };
+    b.users.ear('bob');
+    scene.cable('a', 'c').stuck = true;
+    c.runtime.exit(line.ref, { type: 'shutdown' });
+    scene.settle();
+    a.router.routed.users.lookup('bob')!.tell(delivery(1, connection));
+    scene.settle();
+    assert.equal((b.users.ear('bob').heard[0] as Delivery).origin?.alive, false);
+    assert.equal(b.router.stats().far, 0);
+  });
+
+  test('a link that breaks ends all that stood behind it, on both sides', () => {
+    const { scene, a, b } = three();
+    const line = b.connection();
+    b.router.routed.chats.tell(KEY, send(line.ref));
+    line.ref.tell((context) => void context.monitor(b.router.routed.chats.lookup(KEY)!));
+    scene.settle();
+    const chat = a.chats.ear(KEY);
+    const { connection } = chat.heard[0] as { connection: ConnectionRef };
+    chat.ref.tell((context) => void context.monitor(connection));
+    scene.settle();
+    scene.cable('a', 'b').break();
+    scene.settle();
+    assert.deepEqual(line.heard, [`down ${KEY} noconnection`]);
+    assert.deepEqual(chat.heard.slice(1), [`down b/${connection.incarnation} noconnection`]);
+    assert.equal(a.runtime.inspect(chat.ref)?.monitors, 0);
+    assert.equal(b.runtime.inspect(line.ref)?.monitors, 0);
+    assert.equal(b.router.routed.chats.tell(KEY, send(line.ref)), 'busy');
+    scene.cable('a', 'b').mend();
+    assert.equal(b.router.routed.chats.tell(KEY, send(line.ref)), 'ok');
+    scene.settle();
+    const again = chat.heard[2] as { connection: ConnectionRef };
+    assert.notEqual(again.connection, connection);
+    assert.ok(again.connection.alive);
+  });
+
+  test('a shard that moves: its monitors hear of it, also where nobody knew', () => {
+    const { scene, a, b, c } = three();
+    const line = b.connection();
+    const watch = (): void => {
+      line.ref.tell((context) => void context.monitor(b.router.routed.chats.lookup(KEY)!));
+      scene.settle();
+    };
+    a.chats.ear(KEY);
+    watch();
+    scene.give('c', { chat: KEY });
+    scene.settle();
+    assert.deepEqual(line.heard, [`down ${KEY} noconnection`]);
+    // b believes that it went back.
+    scene.give('a', { chat: KEY }, ['b']);
+    watch();
+    assert.deepEqual(line.heard, [`down ${KEY} noconnection`, `down ${KEY} noconnection`]);
+    assert.ok(b.beliefs.hints > 0);
+    assert.equal(c.chats.ears.size, 0);
+  });
+});
+
+describe('losses', () => {
+  test('news that were on a link when it broke: the users they were for resync, once the shard has an owner again', () => {
+    const { scene, a, b, c } = three();
+    const other = userApart(['bob', 'ada']);
+    scene.give('b', { user: other });
+    for (const user of ['bob', other]) b.users.ear(user);
+    const cable = scene.cable('a', 'b');
+    cable.deaf = true;
+    a.router.routed.users.lookup('bob')!.tell(delivery(1));
+    scene.settle();
+    cable.break();
+    scene.settle();
+    assert.equal(a.router.stats().missed, 1);
+    // It moves to a node that is linked.
+    c.users.ear('bob');
+    scene.give('c', { user: 'bob' });
+    scene.settle();
+    assert.deepEqual(c.users.ear('bob').heard, [{ type: 'resync' }]);
+    assert.deepEqual(b.users.ear(other).heard, []);
+    assert.equal(a.router.stats().missed, 0);
+    assert.equal(a.router.settled, a.router.mark);
+  });
+
+  test('a resync is made good only when it was taken', () => {
+    const { scene, a, b } = three();
+    b.users.ear('bob');
+    const cable = scene.cable('a', 'b');
+    cable.break();
+    a.router.routed.users.lookup('bob')!.tell(delivery(1));
+    cable.stuck = true;
+    cable.mend();
+    scene.settle();
+    const mark = a.router.mark;
+    const told = a.router.told();
+    assert.ok(a.router.settled < mark);
+    assert.equal(told?.(), false);
+    cable.break();
+    cable.stuck = false;
+    cable.mend();
+    scene.settle();
+    assert.deepEqual(b.users.ear('bob').heard, [{ type: 'resync' }]);
+    assert.equal(told?.(), true);
+    assert.equal(a.router.told(), null);
+  });
+
+  test('news for a shard that is nobody\u2019s, or not where it is looked for, are made good by whoever owns it', () => {
+    const { scene, a, b, c } = three();
+    scene.give(null, { user: 'bob' });
+    assert.equal(a.router.routed.users.lookup('bob')!.tell(delivery(1)), 'busy');
+    a.users.ear('bob');
+    scene.give('a', { user: 'bob' });
+    scene.settle();
+    assert.deepEqual(a.users.ear('bob').heard, [{ type: 'resync' }]);
+    // a is the last to hear of what happens next: b, which it tells, passes on the duty.
+    scene.give('c', { user: 'bob' }, ['b', 'c']);
+    scene.give('b', { user: 'bob' }, ['a']);
+    c.users.ear('bob');
+    a.router.routed.users.lookup('bob')!.tell(delivery(2));
+    scene.settle();
+    assert.ok(a.beliefs.hints > 0);
+    assert.deepEqual(c.users.ear('bob').heard, []);
+    scene.world.advance(LIMITS.retryMs);
+    assert.deepEqual(c.users.ear('bob').heard, [{ type: 'resync' }]);
+    assert.equal(b.users.ears.size, 0);
+    // Two that each take the other for the owner do not keep each other busy.
+    scene.give('a', { user: 'bob' }, ['b']);
+    a.router.routed.users.lookup('bob')!.tell(delivery(3));
+    scene.world.advance(10 * LIMITS.retryMs);
+    assert.ok(scene.cable('a', 'b').a.sent < 20);
+  });
+
+  test('what nobody answers for is said again until it is taken; of one device, how far it is at most', () => {
+    const { scene, a, b, c } = three();
+    const cursor = (delivered: number, read = 0) =>
+      ({ type: 'cursor', user: 'ada', device: '1', delivered, read }) as const;
+    const cable = scene.cable('a', 'b');
+    cable.stuck = true;
+    b.router.routed.chats.tell(KEY, cursor(5, 5));
+    b.router.routed.chats.tell(KEY, cursor(7));
+    b.router.routed.chats.lookup(KEY)!.tell({ type: 'blocked', user: 'ada', on: true });
+    scene.settle();
+    cable.break();
+    assert.equal(b.router.stats().lasting, 2);
+    a.chats.ear(KEY);
+    cable.stuck = false;
+    scene.world.advance(500);
+    cable.mend();
+    scene.world.advance(500);
+    scene.settle();
+    assert.deepEqual(a.chats.ear(KEY).heard, [cursor(7, 5), { type: 'blocked', user: 'ada', on: true }]);
+    assert.equal(b.router.stats().lasting, 0);
+    // What came to a node that does not own it any more is passed on.
+    scene.give('c', { chat: KEY }, ['a', 'c']);
+    b.router.routed.chats.tell(KEY, cursor(9));
+    scene.settle();
+    scene.world.advance(500);
+    assert.deepEqual(c.chats.ear(KEY).heard, [cursor(9)]);
+  });
+
+  test('a link without room: sends are busy, news are made good when there is room, answers wait', () => {
+    const { scene, a, b } = three();
+    const line = b.connection();
+    b.users.ear('bob');
+    b.router.routed.chats.tell(KEY, send(line.ref));
+    scene.settle();
+    const { connection } = a.chats.ear(KEY).heard[0] as { connection: ConnectionRef };
+    const { a: side } = scene.cable('a', 'b');
+    side.busy = true;
+    const big = { ...delivery(1), row: new Uint8Array(200_000) };
+    for (let i = 0; i < 50; i += 1) connection.tell({ ...big, seq: i + 1 });
+    scene.settle();
+    assert.equal(a.router.routed.users.tell('bob', { type: 'request', asker: ask(line.ref), frame: DEVICES }), 'busy');
+    assert.equal(connection.tell(delivery(1_000)), 'ok');
+    a.router.routed.users.lookup('bob')!.tell(delivery(1));
+    connection.tell({ type: 'sent', n: 1, seq: 1, members: 1 });
+    assert.deepEqual(heard(line), []);
+    side.busy = false;
+    a.router.room(side);
+    scene.settle();
+    const all = heard(line);
+    const count = all.filter((what) => Number(what) > 0).length;
+    assert.ok(count > 25 && count < 50, `${count}`);
+    assert.deepEqual(all.slice(count), ['sent', 'resync']);
+    assert.deepEqual(b.users.ear('bob').heard, [{ type: 'resync' }]);
+    assert.equal(a.router.settled, a.router.mark);
+  });
+
+  test('a batch that nobody can read is a fault of the session, not of what it interrupts', () => {
+    const { a } = three();
+    assert.throws(
+      () => a.router.batch(a.router.peerOf('b')!.link, new Uint8Array([0x93, 1, 0xa1, 0x41, 0])),
+      /frame 1 of b/,
+    );
+  });
+});
+
+const DEVICES = { type: 20, r: 1 } as const;
+const ask = (connection: ConnectionRef) => ({ user: 'bob', connection, r: 1 });
