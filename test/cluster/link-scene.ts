@@ -16,6 +16,10 @@ interface Lane {
   /** What is on its way while the direction is clogged; a close is a function, too. */
   readonly held: (() => void)[];
   bytes: number;
+  /** Frames on their way. */
+  flying: number;
+  /** Until when what was sent before takes. */
+  busy: number;
 }
 
 class SimWire implements Wire {
@@ -31,13 +35,14 @@ class SimWire implements Wire {
   constructor(net: SimNet, from: string, to: string) {
     this.#net = net;
     this.address = to;
-    this.lane = { from, to, held: [], bytes: 0 };
+    this.lane = { from, to, held: [], bytes: 0, flying: 0, busy: 0 };
   }
 
   send(bytes: Uint8Array): boolean {
     if (this.dead) return false;
     this.log.push(bytes.slice());
     this.lane.bytes += bytes.length;
+    this.lane.busy = Math.max(this.lane.busy, this.#net.world.time) + bytes.length / this.#net.pace;
     this.#net.carry(this.lane, () => {
       this.lane.bytes -= bytes.length;
       // What the receiver keeps must be its own.
@@ -77,6 +82,8 @@ class SimNet {
   /** ms that a frame takes. */
   delay = 1;
   readonly wires = new Set<SimWire>();
+  /** Bytes a ms that a direction takes. */
+  pace = Number.POSITIVE_INFINITY;
   /** Dials so far. */
   dials = 0;
   readonly #listeners = new Map<string, (wire: Wire) => WireHandler>();
@@ -119,8 +126,15 @@ class SimNet {
   }
 
   carry(lane: Lane, arrive: () => void): void {
-    this.world.timer(this.delay, () => {
-      if (this.#clogged.has(`${lane.from}>${lane.to}`) || lane.held.length > 0) lane.held.push(arrive);
+    const held = (): boolean => lane.held.length > 0 || this.#clogged.has(`${lane.from}>${lane.to}`);
+    if (lane.flying === 0 && held()) {
+      lane.held.push(arrive);
+      return;
+    }
+    lane.flying++;
+    this.world.timer(Math.max(0, lane.busy - this.world.time) + this.delay, () => {
+      lane.flying--;
+      if (held()) lane.held.push(arrive);
       else arrive();
     });
   }
@@ -178,7 +192,7 @@ export class Peer implements LinkEvents {
   readonly strangers: string[] = [];
   readonly refusals: (Refused & { readonly end: End })[] = [];
   readonly faults: unknown[] = [];
-  room_ = 0;
+  rooms = 0;
   /** Called with each batch, before it counts as handled. */
   onBatch: (link: PeerLink, bytes: Uint8Array) => void = () => {};
   onUp: (link: PeerLink) => void = () => {};
@@ -206,7 +220,7 @@ export class Peer implements LinkEvents {
   }
 
   room(): void {
-    this.room_++;
+    this.rooms++;
   }
 
   down(link: PeerLink, end: End): void {
