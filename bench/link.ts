@@ -152,7 +152,7 @@ async function bareTo(peer: LinkPeer): Promise<Way & { close(): void }> {
 }
 
 /** The other process. */
-class LinkPeer {
+export class LinkPeer {
   readonly process: ChildProcess;
   readonly ready: Extract<Tell, { tell: 'ready' }>;
 
