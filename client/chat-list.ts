@@ -39,7 +39,7 @@ export class ChatList {
     this.#stale = true;
   }
 
-  /** A new connection: what is unread here may have been read elsewhere. */
+  /** A new connection, or news were lost: what is unread here may have been read elsewhere. */
   up(): void {
     for (const log of this.#parts.table.all()) {
       if (log.state.unread.count === 0) continue;

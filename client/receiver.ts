@@ -141,7 +141,8 @@ export class Receiver {
         return;
       case T.RESYNC:
         this.#parts.gaps.resyncNow();
-        // MARKED and BLOCKED may be among the news that were lost.
+        // MARKED, BLOCKED and what was read elsewhere may be among the news that were lost.
+        this.#parts.list.up();
         this.#parts.marks.up();
         this.#parts.account.up();
         return;

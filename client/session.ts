@@ -27,7 +27,7 @@ export interface ChatSummary {
   /** Newest sequence number, and when it came, ms since 1970 (0: not known here). */
   readonly head: number;
   readonly at: number;
-  /** The user has read up to here. */
+  /** The user has read what others wrote up to here. */
   readonly read: number;
   /** Messages of others after that; 1,000 stands for that many or more. */
   readonly unread: number;

@@ -295,4 +295,17 @@ describe('marks', () => {
     await settle(world);
     assert.deepEqual(asked().slice(before).sort(), [26, 28]);
   });
+
+  test('after RESYNC what was read on another device is asked for, where something is unread here', async () => {
+    const { server, world, session } = await bench();
+    const chat = server.chat('bob');
+    server.post(chat, 'x');
+    await settle(world);
+    assert.equal(session.direct('bob').unread, 1);
+    // The RECEIPT that said so was lost.
+    chat.read = 1;
+    server.last.send({ type: 46 });
+    await settle(world);
+    assert.equal(session.direct('bob').unread, 0);
+  });
 });
