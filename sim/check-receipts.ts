@@ -225,7 +225,7 @@ const ticks: Rule = {
  * while it was away it learns of by INFO (docs/client.md).
  */
 function newestOf(
-  { sends, chats, userOf }: Evidence,
+  { sends, chats, userOf, hid }: Evidence,
   device: DeviceName,
   runs: readonly LifeStory[],
   chat: ChatId,
@@ -235,7 +235,9 @@ function newestOf(
   const numbers = [...sends.values()].flatMap(({ send, sent }) => {
     const here = send.device === device && send.order > fresh;
     const before = direct && userOf(send.device) === userOf(device);
-    const told = sent.filter((each) => each.chat === chat && (here || (before && each.order < fresh)));
+    const told = sent.filter(
+      (each) => each.chat === chat && (here || (before && each.order < fresh && !hid(userOf(device), chat, each.seq))),
+    );
     return told.map(({ seq }) => seq);
   });
   const newest = Math.max(0, ...numbers);
