@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../actors/limits.js';
 import type { ChatMessage } from '../../actors/messages.js';
+import type { World } from '../../actors/world.js';
 import { type Cluster, type ClusterStatus, startCluster } from '../../cluster/cluster.js';
 import { Clock } from '../../sim/clock.js';
 import { Process } from '../../sim/process.js';
@@ -20,6 +21,8 @@ export function chatOf(shard: number): Uint8Array {
   chat.set([1, 0, shard]);
   return chat;
 }
+
+const SHARDS: readonly number[] = Array.from({ length: LIMITS.shards }, (_, shard) => shard);
 
 /** Reads how far the chat goes, and appends one number after the other. */
 interface Writer {
@@ -35,7 +38,7 @@ interface Acked {
   readonly text: string;
 }
 
-class SceneNode {
+export class SceneNode {
   readonly name: string;
   readonly scene: Scene;
   process: Process;
@@ -52,6 +55,8 @@ class SceneNode {
   /** ms that its actors take to end. */
   closeMs = 5;
   acks = 0;
+  /** ms by which its monotonic clock is behind the world's: machines that sleep do not count that. */
+  behind = 0;
   #service: Service | null = null;
 
   constructor(scene: Scene, name: string, number: number) {
@@ -68,7 +73,7 @@ class SceneNode {
     const { process } = this;
     const store = scene.store.view(process, name);
     this.cluster = startCluster({
-      world: process,
+      world: this.#world(),
       store: () => store,
       identity: () => ({ node: name, address: `${name}:1`, url: '', wire: 1, rows: 1 }),
       chats: { tell: (key, message) => this.#told(key, message), lookup: () => undefined },
@@ -87,6 +92,26 @@ class SceneNode {
     });
   }
 
+  #world(): World {
+    const { process } = this;
+    return {
+      now: () => process.now() - this.behind,
+      wall: () => process.wall(),
+      random: () => process.random(),
+      randomBytes: (length) => process.randomBytes(length),
+      defer: (task) => process.defer(task),
+      timer: (ms, task) => process.timer(ms, task),
+    };
+  }
+
+  /** Stands still for so long; `asleep`: and so does its clock. */
+  async freeze(ms: number, asleep = false): Promise<void> {
+    this.process.freeze();
+    await this.scene.run(ms);
+    if (asleep) this.behind += ms;
+    this.process.thaw();
+  }
+
   // ---- its supervisor ----
 
   async start(): Promise<void> {
@@ -99,12 +124,20 @@ class SceneNode {
     });
   }
 
+  /** A start that fails is repeated after a while. */
+  retry(): void {
+    this.start().catch((error: unknown) => {
+      this.scene.reports.push(`start ${String(error)}`);
+      this.process.timer(100, () => this.retry());
+    });
+  }
+
   async #restart(service: Service): Promise<void> {
     // What follows in the tree ends first: the actors.
     this.writers.clear();
     await service.stop();
     if (this.replaced || !this.alive) return;
-    this.process.timer(50, () => void this.start());
+    this.process.timer(50, () => this.retry());
   }
 
   async stop(): Promise<void> {
@@ -125,7 +158,8 @@ class SceneNode {
   }
 
   get mine(): number[] {
-    return this.status.shards.filter(({ mine }) => mine).map(({ shard }) => shard);
+    const { placement } = this.cluster;
+    return SHARDS.filter((shard) => placement.owner(shard)?.mine === true);
   }
 
   // ---- its actors ----
@@ -204,7 +238,7 @@ export class Scene {
   /** Nodes hear of shards that they were given. */
   linked = true;
   /** ms between two appends of each shard; 0 none. */
-  pace = 60;
+  pace = 200;
   readonly #acks: Acked[] = [];
   /** Who was answered under each epoch of each shard. */
   readonly #effective = new Map<string, string>();
@@ -219,7 +253,7 @@ export class Scene {
     this.#numbers += 1;
     const node = new SceneNode(this, name, this.#numbers);
     this.nodes.push(node);
-    node.process.defer(() => void node.start().catch((error: unknown) => this.reports.push(`start ${String(error)}`)));
+    node.process.defer(() => node.retry());
     const beat = (): void => {
       if (this.pace > 0) for (let shard = 0; shard < LIMITS.shards; shard += 1) node.write(shard);
       node.process.timer(this.pace === 0 ? 20 : this.pace, beat);
@@ -239,14 +273,12 @@ export class Scene {
 
   balanced(nodes: readonly SceneNode[]): boolean {
     const most = Math.ceil(LIMITS.shards / nodes.length);
-    return nodes.every((node) => node.cluster.status() !== null && node.mine.length <= most) && this.allOpen(nodes);
+    return nodes.every((node) => node.mine.length <= most) && this.allOpen(nodes);
   }
 
   /** Every shard is open at one of these. */
   allOpen(nodes: readonly SceneNode[]): boolean {
-    return (
-      nodes.reduce((sum, node) => sum + (node.cluster.status() === null ? 0 : node.mine.length), 0) === LIMITS.shards
-    );
+    return nodes.reduce((sum, node) => sum + node.mine.length, 0) === LIMITS.shards;
   }
 
   hint(name: string): void {
@@ -275,7 +307,7 @@ export class Scene {
     const from = this.clock.now;
     while (!holds()) {
       assert.ok(this.clock.now - from < most, `within ${most} ms: ${what}\n${this.reports.slice(-20).join('\n')}`);
-      await this.run(5);
+      await this.run(10);
     }
     return this.clock.now - from;
   }
