@@ -140,6 +140,13 @@ export const LIMITS = {
   settleMs: 50,
   /** Actors counted at once when an operator asks how many there are: about a ms. */
   censusCells: 1_000,
+  /** Node processes of one host: one a core, and no supervisor has more children. */
+  hostNodes: 64,
+  /** ms between a node's signs of life to its host, and ms without one after which it is killed and started again. Far above what a full collection or a slow disk holds up a node. */
+  hostBeatMs: 1_000,
+  hostHangMs: 30_000,
+  /** ms a node process has to stop, before its host kills it: its own times, twice over. */
+  hostStopMs: 10_000,
   /** ms for the store to finish its last commits and close. */
   storeStopMs: 2_000,
   /** ms that clients are asked to wait before they reconnect to a node that stops. */

@@ -12,6 +12,7 @@ import { FOREVER, type Retention } from '../actors/retention.js';
 import { LOG_LEVELS } from '../services/log.js';
 import { SECRET_FILE } from '../services/secret.js';
 import { parseAddress } from './address.js';
+import { CLUSTER_SETTINGS, type ClusterConfig, clusterOf, clusterSchema } from './cluster-settings.js';
 import { DOOR_SETTINGS, type DoorConfig, doorOf, doorSchema } from './door-settings.js';
 
 /** Each setting by its key in the schema: flag, variable, help. A flag without a value is a switch. */
@@ -40,11 +41,14 @@ export const SETTINGS = {
     'WEFT_RETENTION',
     'how long messages are kept: history, history:30d (days) or until-delivered (default history)',
   ],
+  ...CLUSTER_SETTINGS,
   ...DOOR_SETTINGS,
   transport: ['--transport <name>', 'WEFT_TRANSPORT', 'uws or ws (default uws, and ws where it does not load)'],
 } as const;
 
 const DAY_MS = 86_400_000;
+/** Characters, as the schema has it. */
+const MOST_NODE_ID = 32;
 
 export type Setting = keyof typeof SETTINGS;
 export type Flags = { readonly [K in Setting]?: string | undefined };
@@ -134,6 +138,10 @@ export interface NodeConfig extends Omit<Parsed, Replaced>, DoorConfig {
   readonly store: StoreConfig;
   readonly nodeId: string;
   readonly keys: KeyConfig;
+  /** Nodes that this machine is to run. */
+  readonly nodes: number;
+  /** Absent: a node alone. */
+  readonly cluster?: ClusterConfig;
 }
 
 export interface Problem {
@@ -177,8 +185,9 @@ export function gather(options: Readonly<Record<string, unknown>>, env: NodeJS.P
 export function parseConfig(flags: Flags): ConfigResult {
   const result = schema.safeParse(flags);
   const parsed = doorSchema.safeParse(flags);
-  if (!result.success || !parsed.success) {
-    const issues = [...(result.error?.issues ?? []), ...(parsed.error?.issues ?? [])];
+  const peers = clusterSchema.safeParse(flags);
+  if (!result.success || !parsed.success || !peers.success) {
+    const issues = [result, parsed, peers].flatMap(({ error }) => error?.issues ?? []);
     return { ok: false, problems: issues.map((issue) => problem(flags, issue)) };
   }
   const { store, nodeId, jwtSecretFile, jwtPublicKey, jwksUrl, ...rest } = result.data;
@@ -198,6 +207,20 @@ export function parseConfig(flags: Flags): ConfigResult {
       `${named('jwtSecretFile')}, ${named('jwtPublicKey')} or ${named('jwksUrl')}; or listen on 127.0.0.1`;
     problems.push({ code: 'insecure_listen', message });
   }
+  const { nodes } = peers.data;
+  const { cluster, troubles } = clusterOf(peers.data);
+  for (const { code, message } of troubles) {
+    problems.push({ code, message: message.replace(/\{(\w+)\}/g, (_, setting: Setting) => named(setting)) });
+  }
+  const longest = longestId(nodes);
+  if ((nodeId?.length ?? 0) > longest) {
+    const message = `${named('nodeId')}: "${nodeId}" is too long with a number behind it: at most ${longest} characters`;
+    problems.push({ code: 'bad_config', message });
+  }
+  if (nodes > 1 && rest.transport === 'ws') {
+    const message = `${named('transport')}: only uws can share a port among the nodes of ${named('nodes')}`;
+    problems.push({ code: 'bad_config', message });
+  }
   const door = doorOf(parsed.data);
   if (door === null) {
     const message = `TLS takes both: ${named('tlsCert')} and ${named('tlsKey')}`;
@@ -207,8 +230,10 @@ export function parseConfig(flags: Flags): ConfigResult {
   const config: NodeConfig = {
     ...rest,
     store: store ?? { engine: 'lmdb', path: resolve(rest.data, 'store') },
-    nodeId: nodeId ?? hostId(),
+    nodeId: nodeId ?? hostId(nodes),
     keys: key,
+    nodes,
+    ...(cluster === undefined ? {} : { cluster }),
     ...door,
   };
   return { ok: true, config };
@@ -224,14 +249,19 @@ function problem(flags: Flags, issue: z.core.$ZodIssue): Problem {
   return { code: 'bad_config', message: `${named(setting)}: "${flags[setting]}": ${issue.message}` };
 }
 
-/** The host's name, as far as it fits a node's id. */
-function hostId(): string {
+/** Characters of an id that may get `-1` to `-N` behind it. */
+function longestId(nodes: number): number {
+  return nodes > 1 ? MOST_NODE_ID - `-${nodes}`.length : MOST_NODE_ID;
+}
+
+/** The host's name, as far as it fits a node's id, and the ids of so many nodes. */
+function hostId(nodes: number): string {
   const [name = ''] = hostname().split('.');
   return (
     name
       .replace(/[^a-z0-9-]/gi, '-')
       .replace(/^-+/, '')
-      .slice(0, 32) || 'node'
+      .slice(0, longestId(nodes)) || 'node'
   );
 }
 

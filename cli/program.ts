@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import * as chat from './chat.js';
 import { CliFailure, EXIT } from './failure.js';
+import * as hosted from './hosted.js';
 import * as shards from './shards.js';
 import * as start from './start.js';
 import * as status from './status.js';
@@ -13,11 +14,12 @@ import * as token from './token.js';
 import { version } from './version.js';
 
 /** In the order of `weft --help`. */
-const COMMANDS = [start, chat, token, status, shards];
+const COMMANDS = [start, chat, token, status, shards, hosted];
 
 const HELP = `
 Examples:
   $ weft start                                        a node on ./data, at 127.0.0.1:7400
+  $ weft start --nodes 4                              four of them, that share port and store
   $ weft chat --user ada --to bob                     a chat on this terminal
   $ weft token --user ada --device laptop             a token for ada's laptop
   $ weft status --json                                how the node is, for programs

@@ -3,9 +3,11 @@
 // Must not: ask another node.
 
 import { LIMITS } from '../actors/limits.js';
+import type { Cluster } from '../cluster/cluster.js';
+import type { LinkStats } from '../cluster/link.js';
+import { shardOfChat, shardOfUser } from '../cluster/shard-actors.js';
 import { grantKey } from '../storage/cluster-keys.js';
-import { decodeGrant } from '../storage/cluster-rows.js';
-import { accountId, chatFromKey, shardOf } from '../storage/keys.js';
+import { decodeGrant, NODE_STATE } from '../storage/cluster-rows.js';
 import type { Node } from './node.js';
 
 export interface MemberReport {
@@ -52,9 +54,16 @@ export interface ClusterReport {
   readonly staleWrites: number;
 }
 
-/** Null: the node joins its cluster anew at this moment. */
-export async function clusterReport(node: Node): Promise<ClusterReport | null> {
-  return alone(node, await census(node));
+/** A node's part in a cluster, as far as it is told here. */
+export interface ClusterParts {
+  readonly cluster: Pick<Cluster, 'status' | 'log'>;
+  links(): readonly LinkStats[];
+}
+
+/** `parts`: null for a node alone. Null: the node joins its cluster anew at this moment. */
+export async function clusterReport(node: Node, parts: ClusterParts | null): Promise<ClusterReport | null> {
+  const live = await census(node);
+  return parts === null ? alone(node, live) : together(node, parts, live);
 }
 
 interface Census {
@@ -67,15 +76,15 @@ async function census({ users, chats, options: { world } }: Node): Promise<Censu
   const counts = (): number[] => Array.from({ length: LIMITS.shards }, () => 0);
   const found = { chats: counts(), users: counts() };
   let looked = 0;
-  const count = async (keys: Iterable<[string, unknown]>, into: number[], id: (key: string) => Uint8Array) => {
+  const count = async (keys: Iterable<[string, unknown]>, into: number[], shardOf: (key: string) => number) => {
     for (const [key] of keys) {
-      into[shardOf(id(key))]! += 1;
+      into[shardOf(key)]! += 1;
       looked++;
       if (looked % LIMITS.censusCells === 0) await new Promise<void>((resolve) => world.defer(resolve));
     }
   };
-  await count(users.entries(), found.users, accountId);
-  for (const pool of chats) await count(pool.entries(), found.chats, chatFromKey);
+  await count(users.entries(), found.users, shardOfUser);
+  for (const pool of chats) await count(pool.entries(), found.chats, shardOfChat);
   return found;
 }
 
@@ -95,5 +104,35 @@ async function alone({ options, store }: Node, { chats, users }: Census): Promis
     links: [],
     moves: 0,
     staleWrites: 0,
+  };
+}
+
+function together({ options }: Node, { cluster, links }: ClusterParts, live: Census): ClusterReport | null {
+  const status = cluster.status();
+  if (status === null) return null;
+  const shards = status.shards.map(({ shard, granted, epoch, owned, mine }): ShardReport => {
+    const owner = owned ? granted : null;
+    if (!mine) return { shard, owner, epoch, chats: null, users: null, dirty: null };
+    const [chats, users] = [live.chats[shard] ?? 0, live.users[shard] ?? 0];
+    return { shard, owner, epoch, chats, users, dirty: cluster.log.dirty(shard) };
+  });
+  return {
+    node: options.node,
+    healthy: !status.lapsed,
+    view: status.view,
+    members: status.members.map(({ node, incarnation, state, address, silence }) => ({
+      node,
+      state: state === NODE_STATE.draining ? 'draining' : 'up',
+      incarnation,
+      silenceMs: Math.round(silence),
+      address,
+      shards: shards.filter(({ owner }) => owner === node).length,
+    })),
+    shards,
+    links: links().map(({ node, state, roundTrip, queued, unsent, resets }) => {
+      return { node, state, roundTripMs: roundTrip, queuedBytes: queued, unsentBytes: unsent, resets };
+    }),
+    moves: status.moves,
+    staleWrites: status.stale,
   };
 }

@@ -13,8 +13,8 @@ export type Claim =
       readonly ok: true;
       /** Processes in a row that ended without a word: killed, crashed, or by a loss of power. */
       readonly crashes: number;
-      /** Ends the claim; a start that failed leaves the count to the next one. */
-      release(how: 'stopped' | 'failed'): void;
+      /** Ends the claim; a start that failed leaves the count to the next one, for which what `crashed` is one more. */
+      release(how: 'stopped' | 'failed' | 'crashed'): void;
     }
   | { readonly ok: false; readonly code: 'data_in_use'; readonly pid: number };
 
@@ -25,8 +25,8 @@ export function claim(folder: string): Claim {
   for (let crashes = 0; ; ) {
     try {
       writeFileSync(path, `${process.pid} ${crashes}\n`, { flag: 'wx', mode: 0o600 });
-      const release = (how: 'stopped' | 'failed'): void => {
-        if (how === 'stopped' || crashes === 0) rmSync(path, { force: true });
+      const release = (how: 'stopped' | 'failed' | 'crashed'): void => {
+        if (how === 'stopped' || (how === 'failed' && crashes === 0)) rmSync(path, { force: true });
       };
       return { ok: true, crashes, release };
     } catch (error) {

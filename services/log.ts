@@ -31,20 +31,21 @@ export function createLog({ level, node, destination }: LogOptions): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' },
     },
-    destination ?? (process.stdout.isTTY ? terminal(process.stdout) : stdout()),
+    destination ?? createOutput(),
   );
 }
 
-/** pino flushes it when the process ends. */
-function stdout(): DestinationStream {
+/** Stdout, for lines of the log. `named`: people see whose line it is, as where several nodes write. pino flushes it when the process ends. */
+export function createOutput(named = false): DestinationStream {
+  if (process.stdout.isTTY) return terminal(process.stdout, named);
   return pino.destination({ dest: 1, sync: false, maxLength: BACKLOG });
 }
 
 /** Writes each line for people: time, level, message, then its fields. */
-export function terminal(out: { write(text: string): unknown }): DestinationStream {
+export function terminal(out: { write(text: string): unknown }, named = false): DestinationStream {
   return {
     write(line) {
-      out.write(readable(line));
+      out.write(readable(line, named));
     },
   };
 }
@@ -56,10 +57,11 @@ const PAINT: Readonly<Record<string, (text: string) => string>> = {
   info: pc.green,
 };
 
-function readable(line: string): string {
-  const { level, time, msg, node: _node, pid: _pid, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
+function readable(line: string, named: boolean): string {
+  const { level, time, msg, node, pid: _pid, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const paint = PAINT[String(level)] ?? pc.dim;
-  const head = `${pc.dim(String(time).slice(11, 23))} ${paint(String(level).padEnd(5))} ${msg ?? ''}`;
+  const who = named ? `${pc.cyan(String(node))} ` : '';
+  const head = `${pc.dim(String(time).slice(11, 23))} ${paint(String(level).padEnd(5))} ${who}${msg ?? ''}`;
   const tail = Object.entries(fields).map(
     ([name, value]) => ` ${pc.dim(`${name}=`)}${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );

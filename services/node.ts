@@ -19,7 +19,7 @@ export interface NodeOptions extends Omit<WiringOptions, 'seats' | 'listen' | 'r
   /** ms without a byte from a client before it is cut off; LIMITS.idleMs where absent. */
   readonly idleMs?: number;
   /** What the listener asks of clients: their pages' origins, proxies, TLS. */
-  readonly door?: Pick<ServerOptions, 'origins' | 'trustProxy' | 'tls'>;
+  readonly door?: Pick<ServerOptions, 'origins' | 'trustProxy' | 'tls' | 'shared'>;
   http(node: Node, request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }
 

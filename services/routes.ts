@@ -30,7 +30,7 @@ export function createRoutes(
     .get('/readyz', () => (node().stopping ? text(503, 'stopping\n') : text(200, 'ready\n')))
     .get('/status', () => json(200, status(node(), facts)))
     .get('/cluster', async () => {
-      const report = await clusterReport(node());
+      const report = await clusterReport(node(), null);
       return report === null ? text(503, 'joining\n') : json(200, report);
     })
     .get('/metrics', async () => {

@@ -1,4 +1,5 @@
-// Owns the secret that signs tokens (HS256): made at a node's first start, read later, or given by the operator.
+// Owns secrets in files: the one that signs tokens (HS256) and the one that nodes of a cluster share. Made at a first start, read
+// later, or given by the operator.
 // Invariant: the file appears whole, with mode 0600, or not at all; two processes that start at once end with the same
 // secret; its text is the key, so any JWT library can use it as it is.
 // Must not: put a byte of it into a message.
@@ -49,7 +50,7 @@ export function readSecret(path: string): SecretResult {
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end -= 1;
   if (end < LEAST_BYTES) {
-    const detail = `the secret at ${path} has ${end} bytes; HS256 needs ${LEAST_BYTES} (openssl rand -base64 32 > FILE)`;
+    const detail = `the secret at ${path} has ${end} bytes; it needs ${LEAST_BYTES} (openssl rand -base64 32 > FILE)`;
     return { ok: false, code: 'bad_secret', detail };
   }
   const secret = new Uint8Array(bytes.subarray(0, end));
@@ -58,13 +59,13 @@ export function readSecret(path: string): SecretResult {
   return { ok: true, secret, warning };
 }
 
-/** Reads the data folder's secret and makes it where there is none. Throws what the file system throws. */
-export function ensureSecret(folder: string): SecretResult {
-  const path = join(folder, SECRET_FILE);
+/** Reads the secret of this name in the data folder and makes it where there is none. Throws what the file system throws. */
+export function ensureSecret(folder: string, name = SECRET_FILE): SecretResult {
+  const path = join(folder, name);
   const present = readSecret(path);
   if (present.ok || present.code !== 'no_secret') return present;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const draft = join(folder, `.${SECRET_FILE}.${process.pid}.${randomBytes(6).toString('hex')}`);
+  const draft = join(folder, `.${name}.${process.pid}.${randomBytes(6).toString('hex')}`);
   try {
     const file = openSync(draft, 'wx', 0o600);
     try {

@@ -180,6 +180,11 @@ export class Log {
     });
   }
 
+  /** Chats of the shard whose news may not have reached every node. */
+  dirty(shard: number): number {
+    return this.#shards[shard]?.untold?.size ?? 0;
+  }
+
   stats(): LogStats {
     return { ...this.#stats };
   }

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import { LIMITS } from '../actors/limits.js';
 import { ENDS, type End, type Listening, type Net, type Wire, type WireHandler } from '../cluster/net.js';
 import { type EngineChoice, listen } from './server.js';
-import type { Socket, SocketHandler } from './socket.js';
+import type { HttpRequest, HttpResponse, Socket, SocketHandler } from './socket.js';
 import type { TlsFiles } from './tls.js';
 
 export interface PeerNetOptions {
@@ -23,6 +23,8 @@ export interface PeerNetOptions {
   /** PEM file of the authorities that may have signed it, besides the public ones. Absent: our own certificate is one. */
   readonly authorities?: string;
   readonly engine?: EngineChoice;
+  /** Answers operators who ask this very node. */
+  http?(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }
 
 const PATH = '/peer';
@@ -43,7 +45,7 @@ export function createPeerNet(options: PeerNetOptions): Net {
 }
 
 async function listenFor(options: PeerNetOptions, accept: (wire: Wire) => WireHandler): Promise<Listening> {
-  const { host, port, tls, engine, reachedAt = host } = options;
+  const { host, port, tls, engine, http, reachedAt = host } = options;
   const server = await listen(
     {
       host,
@@ -55,7 +57,7 @@ async function listenFor(options: PeerNetOptions, accept: (wire: Wire) => WireHa
       maxBuffered: LIMITS.linkBytes * 2,
       ...(tls === undefined ? {} : { tls }),
       accept: (socket) => new Accepted(socket, accept),
-      http: () => ({ status: 404, body: 'nodes of a cluster talk here\n' }),
+      http: (request) => http?.(request) ?? { status: 404, body: 'nodes of a cluster talk here\n' },
     },
     engine,
   );

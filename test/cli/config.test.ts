@@ -38,6 +38,7 @@ test('nothing set: loopback, ./data, the own secret', () => {
     retention: FOREVER,
     quotas: DEFAULT_QUOTAS,
     door: { origins: [], trustProxy: false },
+    nodes: 1,
   });
 });
 
@@ -69,6 +70,12 @@ test('each setting reaches the configuration', () => {
     tlsCert: 'c.pem',
     tlsKey: 'k.pem',
     transport: 'ws',
+    peerListen: '0.0.0.0:7500',
+    peerAdvertise: 'one.example',
+    clusterSecretFile: 'c',
+    peerTlsCert: 'pc.pem',
+    peerTlsKey: 'pk.pem',
+    peerTlsCa: 'ca.pem',
   });
   assert.deepEqual(config, {
     listen: { host: '::1', port: 0, loopback: true },
@@ -100,6 +107,16 @@ test('each setting reaches the configuration', () => {
       tls: { cert: resolve('c.pem'), key: resolve('k.pem') },
     },
     transport: 'ws',
+    nodes: 1,
+    cluster: {
+      listen: { host: '0.0.0.0', port: 7_500, loopback: false },
+      secretFile: resolve('c'),
+      net: {
+        reachedAt: 'one.example',
+        tls: { cert: resolve('pc.pem'), key: resolve('pk.pem') },
+        authorities: resolve('ca.pem'),
+      },
+    },
   });
   assert.deepEqual(taken({ retention: 'until-delivered' }).retention, { type: 'until-delivered' });
   for (const bad of ['', 'history:0d', 'history:30', 'delivered']) {
@@ -148,6 +165,44 @@ test('two kinds of keys at once are refused', () => {
 test('TLS takes certificate and key', () => {
   assert.match(refused({ tlsCert: 'c' })[0] ?? '', /^bad_config: TLS takes both: --tls-cert .*--tls-key/);
   assert.match(refused({ tlsKey: 'k' })[0] ?? '', /^bad_config: TLS takes both/);
+});
+
+test('several nodes: on loopback with a secret of their own, on other addresses with one that was chosen', () => {
+  const alone = { host: '127.0.0.1', port: 0, loopback: true };
+  const { nodes, cluster } = taken({ nodes: '64' });
+  assert.deepEqual([nodes, cluster], [64, { listen: alone, secretFile: null, net: {} }]);
+  assert.equal(taken({ nodes: '1' }).cluster, undefined);
+  assert.equal(taken({ peerListen: '127.0.0.1:1' }).cluster?.listen.port, 1);
+  for (const nodes of ['0', '65', '-1', '2.5', 'all']) {
+    assert.match(refused({ nodes })[0] ?? '', /^bad_config: --nodes \(WEFT_NODES\): .*: write /, nodes);
+  }
+  assert.match(
+    refused({ peerListen: '192.0.2.1:7500' })[0] ?? '',
+    /^insecure_listen: --peer-listen \(WEFT_PEER_LISTEN\): .*--cluster-secret-file \(WEFT_CLUSTER_SECRET_FILE\) .*127\.0\.0\.1$/,
+  );
+  assert.equal(taken({ peerListen: '192.0.2.1:7500', clusterSecretFile: 's' }).cluster?.secretFile, resolve('s'));
+  const everywhere = { peerListen: '[::]:7500', clusterSecretFile: 's' };
+  assert.match(refused(everywhere)[0] ?? '', /^bad_config: --peer-listen .*--peer-advertise/);
+  for (const peerAdvertise of ['one.example', '192.0.2.1', '2001:db8::1']) {
+    assert.equal(taken({ ...everywhere, peerAdvertise }).cluster?.net.reachedAt, peerAdvertise);
+  }
+  for (const peerAdvertise of ['one.example:7500', 'http://one.example', '']) {
+    assert.match(refused({ ...everywhere, peerAdvertise })[0] ?? '', /^bad_config: --peer-advertise /, peerAdvertise);
+  }
+});
+
+test('several nodes: what cannot go together', () => {
+  const cases: readonly [Flags, RegExp][] = [
+    [{ peerTlsCa: 'c' }, /^bad_config: --peer-tls-ca .* is for nodes that work together: set --peer-listen .*--nodes/],
+    [{ clusterSecretFile: 'c' }, /^bad_config: --cluster-secret-file .* is for nodes that work together/],
+    [{ nodes: '2', peerTlsCert: 'c' }, /^bad_config: TLS takes both: --peer-tls-cert .*--peer-tls-key/],
+    [{ nodes: '2', peerTlsCa: 'c' }, /^bad_config: --peer-tls-ca .* is for TLS/],
+    [{ nodes: '2', transport: 'ws' }, /^bad_config: --transport .*: only uws can share a port/],
+    [{ nodes: '3', peerListen: '127.0.0.1:65534' }, /^bad_config: --peer-listen .*: each node takes the next port/],
+    [{ nodes: '10', nodeId: 'n'.repeat(30) }, /^bad_config: --node-id .* is too long .*: at most 29 characters/],
+  ];
+  for (const [flags, problem] of cases) assert.match(refused(flags).join('\n'), problem);
+  assert.equal(taken({ nodes: '9', nodeId: 'n'.repeat(30) }).nodeId.length, 30);
 });
 
 test('an origin is what browsers send', () => {

@@ -44,11 +44,27 @@ test('a claim tells how many processes in a row ended without a word, until one 
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const counts: number[] = [];
   // A claim of this process is nobody else's, so one that is not released is as good as left behind.
-  for (const end of [null, null, 'failed', 'stopped', 'failed', null, null] as const) {
+  for (const end of [
+    null,
+    null,
+    'failed',
+    'stopped',
+    'failed',
+    null,
+    null,
+    'stopped',
+    'crashed',
+    'crashed',
+    'stopped',
+  ] as const) {
     const claimed = claim(folder);
     assert.ok(claimed.ok);
     counts.push(claimed.crashes);
     if (end !== null) claimed.release(end);
   }
-  assert.deepEqual(counts, [0, 1, 2, 3, 0, 0, 1], 'a start that fails is no crash of its own, but forgets none');
+  assert.deepEqual(
+    counts,
+    [0, 1, 2, 3, 0, 0, 1, 2, 0, 1, 2],
+    'a start that fails is no crash of its own, but forgets none',
+  );
 });

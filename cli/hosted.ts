@@ -1,0 +1,69 @@
+// Owns `weft node`: one of the nodes that `weft start --nodes` runs, each a process of its own.
+// Invariant: it lives no longer than its host: where the channel to it breaks, the process ends at once, as a kill would end it.
+// Must not: write to stdout anything but its log, or claim the data folder (its host did).
+
+import type { Command } from 'commander';
+import { LIMITS } from '../actors/limits.js';
+import type { HostMessage, NodeMessage } from '../services/host-process.js';
+import { createLog } from '../services/log.js';
+import type { Node } from '../services/node.js';
+import { gather } from './config.js';
+import { CliFailure, EXIT } from './failure.js';
+import { ended, runNode } from './run-node.js';
+import { configOf } from './start.js';
+
+export function register(program: Command): void {
+  program
+    .command('node [id]', { hidden: true })
+    .option('--crashes <n>', 'runs in a row that crashed', '0')
+    .action(async (_id: string | undefined, { crashes }: { crashes: string }) => {
+      if (process.send === undefined) {
+        throw new CliFailure('bad_usage', 'weft start --nodes runs these; for a single node: weft start', EXIT.usage);
+      }
+      await serve(Number(crashes)).catch((error: unknown) => {
+        if (!(error instanceof CliFailure)) throw error;
+        process.exitCode = error.exit;
+        return tell({ type: 'failed', code: error.code, message: error.message, exit: error.exit });
+      });
+      // Its end is the process's: the channel would keep it alive.
+      process.off('disconnect', orphaned);
+      process.disconnect();
+    });
+}
+
+function orphaned(): void {
+  process.exit(EXIT.failed);
+}
+
+async function serve(crashes: number): Promise<void> {
+  let node: Node | null = null;
+  const stop = (): void => {
+    if (node === null) process.exit(EXIT.ok);
+    void node.stop();
+  };
+  process.on('disconnect', orphaned);
+  process.on('message', (message: HostMessage) => {
+    if (message.type === 'stop') stop();
+    else node?.renew();
+  });
+  process.on('SIGTERM', stop);
+  // Of a terminal, for the whole group: the host decides.
+  for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
+  const config = configOf(gather({}, process.env));
+  const log = createLog({ level: config.logLevel, node: config.nodeId });
+  node = await runNode({ config, log, crashes, shared: true });
+  await tell({ type: 'ready', url: node.url });
+  log.info({ url: node.url }, 'ready');
+  const beat = setInterval(() => void tell({ type: 'beat' }), LIMITS.hostBeatMs);
+  await ended(node);
+  clearInterval(beat);
+  log.info('stopped');
+}
+
+/** Resolves when the host has it, or is gone. */
+function tell(message: NodeMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) resolve();
+    else process.send(message, () => resolve());
+  });
+}

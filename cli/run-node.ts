@@ -1,0 +1,147 @@
+// Owns a node in this process, from its settings to its end.
+// Invariant: what ends the node tells its code and what to do.
+// Must not: wire the node's parts (services/node.ts), or know whether a host started it.
+
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { LIMITS } from '../actors/limits.js';
+import { SWEEP_PACE } from '../actors/retention.js';
+import { createVerifier, type KeySource, type Verifier } from '../services/auth.js';
+import { createMachine } from '../services/machine.js';
+import { type Node, startNode } from '../services/node.js';
+import { createRoutes } from '../services/routes.js';
+import { ensureSecret, readSecret, SECRET_FILE, type SecretResult } from '../services/secret.js';
+import { openFoundationDb } from '../storage/foundationdb.js';
+import { openLmdb } from '../storage/lmdb.js';
+import type { Store } from '../storage/store.js';
+import type { TreeEvent } from '../supervisors/events.js';
+import type { NodeConfig } from './config.js';
+import { CliFailure, EXIT } from './failure.js';
+import { version } from './version.js';
+
+/** Of the store. */
+const NEEDS_A_PERSON: readonly string[] = [
+  'store_corrupt',
+  'store_missing',
+  'store_newer',
+  'store_client_missing',
+  'store_bad_cluster_file',
+];
+
+export interface NodeRun {
+  readonly config: NodeConfig;
+  readonly log: Logger;
+  /** Runs in a row that crashed. */
+  readonly crashes: number;
+  /** Other nodes of this host listen at the same port. */
+  readonly shared: boolean;
+}
+
+/** Resolves when it serves. Rejects with CliFailure. */
+export async function runNode(run: NodeRun): Promise<Node> {
+  const { config, log, shared } = run;
+  const world = createMachine();
+  let running = false;
+  const facts = { version: version(), path: config.store.path, started: world.wall() };
+  try {
+    const node = await startNode({
+      node: config.nodeId,
+      world,
+      host: config.listen.host,
+      port: config.listen.port,
+      transport: config.transport ?? 'auto',
+      door: { ...config.door, shared },
+      settings: {
+        fanOutThreshold: config.fanOutThreshold,
+        passivateMs: LIMITS.passivateMs,
+        retention: config.retention,
+        sweep: SWEEP_PACE,
+        quotas: config.quotas,
+      },
+      verifier: verifierOf(config, log),
+      openStore: () => openStore(run),
+      fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
+      http: createRoutes(facts),
+      event: (event) => record(event, log, running),
+      report: (event, fields) => (event === 'certificate_renewed' ? log.info(fields, event) : log.warn(fields, event)),
+    });
+    running = true;
+    return node;
+  } catch (error) {
+    throw error instanceof CliFailure ? error : failureOf(error);
+  }
+}
+
+/** A damaged page can end the process by a signal, without a word; who ended so twice in a row looks at all of them first. */
+function openStore({ config, log, crashes }: NodeRun): Promise<Store> {
+  const { engine, path } = config.store;
+  if (engine === 'fdb') return openFoundationDb({ clusterFile: path });
+  const thorough = crashes >= 2;
+  if (thorough) log.warn({ path, crashes }, 'the last runs crashed: every page of the store is checked');
+  return openLmdb({ path, thorough, onBroken: (code, reason) => giveUp(code, reason, log) });
+}
+
+/** Resolves when the node has ended as it was told to. Rejects with CliFailure where its supervisors gave up. */
+export async function ended(node: Node): Promise<void> {
+  await node.tree.ended;
+  if (!node.stopping) {
+    throw new CliFailure('node_failed', 'the node gave up restarting its parts; the log above tells which');
+  }
+}
+
+function verifierOf(config: NodeConfig, log: Logger): Verifier {
+  const made = createVerifier({ keys: keysOf(config, log), issuer: config.jwtIssuer, audience: config.jwtAudience });
+  if (!made.ok) throw new CliFailure(made.code, made.detail);
+  return made.verifier;
+}
+
+function keysOf({ keys, data }: NodeConfig, log: Logger): KeySource {
+  if (keys.type === 'jwks') return keys;
+  if (keys.type === 'public') return { type: 'public', pem: readKey(keys.path) };
+  const found = keys.type === 'secret' ? readSecret(keys.path) : ensureSecret(data, SECRET_FILE);
+  return { type: 'secret', secret: secretOf(found, log) };
+}
+
+function secretOf(found: SecretResult, log: Logger): Uint8Array {
+  if (!found.ok) throw new CliFailure(found.code, found.detail);
+  if (found.warning !== undefined) log.warn(found.warning);
+  return found.secret;
+}
+
+function readKey(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new CliFailure('bad_key', `cannot read the public key at ${path} (${code})`);
+  }
+}
+
+/** Nothing can be written any more, and an ordered stop would wait for what never comes. */
+function giveUp(code: string, reason: string, log: Logger): void {
+  log.fatal({ reason }, code);
+  log.flush(() => process.exit(exitOf(code)));
+}
+
+/** Whoever runs us may start us again, but not where that ends the same way (docs/operations.md). */
+function exitOf(code: string): number {
+  return NEEDS_A_PERSON.includes(code) ? EXIT.store : EXIT.failed;
+}
+
+/** What supervision did, at the level that it deserves. A first start that fails ends the command with its reason. */
+export function record(event: TreeEvent, log: Logger, running: boolean): void {
+  const { type, ...fields } = event;
+  if (!running && type === 'start_failed') return;
+  if (type === 'started' || type === 'released') log.debug(fields, type);
+  else if (type === 'exited' && event.reason.type !== 'crash') log.debug(fields, type);
+  else if (type === 'escalated' || type === 'quarantined' || type === 'storm') log.error(fields, type);
+  else log.warn(fields, type);
+}
+
+function failureOf(error: unknown): CliFailure {
+  const text = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'start_failed';
+  const hint =
+    code === 'listen_failed' ? '; is a node running already? (weft status), or choose another with --listen' : '';
+  return new CliFailure(code, `${text}${hint}`, exitOf(code));
+}
