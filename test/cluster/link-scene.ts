@@ -192,7 +192,6 @@ export class Peer implements LinkEvents {
   readonly strangers: string[] = [];
   readonly refusals: (Refused & { readonly end: End })[] = [];
   readonly faults: unknown[] = [];
-  rooms = 0;
   /** Called with each batch, before it counts as handled. */
   onBatch: (link: PeerLink, bytes: Uint8Array) => void = () => {};
   onUp: (link: PeerLink) => void = () => {};
@@ -219,9 +218,7 @@ export class Peer implements LinkEvents {
     assert.ok(link.taken <= link.sent);
   }
 
-  room(): void {
-    this.rooms++;
-  }
+  room(_link: PeerLink): void {}
 
   down(link: PeerLink, end: End): void {
     assert.equal(link.state, 'down');
