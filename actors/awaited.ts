@@ -100,10 +100,14 @@ export class Awaited {
   }
 
   /** The actor of a chat ended; what it owed if it broke off, and what it is to be told again. */
-  ended(key: string, broke: boolean): Ended {
+  ended(key: string, broke: boolean, chats: Fabric['chats'], context: ConnectionContext): Ended {
     const watched = this.#watched?.get(key);
     this.#watched?.delete(key);
-    if (!broke) return nothing;
+    if (!broke) {
+      // Its successor may be there before the news of its end, and was told the last of it.
+      if (watched !== undefined) this.claim(key, watched, chats, context);
+      return nothing;
+    }
     const sends = [...(this.#sends ?? [])].filter(([, { view }]) => view.key === key).map(([n]) => n);
     const asks = [...(this.#asks ?? [])].filter(([, asked]) => asked === key).map(([r]) => r);
     return { sends, asks, claim: watched === undefined || watched.delivered + watched.read === 0 ? null : watched };

@@ -57,6 +57,8 @@ export class FollowUp {
     this.#waiting ??= new Map();
     const known = this.#waiting.get(one.key);
     const wantsReceipts = one.wantsReceipts || known?.wantsReceipts === true;
+    // No user has more chats.
+    if (this.#waiting.size >= LIMITS.userChats) this.#waiting.delete(this.#waiting.keys().next().value!);
     this.#waiting.set(one.key, { ...one, news: further(one.news, known?.news ?? null), wantsReceipts });
   }
 

@@ -150,7 +150,8 @@ export class Intake {
   /** The actor that answers for `key` ended. */
   ended(key: string, broke: boolean, context: ConnectionContext): void {
     const detail = 'it is being restarted; what was asked may be stored';
-    const { sends, asks, claim } = this.#connection.awaited.ended(key, broke);
+    const { awaited, fabric } = this.#connection;
+    const { sends, asks, claim } = awaited.ended(key, broke, fabric.chats, context);
     if (claim !== null) this.#connection.followUp.again(key, claim, context);
     for (const n of sends) this.failed(n, { code: 'unavailable', detail });
     for (const r of asks) this.answered(r, { code: 'unavailable', detail });

@@ -108,6 +108,8 @@ export const LIMITS = {
   bufferedHard: 4_194_304,
   /** Chats a connection keeps a position for; the least recently used give way and are re-learnt. */
   sessionChats: 2_048,
+  /** Of those that gave way last, the positions alone: the delivery of what was read from the log is ms behind. */
+  leftViews: 64,
   chatAliases: 1_024,
   /** One-byte aliases only: more would save nothing. */
   userAliases: 127,

@@ -2,6 +2,7 @@
 // Invariant: a view's cursor is the number up to which everything visible was sent (or was with the client); a chat
 // without a view is one whose client has everything, so its next delivery continues it. Bounded: see limits.ts. Views with
 // an alias, with SENDs under way or refused for now, asked for by DIRECT, or behind stay; of the others the oldest gives way.
+// What was read from the log may still come as a delivery, so the cursors of those that gave way last are kept a little longer.
 // Must not: send or read.
 
 import { chatKey } from '../storage/keys.js';
@@ -64,6 +65,8 @@ export class Views {
   #users: Map<string, number> | null = null;
   /** In the order in which they take turns. */
   #behind: Set<View> | null = null;
+  /** Cursors of views that gave way, by key. */
+  #left: Map<string, number> | null = null;
 
   constructor(room: ViewRoom = ROOM) {
     this.#room = room;
@@ -102,6 +105,8 @@ export class Views {
   open(chat: Uint8Array, key: string): View {
     const known = this.get(key);
     if (known !== undefined) return known;
+    const cursor = this.#left?.get(key) ?? UNKNOWN;
+    this.#left?.delete(key);
     return this.#keep({
       // A copy: what is decoded from frames shares larger memory.
       chat: Uint8Array.prototype.slice.call(chat),
@@ -110,7 +115,7 @@ export class Views {
       kind: 0,
       name: '',
       pair: null,
-      cursor: UNKNOWN,
+      cursor,
       target: 0,
       behind: false,
       unanswered: 0,
@@ -201,6 +206,7 @@ export class Views {
       view.behind = false;
     }
     this.#behind?.clear();
+    this.#left = null;
   }
 
   #keep(view: View): View {
@@ -221,10 +227,17 @@ export class Views {
     for (const view of views.values()) {
       views.delete(view.key);
       const promised = (view.refused !== '' || (view.pair !== null && view.cursor === UNKNOWN)) && !flooded;
-      if (!view.behind && view.unanswered === 0 && view.alias === 0 && !promised) return;
+      if (!view.behind && view.unanswered === 0 && view.alias === 0 && !promised) return this.#leave(view);
       views.set(view.key, view);
       looks -= 1;
       if (looks === 0) return;
     }
+  }
+
+  #leave({ key, cursor }: View): void {
+    if (cursor === UNKNOWN) return;
+    this.#left ??= new Map();
+    if (this.#left.size >= LIMITS.leftViews) this.#left.delete(this.#left.keys().next().value!);
+    this.#left.set(key, cursor);
   }
 }

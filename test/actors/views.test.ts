@@ -44,6 +44,15 @@ test('views are bounded; those with an alias, behind, with sends under way or re
   assert.equal(open(views, 3).cursor, UNKNOWN);
 });
 
+test('a view that gave way a moment ago comes back with its position, until the client says where it stands', () => {
+  const views = new Views({ chats: 1, chatAliases: 0, userAliases: 1 });
+  for (let i = 0; i <= LIMITS.leftViews + 1; i += 1) open(views, i).cursor = i + 7;
+  assert.deepEqual([open(views, 1).cursor, open(views, LIMITS.leftViews).cursor], [8, LIMITS.leftViews + 7]);
+  assert.equal(open(views, 0).cursor, UNKNOWN);
+  views.forget();
+  assert.equal(open(views, 2).cursor, UNKNOWN);
+});
+
 test('refused sends to chats without end are forgotten at last', () => {
   const views = new Views();
   for (let i = 0; i < LIMITS.userChats + 1_000; i += 1) views.refuse(open(views, i), 'id', i);
