@@ -258,34 +258,41 @@ export class Ownership {
     const sealed = log.seal(slot.shard);
     await close(slot.shard);
     const kept = (await sealed) && slot.grant === grant;
-    if (kept && observer.member(target) !== undefined && !this.#ended) await this.#give(slot, grant, target);
+    let given: Uint8Array | null = null;
+    if (kept && observer.member(target) !== undefined && !this.#ended) given = await this.#give(slot, grant, target);
     else if (kept) this.#reopen(slot, grant);
     if (slot.phase === 'moving') slot.phase = 'closed';
-    if (slot.owner?.mine === false) hint(target);
-    again();
-    // A few at a time, each with its pause: the chats of one wake elsewhere before the next ones do.
-    world.timer(LIMITS.handOverMs, () => {
-      this.#moves -= 1;
+    if (given !== null) hint(target);
+    const waits = (): boolean => given !== null && slot.row !== undefined && equalBytes(slot.row, given);
+    // A few at a time: where the target, or the store, takes its time, no more shards stand between two nodes than these.
+    do {
       again();
-    });
+      await new Promise<void>((resolve) => world.timer(LIMITS.handOverMs, resolve));
+    } while (waits() && observer.member(target) !== undefined && !this.#ended);
+    this.#moves -= 1;
+    again();
   }
 
-  async #give(slot: Slot, grant: Uint8Array, target: string): Promise<void> {
+  /** What was written; null: the shard stays, or is another's. */
+  async #give(slot: Slot, grant: Uint8Array, target: string): Promise<Uint8Array | null> {
     const { shard } = slot;
     const given = encodeGrant({ epoch: decodeGrant(grant).epoch + 1, node: target });
     const result = await this.#commit({
       checks: [{ key: grantKey(shard), value: grant }],
       writes: [{ key: grantKey(shard), value: given }],
     });
-    if (slot.grant !== grant || this.#ended) return;
+    if (slot.grant !== grant || this.#ended) return null;
     if (result.outcome === 'committed') {
       this.#stats.moves += 1;
       Object.assign(slot, { grant: null, untold: null, phase: 'closed' });
       this.#wrote(slot, given);
       this.#set(slot, { node: target, mine: false });
-    } else if (result.outcome === 'conflict') this.#lose(slot);
+      return given;
+    }
+    if (result.outcome === 'conflict') this.#lose(slot);
     // Where it is not known, it goes on being this node's until the grant says otherwise, and appends find that out.
     else this.#reopen(slot, grant);
+    return null;
   }
 
   /** It stays, with what is not told for sure. */

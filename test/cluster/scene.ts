@@ -55,6 +55,8 @@ export class SceneNode {
   /** ms that its actors take to end. */
   closeMs = 5;
   acks = 0;
+  /** Its chats tell their news when they are asked to. */
+  tells = true;
   /** ms by which its monotonic clock is behind the world's: machines that sleep do not count that. */
   behind = 0;
   #service: Service | null = null;
@@ -166,7 +168,7 @@ export class SceneNode {
 
   #told(key: string, message: ChatMessage): 'ok' {
     assert.equal(message.type, 'recover');
-    if (message.type === 'recover') message.telling.done = true;
+    if (message.type === 'recover') message.telling.done = this.tells;
     this.recovered.push(key);
     return 'ok';
   }
