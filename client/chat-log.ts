@@ -58,6 +58,8 @@ export class ChatLog {
   done = 0;
   /** What the newest SYNC said of it: the answer may be older than what has come since. */
   listed = 0;
+  /** Up to here came what was missed while there was no connection; 0: nothing was, or its receipts have been asked for. */
+  missed = 0;
   /** Highest sequence number seen or certified. */
   head = 0;
   /** Highest sequence number that arrived. */

@@ -112,14 +112,18 @@ export class Core {
       for (const chat of state.chats) this.table.restore(chat);
       this.marks.restore(state.marks ?? 0);
       this.account.restore(state.blocked ?? [], state.profiles ?? []);
+      const refusals: (() => void)[] = [];
       for (const send of state.outbox) {
         const chat = unhex(send.chat);
         const id = unhex(send.id);
         if (id === undefined) continue;
         if (chat !== undefined && send.user !== '') this.table.bind(send.user, chat);
         const log = chat === undefined ? this.table.byUser(send.user) : this.table.byId(chat);
-        this.outbox.restore(log, id, send.body);
+        const { refused } = send;
+        if (refused === undefined) this.outbox.restore(log, id, send.body);
+        else refusals.push(() => this.#failed(log, id, new WeftError(refused.code, refused.detail)));
       }
+      if (refusals.length > 0) this.#tellOnce(refusals);
     } catch (error) {
       throw asWeftError(error, 'store_failed');
     }
@@ -209,10 +213,28 @@ export class Core {
         if (this.outbox.flying === 0) this.dialer.idle();
       },
       failed: (log, { id }: Pending, error) => {
-        this.flusher.settled(hex(id));
-        this.application.emit('failed', { chat: this.application.chat(log), id: uuidText(id), error });
+        const { code, message } = error;
+        const detail = message.slice(code.length + 2);
+        // Whoever is told that it failed must not see it sent again by the next run (seed 1066).
+        const kept = this.#store.write([{ type: 'refuse', id: hex(id), code, detail }], true);
+        return kept.catch(() => {}).then(() => this.#failed(log, id, error));
       },
     };
+  }
+
+  /** What the last run may have ended before it said. A moment after the first SYNCED: before that nobody listens. */
+  #tellOnce(refusals: readonly (() => void)[]): void {
+    const off = this.application.on('synced', () => {
+      off();
+      this.world.timer(0, () => {
+        for (const tell of refusals) tell();
+      });
+    });
+  }
+
+  #failed(log: ChatLog, id: Uint8Array, error: WeftError): void {
+    this.flusher.settled(hex(id));
+    this.application.emit('failed', { chat: this.application.chat(log), id: uuidText(id), error });
   }
 
   #dialerHooks(): ConstructorParameters<typeof Dialer>[1] {

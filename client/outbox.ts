@@ -26,8 +26,8 @@ export interface OutboxHooks {
   save(log: ChatLog, pending: Pending): Promise<void>;
   /** Acknowledged: it has this sequence number. */
   sent(log: ChatLog, pending: Pending, seq: number): void;
-  /** Given up for good. */
-  failed(log: ChatLog, pending: Pending, error: WeftError): void;
+  /** Given up for good: durably, before anybody is told. Never rejects. */
+  failed(log: ChatLog, pending: Pending, error: WeftError): Promise<void>;
 }
 
 export class Outbox {
@@ -280,10 +280,7 @@ export class Outbox {
   #giveUp(pending: Pending, error: WeftError): void {
     this.#land(pending);
     const { log } = this.#remove(pending);
-    if (pending.found !== true) {
-      this.#hooks.failed(log, pending, error);
-      pending.reject?.(error);
-    }
+    if (pending.found !== true) void this.#hooks.failed(log, pending, error).then(() => pending.reject?.(error));
     this.pump();
   }
 

@@ -6,7 +6,7 @@
 import { OP, type PageRow, type ServerFrame, T } from '../transport/frames.js';
 import type { Account } from './account.js';
 import type { Changes } from './changes.js';
-import type { ChatDetails } from './chat-info.js';
+import { type ChatDetails, detailsOf } from './chat-info.js';
 import type { ChatList } from './chat-list.js';
 import type { ChatLog, Item } from './chat-log.js';
 import type { ChatTable } from './chat-table.js';
@@ -181,6 +181,7 @@ export class Receiver {
         return;
       }
       log.lastOwn = Math.max(log.lastOwn, item.seq);
+      if (log.kind === 1 && item.seq <= log.missed) this.#ticks(log);
     }
     if (!log.placed && item.seq === 1) log.place(0);
     if (!log.placed && this.#joins(item)) log.place(item.seq - 1);
@@ -246,6 +247,8 @@ export class Receiver {
     if (entry.kind !== undefined) this.describe(log, entry.kind, entry.name ?? '');
     log.head = Math.max(log.head, entry.head);
     if (entry.start <= entry.head) list.missed();
+    // Of chats that the vector lacked the server tells the receipts by itself.
+    log.missed = entry.kind === undefined && entry.start <= entry.head ? entry.head : 0;
     if (!log.placed) log.place(Math.max(0, entry.start - 1));
     else if (entry.head < log.listed) {
       this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.listed}`));
@@ -254,6 +257,18 @@ export class Receiver {
     // Most of ten thousand chats are as they were.
     if (before[0] !== log.placed || before[1] !== log.cursor || before[2] !== log.head) flusher.dirty(log);
     delivery.run(log);
+  }
+
+  /** Own messages were missed, of another device or a run whose store lost them: so were receipts, and SYNC did not ask for them. */
+  #ticks(log: ChatLog): void {
+    const chat = log.id;
+    if (chat === undefined) return;
+    log.missed = 0;
+    const asked = this.#parts.requests.ask((r) => ({ type: T.INFO, r, chat }));
+    // A hint like a receipt: the next SYNC asks for them.
+    asked
+      .then((answer) => (answer.type === 'ok' ? this.informed(log, detailsOf(answer.results)) : undefined))
+      .catch(() => {});
   }
 
   /** CHAT tells names along with aliases, and those are limited: further chats are asked about. */

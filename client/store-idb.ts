@@ -112,6 +112,17 @@ export class IdbStore implements ClientStore {
         request.onsuccess = () => this.#places.set(send.id, request.result);
         return;
       }
+      case 'refuse': {
+        const { id, code, detail } = change;
+        const place = this.#places.get(id);
+        if (place === undefined) return;
+        const outbox = transaction.objectStore('outbox');
+        const request: IDBRequest<StoredSend | undefined> = outbox.get(place);
+        request.onsuccess = () => {
+          if (request.result !== undefined) outbox.put({ ...request.result, refused: { code, detail } }, place);
+        };
+        return;
+      }
       case 'settle': {
         const place = this.#places.get(change.id);
         if (place === undefined) return;

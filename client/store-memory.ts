@@ -25,6 +25,12 @@ export class StoreImage {
       case 'add':
         this.outbox.set(change.send.id, change.send);
         return;
+      case 'refuse': {
+        const { id, code, detail } = change;
+        const send = this.outbox.get(id);
+        if (send !== undefined) this.outbox.set(id, { ...send, refused: { code, detail } });
+        return;
+      }
       case 'settle':
         this.outbox.delete(change.id);
         return;

@@ -32,6 +32,8 @@ export interface StoredSend {
   readonly chat: string;
   readonly user: string;
   readonly body: Uint8Array;
+  /** It was refused for good: it is not sent again, and the application may not have been told. */
+  readonly refused?: { readonly code: string; readonly detail: string };
 }
 
 export interface StoredState {
@@ -51,7 +53,9 @@ export type StoreChange =
   | { readonly type: 'owner'; readonly user: string; readonly device: string }
   | { readonly type: 'chat'; readonly chat: StoredChat }
   | { readonly type: 'add'; readonly send: StoredSend }
-  /** The send with this id was acknowledged or given up. */
+  /** The send with this id was refused for good. */
+  | { readonly type: 'refuse'; readonly id: string; readonly code: string; readonly detail: string }
+  /** The send with this id was acknowledged, or is given up and the application knows. */
   | { readonly type: 'settle'; readonly id: string }
   | { readonly type: 'marks'; readonly version: number }
   | { readonly type: 'blocked'; readonly users: readonly string[] }

@@ -4,7 +4,7 @@
 // Must not: look at who was shown what (check-views.ts), or excuse a loss beyond what retention takes (check-retention.ts).
 
 import type { Evidence, SendStory } from './evidence.js';
-import { LAST_MOMENTS, type Rule, SESSION_ENDS } from './rule.js';
+import { type Rule, SESSION_ENDS } from './rule.js';
 import { isErased, short, show } from './says.js';
 import type { ChatStory } from './story.js';
 
@@ -150,9 +150,9 @@ const refused: Rule = {
     );
     for (const { send, failed, sent } of sends.values()) {
       for (const { code, at, device, life } of failed) {
-        const end = lives.get(device)?.find((run) => run.life === life)?.end;
-        // A device that dies in that moment may not remember the refusal, and sends again.
-        if (LOCAL.has(code) || (end?.how === 'killed' && end.at - at < LAST_MOMENTS)) continue;
+        // A device whose store fails may not remember the refusal, and sends again.
+        const run = lives.get(device)?.find((each) => each.life === life);
+        if (LOCAL.has(code) || run?.storeFailed === true) continue;
         const place = stored.get(send.body);
         if (place !== undefined) fault(`${short(send.body)} failed (${code}) and is at ${place}`, at);
         if (sent.length > 0) fault(`${short(send.body)} failed (${code}) and was acknowledged as ${sent[0]!.seq}`, at);

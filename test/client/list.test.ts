@@ -308,4 +308,19 @@ describe('marks', () => {
     await settle(world);
     assert.equal(session.direct('bob').unread, 0);
   });
+
+  test('own messages of another device that were missed: their receipts are asked for, once', async () => {
+    const { server, world } = await bench();
+    const chat = server.chat('bob');
+    server.post(chat, 'x');
+    await settle(world);
+    server.last.cut();
+    for (const text of ['a', 'b']) server.post(chat, text, server.user);
+    await advance(world, 10_000);
+    assert.equal(server.last.of(12).length, 1);
+    // Live, they come by themselves.
+    server.post(chat, 'c', server.user);
+    await settle(world);
+    assert.equal(server.last.of(12).length, 1);
+  });
 });

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { WeftError } from '../../client/errors.js';
+import { openSession } from '../../client/open.js';
 import type { StoreChange } from '../../client/store.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import { ManualWorld } from '../actors/manual-world.js';
@@ -258,6 +259,53 @@ describe('outbox', () => {
     assert.deepEqual({ code, retry, name }, { code: 'not_member', retry: false, name: 'WeftError' });
     assert.deepEqual(failures, ['not_member']);
     assert.deepEqual(session.pending(), []);
+  });
+
+  test('a refusal for good is told when the store has it: what was told has failed is not sent again', async () => {
+    const store = new MemoryStore();
+    const write = store.write.bind(store);
+    let kept = (): void => {};
+    store.write = async (changes) => {
+      if (changes.some(({ type }) => type === 'refuse')) await new Promise<void>((resolve) => (kept = resolve));
+      return write(changes);
+    };
+    const { server, world, session } = await bench({ store });
+    const failures: string[] = [];
+    session.on('failed', ({ error }) => void failures.push(error.message));
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 2) return false;
+      connection.send({ type: 49, n: ++connection.sends, code: 'blocked', retry: false, after: 0, detail: 'no' });
+      return true;
+    };
+    const sent = assert.rejects(session.direct('bob').send('x'), { code: 'blocked' });
+    await settle(world);
+    assert.deepEqual([failures, session.pending()], [[], []]);
+    kept();
+    await settle(world);
+    await sent;
+    assert.deepEqual(failures, ['blocked: no']);
+    assert.deepEqual(
+      (await store.load()).outbox.map(({ refused }) => refused),
+      [{ code: 'blocked', detail: 'no' }],
+    );
+  });
+
+  test('of a refusal that the last run may not have told of the next one tells, and sends nothing', async () => {
+    const store = new MemoryStore();
+    const id = '01890000000070008000000000000001';
+    await store.write([
+      { type: 'add', send: { id, chat: '', user: 'bob', body: new Uint8Array(1) } },
+      { type: 'refuse', id, code: 'blocked', detail: 'no' },
+    ]);
+    const world = new ManualWorld();
+    const server = new FakeServer(world);
+    const opening = openSession({ world, dial: server.dial, store, url: 'ws://test', token: 't' });
+    const failures: string[] = [];
+    void opening.then((session) => session.on('failed', ({ error }) => void failures.push(error.message)));
+    await settle(world);
+    await advance(world, 1_000);
+    assert.deepEqual([failures, server.last.of(2)], [['blocked: no'], []]);
+    assert.deepEqual((await store.load()).outbox, []);
   });
 
   test('a user that cannot be: DIRECT is refused, and so is what waited for it', async () => {

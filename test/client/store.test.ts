@@ -71,6 +71,29 @@ for (const [kind, open] of Object.entries(kinds)) {
       assert.deepEqual(state.outbox, [send(C), send(B)]);
     });
 
+    test('a refusal is kept with its send, in its place, until that is settled', async () => {
+      const store = open('refused');
+      await store.load();
+      await store.write(
+        [A, B, C].map((id) => ({ type: 'add', send: send(id) }) as const),
+        true,
+      );
+      await store.write(
+        [
+          { type: 'refuse', id: B, code: 'blocked', detail: 'no' },
+          { type: 'refuse', id: C, code: 'blocked', detail: 'no' },
+        ],
+        true,
+      );
+      await store.write([{ type: 'settle', id: C }], false);
+      await store.write([{ type: 'refuse', id: C, code: 'blocked', detail: 'no' }], true);
+      await store.close();
+      const again = open('refused');
+      const { outbox } = await again.load();
+      await again.close();
+      assert.deepEqual(outbox, [send(A), { ...send(B), refused: { code: 'blocked', detail: 'no' } }]);
+    });
+
     test('a settlement right behind its addition wins', async () => {
       const store = open('race');
       await store.load();
