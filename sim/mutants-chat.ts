@@ -13,8 +13,8 @@ export const chatMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'storage/log.js',
-        from: "{ outcome: 'lost' } : await this.#write(shard, batch);",
-        to: "{ outcome: 'lost' } : (void this.#write(shard, batch), { outcome: 'committed' });",
+        from: 'shard.lost ? LOST : await this.#write(shard, batch);',
+        to: "shard.lost ? LOST : (void this.#write(shard, batch), { outcome: 'committed' });",
       },
     ],
   },
@@ -26,13 +26,13 @@ export const chatMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'actors/sequencer.js',
-        from: 'witness: writes[0], done };',
-        to: 'witness: writes[0], done, entries };',
+        from: 'witness: writes[0], telling, done };',
+        to: 'witness: writes[0], telling, done, entries };',
       },
       {
         file: 'actors/gate.js',
-        from: "        if (this.#chat.fabric.log.append(append) === 'busy')",
-        to: "        for (const entry of append.entries) this.#fanOut.entry(entry, roster);\n        if (this.#chat.fabric.log.append(append) === 'busy')",
+        from: '        const taken = this.#chat.fabric.log.append(append);',
+        to: '        for (const entry of append.entries) this.#fanOut.entry(entry, roster);\n        const taken = this.#chat.fabric.log.append(append);',
       },
     ],
   },

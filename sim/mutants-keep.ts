@@ -60,8 +60,8 @@ export const keepMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'actors/gate.js',
-        from: "        if (this.#chat.fabric.log.append(append) === 'busy')",
-        to: "        this.#fanOut.receipts(roster);\n        if (this.#chat.fabric.log.append(append) === 'busy')",
+        from: '        const taken = this.#chat.fabric.log.append(append);',
+        to: '        this.#fanOut.receipts(roster);\n        const taken = this.#chat.fabric.log.append(append);',
       },
     ],
   },

@@ -32,7 +32,7 @@ export const lineMutants: readonly Mutant[] = [
     promise: '2. Never lost',
     breaks: "A resume takes a large group's head from the member's row, which is not kept there.",
     limit: 50,
-    edits: [{ file: 'actors/certificate.js', from: 'inbox.large || inbox.hot ?', to: 'inbox.hot ?' }],
+    edits: [{ file: 'actors/certificate.js', from: '!(inbox.large || inbox.hot)', to: '!inbox.hot' }],
   },
   {
     name: 'needs-sync mark lost',
@@ -88,8 +88,8 @@ export const lineMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'actors/views.js',
-        from: 'if (!view.behind && view.unanswered === 0 && view.alias === 0 && !refused)',
-        to: 'if (view.unanswered === 0 && view.alias === 0 && !refused)',
+        from: 'if (!view.behind && view.unanswered === 0 && view.alias === 0 && !promised)',
+        to: 'if (view.unanswered === 0 && view.alias === 0 && !promised)',
       },
     ],
   },
