@@ -174,8 +174,13 @@ export class SceneNode {
   }
 
   #close(shard: number): Promise<void> {
-    this.writers.delete(shard);
-    return new Promise((resolve) => void this.process.timer(this.closeMs, resolve));
+    const writer = this.writers.get(shard);
+    return new Promise((resolve) => {
+      this.process.timer(this.closeMs, () => {
+        if (this.writers.get(shard) === writer) this.writers.delete(shard);
+        resolve();
+      });
+    });
   }
 
   #open(shard: number): void {

@@ -74,7 +74,7 @@ test('clocks that jump, either way, evict nobody', async () => {
   const nodes = await scene.settled('n1', 'n2', 'n3');
   scene.pace = 1_000;
   // Of some beats the next comes later than the jumping node looks again.
-  for (const node of nodes.slice(1)) scene.store.delay.set(node.name, [1, 300]);
+  for (const node of nodes.slice(1)) scene.store.delay.set(node.name, [1, 700]);
   for (let times = 0; times < 40; times += 1) {
     nodes[0].behind -= [3_600_000, -3_600_000, 10_000, -10_000][times % 4]!;
     await scene.run(730);
