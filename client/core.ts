@@ -246,6 +246,7 @@ export class Core {
       admit: (welcome) => this.#admit(welcome),
       up: (welcome) => {
         this.flusher.online();
+        this.delivery.grant();
         this.gaps.connected();
         this.outbox.online(welcome.window);
         this.requests.online();

@@ -10,8 +10,8 @@ export interface DeliveryHooks {
   /** Tells the application. A promise holds the chat's next release back; it never rejects. */
   handle(log: ChatLog, release: Release): Promise<unknown> | undefined;
   handled(log: ChatLog, release: Release): void;
-  /** CREDIT for the server. */
-  grant(n: number): void;
+  /** CREDIT for the server. False: it does not listen yet. */
+  grant(n: number): boolean;
 }
 
 export class Delivery {
@@ -72,9 +72,13 @@ export class Delivery {
     if (!paid) return;
     this.#outstanding--;
     this.#owed++;
-    if (this.#owed * 2 < this.#credit) return;
+    this.grant();
+  }
+
+  /** Also once the server listens: what became free since HELLO is not in its credit. */
+  grant(): void {
+    if (this.#owed * 2 < this.#credit || !this.#hooks.grant(this.#owed)) return;
     this.#left += this.#owed;
-    this.#hooks.grant(this.#owed);
     this.#owed = 0;
   }
 

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
+import { Delivery } from '../../client/delivery.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import type { ServerFrame } from '../../transport/frames.js';
 import { ManualWorld } from '../actors/manual-world.js';
@@ -473,4 +474,23 @@ describe('receipts', () => {
     await settle(world);
     assert.deepEqual(told, ['bob 1 1']);
   });
+});
+
+test('what becomes free between HELLO and WELCOME is granted then, and not lost', () => {
+  let listens = false;
+  const granted: number[] = [];
+  const grant = (n: number): boolean => {
+    if (listens) granted.push(n);
+    return listens;
+  };
+  const delivery = new Delivery({ handle: () => undefined, handled: () => undefined, grant }, 4);
+  const content = { type: 'message', body: new Uint8Array(1) } as const;
+  for (let seq = 1; seq <= 4; seq++)
+    delivery.arrived({ from: 'bob', seq, id: new Uint8Array(16), lag: 0, paid: true, content });
+  assert.equal(delivery.open(), 0);
+  for (let i = 0; i < 3; i++) delivery.free(true);
+  assert.deepEqual([granted, delivery.starved], [[], true]);
+  listens = true;
+  delivery.grant();
+  assert.deepEqual([granted, delivery.starved], [[3], false]);
 });
