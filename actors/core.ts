@@ -22,6 +22,7 @@ export type RuntimeLimits = Readonly<
     | 'sliceMessages'
     | 'sliceMs'
     | 'turnMs'
+    | 'bulkTurnMs'
     | 'turnMessages'
     | 'clockStride'
     | 'ringStart'

@@ -12,6 +12,9 @@ export const LIMITS = {
   sliceMs: 1,
   /** ms the run queue may work before I/O gets its turn. Sockets are read in between, so this bounds added latency. */
   turnMs: 4,
+  /** The same while nothing but bulk work is ready: a message that comes meanwhile has several steps to make (socket, chat,
+   * disk and back), and waits for the rest of a turn at each. */
+  bulkTurnMs: 1,
   /** Messages the run queue may handle before I/O gets its turn: above what 4 ms can hold on any machine, so it ends a
    * turn only where the clock stands still, as in simulation. */
   turnMessages: 131_072,

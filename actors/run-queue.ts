@@ -24,6 +24,7 @@ export interface RunQueueLimits {
   readonly sliceMessages: number;
   readonly sliceMs: number;
   readonly turnMs: number;
+  readonly bulkTurnMs: number;
   readonly turnMessages: number;
   readonly clockStride: number;
 }
@@ -63,6 +64,8 @@ export class RunQueue {
   #turnBegan = 0;
   #turnLeft = 0;
   #turnOver = true;
+  /** A cell has its turn, at `#level`. */
+  #slicing = false;
   // Looks at the clock.
   #stride = 1;
   #untilLook = 1;
@@ -100,8 +103,14 @@ export class RunQueue {
     return !this.#turnOver;
   }
 
-  push(cell: Runnable): void {
-    const line = this.#line(cell.level);
+  /** The level of the cell that runs; -1: none does. */
+  get serving(): number {
+    return this.#slicing ? this.#level : -1;
+  }
+
+  /** Puts a cell at the end of its level's line, or of a lower one's. */
+  push(cell: Runnable, level = cell.level): void {
+    const line = this.#line(level);
     cell.nextReady = null;
     if (line.tail === null) line.head = cell;
     else line.tail.nextReady = cell;
@@ -133,6 +142,7 @@ export class RunQueue {
       while (this.#ready > 0 && !this.#turnOver) this.#serve(sliceMessages);
     } finally {
       this.#turnOver = true;
+      this.#slicing = false;
       this.#armed = this.#ready > 0;
       if (this.#armed) this.#world.defer(this.#turn);
     }
@@ -153,7 +163,9 @@ export class RunQueue {
     const granted = Math.min(sliceMessages, this.#credit);
     this.#sliceLeft = granted;
     this.#sliceBegan = this.#looked;
+    this.#slicing = true;
     const again = cell.slice(this);
+    this.#slicing = false;
     const used = granted - this.#sliceLeft;
     this.#handled += used;
     this.#credit -= used;
@@ -171,7 +183,7 @@ export class RunQueue {
 
   /** Reads the clock and sets the stride so that two looks lie about a quarter slice apart. */
   #look(): boolean {
-    const { sliceMs, turnMs, clockStride } = this.#limits;
+    const { sliceMs, turnMs, bulkTurnMs, clockStride } = this.#limits;
     const now = this.#world.now();
     const passed = now - this.#looked;
     this.#looked = now;
@@ -181,8 +193,13 @@ export class RunQueue {
     this.#untilLook = this.#stride;
     this.#creditMs -= passed;
     if (this.#creditMs <= 0) this.#credit = 0;
-    if (now - this.#turnBegan >= turnMs) this.#turnOver = true;
+    if (now - this.#turnBegan >= (this.#bulkAlone() ? bulkTurnMs : turnMs)) this.#turnOver = true;
     return !this.#turnOver && now - this.#sliceBegan < sliceMs;
+  }
+
+  /** Nobody is kept waiting by an early look at the sockets but bulk work. */
+  #bulkAlone(): boolean {
+    return this.#level === LEVELS.bulk && this.#lines[LEVELS.system].size + this.#lines[LEVELS.interactive].size === 0;
   }
 
   #line(level: number): Line {

@@ -51,6 +51,40 @@ describe('handlers', () => {
     assert.ok(Math.abs(ratio(false) - 1) < 0.1);
   });
 
+  test('what is woken by one that gives way waits as it does', () => {
+    const { world, runtime } = setUp();
+    const polite = runtime.spawn(puppet(), 'polite', []);
+    const busy = runtime.spawn(puppet(), 'busy', []);
+    const crowd = Array.from({ length: 256 }, (_, at) => runtime.spawn(puppet(), `crowd${at}`, []));
+    let left = 0;
+    const work: Act = (context) => {
+      left -= 1;
+      if (left > 0) context.tell(busy, work);
+    };
+    /** Messages that the busy one handles until all others were woken and have run. */
+    const waited = (): number => {
+      let open = crowd.length;
+      let seen = 0;
+      left = 10_000;
+      const wake: Act = (context) => {
+        for (const one of crowd) {
+          context.tell(one, () => {
+            open -= 1;
+            if (open === 0) seen = 10_000 - left;
+          });
+        }
+      };
+      busy.tell(work);
+      polite.tell(wake);
+      world.settle();
+      return seen;
+    };
+    const before = waited();
+    polite.tell((context) => context.giveWay(true));
+    world.settle();
+    assert.ok(waited() > 3 * before);
+  });
+
   test('signals come before messages', () => {
     const { world, runtime } = setUp();
     const log: unknown[] = [];

@@ -193,6 +193,23 @@ test('slow handlers are cut by time: the slice, the level and the turn', () => {
   assert.ok(Math.max(...done) < 1.5 * Math.min(...done), `bulk cells share alike: ${done}`);
 });
 
+test('bulk work alone leaves the loop to the sockets sooner', () => {
+  const turnOf = (levels: readonly number[]): number => {
+    const world = new ManualWorld();
+    const queue = new RunQueue(world, LIMITS);
+    const tick = (): void => {
+      world.time += 0.05;
+    };
+    for (const level of levels) queue.push(new Job(level, FOREVER, tick));
+    for (let turns = 0; turns < 20; turns++) world.turn();
+    const began = world.time;
+    world.turn();
+    return world.time - began;
+  };
+  assert.ok(turnOf([2, 2]) < LIMITS.bulkTurnMs + 0.5);
+  assert.ok(turnOf([1, 2]) > LIMITS.turnMs - 0.5);
+});
+
 test('a handler that turns slow at once is noticed within a stride', () => {
   const world = new ManualWorld();
   const queue = new RunQueue(world, LIMITS);
