@@ -223,10 +223,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   #schedule(): void {
     this.#flags |= SCHEDULED;
-    const { queue } = this.#core;
-    const { level } = this;
-    // What bulk work causes is bulk work too: else a flood that was put back would come to the front one step later.
-    queue.push(this, level === LEVELS.interactive && queue.serving === LEVELS.bulk ? LEVELS.bulk : level);
+    this.#core.queue.wake(this);
   }
 
   #passivate(): void {

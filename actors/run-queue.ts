@@ -103,9 +103,11 @@ export class RunQueue {
     return !this.#turnOver;
   }
 
-  /** The level of the cell that runs; -1: none does. */
-  get serving(): number {
-    return this.#slicing ? this.#level : -1;
+  /** Of a cell that the running one, if there is one, gave something to do. */
+  wake(cell: Runnable): void {
+    // What bulk work causes is bulk work too: else a flood that was put back would come to the front one step later.
+    const caused = this.#slicing && this.#level === LEVELS.bulk && cell.level === LEVELS.interactive;
+    this.push(cell, caused ? LEVELS.bulk : cell.level);
   }
 
   /** Puts a cell at the end of its level's line, or of a lower one's. */

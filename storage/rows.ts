@@ -218,24 +218,26 @@ export interface DirtySet {
 
 const DIRTY_BYTES = 16 + NUMBER_BYTES;
 const FLAG_MORE = 1;
+/** From here on a byte of flags follows the chats. Without it one that was cut off would not be missed. */
+const FLAGGED = VERSION + 1;
 
-/** Chats one after the other; a byte of flags follows where there is one to set. */
+/** Chats one after the other, then a byte of flags. */
 export function encodeDirty({ chats, more }: DirtySet): Uint8Array {
-  const row = new Uint8Array(1 + chats.length * DIRTY_BYTES + (more ? 1 : 0));
-  row[0] = VERSION;
+  const row = new Uint8Array(2 + chats.length * DIRTY_BYTES);
+  row[0] = FLAGGED;
   let at = 1;
   for (const { chat, head } of chats) {
     row.set(chat, at);
     at = putNumber(row, at + 16, head);
   }
-  if (more) row[at] = FLAG_MORE;
+  row[at] = more ? FLAG_MORE : 0;
   return row;
 }
 
 export function decodeDirty(row: Uint8Array): DirtySet {
   assertRow(row.length >= 1 && row[0]! >= VERSION, 'no dirty set of a known version');
   const rest = (row.length - 1) % DIRTY_BYTES;
-  assertRow(row[0]! > VERSION || rest <= 1, 'dirty set cut short');
+  assertRow(row[0]! > FLAGGED || rest === row[0]! - VERSION, 'dirty set cut short');
   const chats: DirtyChat[] = [];
   for (let at = 1; at + DIRTY_BYTES <= row.length; at += DIRTY_BYTES) {
     chats.push({ chat: row.slice(at, at + 16), head: getNumber(row, at + 16) });
