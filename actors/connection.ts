@@ -275,7 +275,7 @@ export class Connection {
     const broke = reason.type !== 'normal';
     if (ref.kind !== 'user') return this.#intake.ended(ref.key, broke, context);
     this.#intake.ended(ACCOUNT, broke, context);
-    if (this.phase === 'joining' || this.phase === 'ready') this.login.forgotten(monitor, context);
+    if (this.phase === 'joining' || this.phase === 'ready') this.login.forgotten(monitor, reason, context);
   }
 
   /** Says what is wrong and closes. */

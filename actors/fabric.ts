@@ -67,6 +67,8 @@ export interface Fabric {
   /** Users by user id. Live while a device is connected or watched. */
   readonly users: Directory<UserMessage>;
   readonly sweeper: SweepDesk;
+  /** The chat's actor lives here, or would. */
+  owns(chat: string): boolean;
   readonly online: Online;
   readonly watches: Watches;
   readonly settings: Settings;

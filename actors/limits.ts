@@ -132,6 +132,8 @@ export const LIMITS = {
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
   retryMs: 100,
+  /** ms over which connections register anew when their users' actors have moved: 15,000 of them at 15 a ms. */
+  registerMs: 1_000,
   /** The same for a chat that was given up after too many crashes, which lasts for minutes. */
   givenUpMs: 5_000,
   /** ms between looks at the files of the TLS certificate, and ms that they must be at rest: two files are not replaced at once. */
@@ -451,7 +453,7 @@ export const LIMITS = {
   // ---- the cluster ----
   /** Nodes that share one store: each reads all rows with every beat, and each has a link to every other. */
   nodes: 64,
-  /** ms between two beats of a node: a commit each, and a read of all nodes' rows. */
+  /** ms between two beats, each of them a commit and a read of all nodes' rows. */
   beatMs: 300,
   /** ms without a beat after which a node is evicted: longer than a full collection of a large heap or a disk's retries. */
   leaseMs: 1_500,

@@ -3,6 +3,7 @@
 // Must not: handle frames of a ready connection (intake.ts), or know how tokens are signed.
 
 import { CLOSE, type ClientFrame, T, WIRE_VERSION } from '../transport/frames.js';
+import type { ExitReason } from './behaviour.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import type { Verdict } from './fabric.js';
 import { LIMITS } from './limits.js';
@@ -130,14 +131,21 @@ export class Login {
     else this.#monitor = context.monitor(actor);
   }
 
-  /** The user's actor forgot this connection. Deliveries may be missing: register again, then have the client resync. */
-  forgotten(monitor: number, context: ConnectionContext): void {
-    if (monitor === this.#monitor) this.register(context);
+  /**
+   * The user's actor forgot this connection. Deliveries may be missing: register again, then have the client resync. Where it
+   * broke off, at once; where it moved or is out of reach, others did, too: not all in one turn.
+   */
+  forgotten(monitor: number, reason: ExitReason, context: ConnectionContext): void {
+    if (monitor !== this.#monitor) return;
+    if (reason.type === 'crash' || reason.type === 'killed') return this.register(context);
+    const { world } = this.#connection.fabric;
+    context.after(world.random() * LIMITS.registerMs, { type: 'register' });
   }
 
   registered(round: number, registration: Registration, context: ConnectionContext): void {
     const connection = this.#connection;
     if (round !== this.#round) return;
+    if (registration?.code === 'busy') return void context.after(LIMITS.retryMs, { type: 'register' });
     if (registration !== null) {
       const close = registration.code === 'device_removed' ? CLOSE.auth : CLOSE.goingAway;
       return connection.violation(registration.code, close, registration.detail, context);

@@ -6,8 +6,14 @@
 import { LIMITS } from './limits.js';
 
 export class Online {
+  /** All users there are have their actors on this node: what is counted is all there is. */
+  readonly whole: boolean;
   /** Whether the user counts. */
   readonly #users = new Map<string, boolean>();
+
+  constructor(whole = true) {
+    this.whole = whole;
+  }
 
   get size(): number {
     return this.#users.size;

@@ -107,6 +107,8 @@ export class Onlookers {
   }
 
   #count(onlooker: Onlooker, count: number, roster: Roster): void {
+    // Some are counted on other nodes only: better none than a wrong one.
+    if (!this.#fabric.online.whole) return;
     onlooker.told = count;
     onlooker.connection.tell({ type: 'count', info: roster.info, count });
   }

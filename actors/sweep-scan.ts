@@ -36,6 +36,7 @@ export async function scanPage(fabric: Fabric, after: Uint8Array | null): Promis
   for (const [at, { key, value }] of rows.entries()) {
     if (at % LIMITS.scanChats === LIMITS.scanChats - 1) await new Promise<void>((resolve) => world.defer(resolve));
     const chat = chatOfRow(key);
+    if (!fabric.owns(chatKey(chat))) continue;
     try {
       if (await isDue(fabric, chat, decodeChat(value))) due.push(chatKey(chat));
     } catch (error) {

@@ -120,6 +120,16 @@ export class Watches {
     for (const user of users) this.#leave(user, chat, connection);
   }
 
+  /** Chats that are open. */
+  chats(): Iterable<string> {
+    return this.#chats.keys();
+  }
+
+  /** Another node keeps the list of the chat from now on. */
+  forget(chat: string): void {
+    for (const connection of [...(this.#chats.get(chat)?.keys() ?? [])]) this.close(chat, connection);
+  }
+
   /** The user left the chat. */
   parted(user: string, chat: string): void {
     const open = this.#chats.get(chat);

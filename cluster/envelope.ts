@@ -27,6 +27,8 @@ export const OP = {
   moved: 10,
   /** shards: news for users of these were lost, so all of them have to have their clients say where they stand. */
   resync: 11,
+  /** Whoever reads this was given a shard: time to look. */
+  hint: 12,
 } as const;
 
 export type Op = (typeof OP)[keyof typeof OP];

@@ -40,6 +40,7 @@ export interface Hub extends Acquaintance {
   missedUser(user: string): void;
   /** An actor is not where it was looked for. */
   astray(): void;
+  hinted(): void;
 }
 
 export class Peer implements Far {
@@ -71,7 +72,7 @@ export class Peer implements Far {
   }
 
   /** Connections of the peer known here, its actors watched here, and ours watched for it. */
-  get sizes(): { readonly far: number; readonly watching: number; readonly watched: number } {
+  get sizes() {
     return { far: this.names.size, watching: this.#watching.size, watched: this.#watched.size };
   }
 
@@ -205,6 +206,9 @@ export class Peer implements Far {
       case OP.resync:
         this.#hub.missedElsewhere(reader.uint());
         return 1;
+      case OP.hint:
+        this.#hub.hinted();
+        return 0;
       default:
         return 0;
     }
@@ -219,14 +223,13 @@ export class Peer implements Far {
     else {
       const told = chats.tell(key, message);
       if (told === 'busy' && lasts(message)) this.#hub.again({ party: 'chat', key, message });
-      else if (told !== 'ok') excuse(message, told);
+      excuse(message, told);
     }
   }
 
   #user(key: string, message: UserMessage): void {
     if (!this.#hub.mine(PARTY.user, key)) return this.#astray(PARTY.user, key);
-    const told = this.#hub.users.tell(key, message);
-    if (told !== 'ok') excuse(message, told);
+    excuse(message, this.#hub.users.tell(key, message));
   }
 
   #news(reader: Reader): void {
@@ -248,7 +251,7 @@ export class Peer implements Far {
     if (message !== null) for (const number of numbers) this.#hub.exports.get(number)?.tell(message);
   }
 
-  /** `news`: and it was told news, which are lost. */
+  /** `news`: it was told some, which are lost. */
   #astray(party: Party, key: string, news = false): void {
     this.#hub.astray();
     this.out.control(OP.moved, party, key, news ? 1 : 0);

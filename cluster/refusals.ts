@@ -6,7 +6,8 @@ import type { Delivery } from '../actors/behaviour.js';
 import { type Refusal, refuse } from '../actors/errors.js';
 import type { ChatMessage, UserMessage } from '../actors/messages.js';
 
-export function excuse(message: ChatMessage | UserMessage, told: Exclude<Delivery, 'ok'>): void {
+export function excuse(message: ChatMessage | UserMessage, told: Delivery): void {
+  if (told === 'ok') return;
   const refusal: Refusal = refuse(told === 'busy' ? 'busy' : 'unavailable', 'it cannot be taken now');
   if (message.type === 'send') message.connection.tell({ type: 'failed', n: message.n, ...refusal });
   else if (message.type === 'register') {

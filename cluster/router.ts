@@ -299,6 +299,15 @@ export class Router implements Hub, Ways {
     this.placement.hint();
   }
 
+  hinted(): void {
+    this.placement.hint();
+  }
+
+  /** That node should look at the shards. */
+  hint(node: string): void {
+    this.#peers.get(node)?.out.control(OP.hint);
+  }
+
   ended(connection: FarConnection): void {
     this.#options.ended(connection);
   }

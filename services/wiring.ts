@@ -19,6 +19,7 @@ import { user } from '../actors/user.js';
 import { Watches } from '../actors/watches.js';
 import type { World } from '../actors/world.js';
 import { alone, type Placement } from '../cluster/placement.js';
+import { shardOfChat, shardOfUser } from '../cluster/shard-actors.js';
 import { Log } from '../storage/log.js';
 import type { Store } from '../storage/store.js';
 import type { TreeEvent } from '../supervisors/events.js';
@@ -30,6 +31,7 @@ import { type Service, worker } from '../supervisors/worker.js';
 import { CHAT_KIND } from '../transport/frames.js';
 import type { Server } from '../transport/socket.js';
 import type { Verifier } from './auth.js';
+import { type ClusterSetting, Member } from './member.js';
 
 export interface WiringOptions {
   readonly node: string;
@@ -39,6 +41,8 @@ export interface WiringOptions {
   readonly settings: Settings;
   readonly verifier: Verifier;
   readonly runtime?: RuntimeOptions;
+  /** Absent: the node is alone, and its store's only writer. */
+  readonly cluster?: ClusterSetting;
   /** Opens the store; called again when its supervisor restarts it. */
   openStore(): Promise<Store>;
   /** Opens the door, as often as its supervisor starts it. */
@@ -66,6 +70,8 @@ export class Wiring {
   readonly fabric: Fabric;
   /** Where the actors of each shard live. */
   readonly placement: Placement;
+  /** Null: alone. */
+  readonly member: Member | null;
   readonly #options: WiringOptions;
   readonly #parts: Parts = { store: null, log: null, acceptor: null, server: null, sweeper: null };
   readonly #root: Parameters<typeof startTree>[1];
@@ -75,7 +81,6 @@ export class Wiring {
   constructor(options: WiringOptions) {
     const parts = this.#parts;
     this.#options = options;
-    this.placement = alone(options.node);
     this.runtime = createRuntime(options.world, options.runtime);
     const stats = noSweeps();
     this.sweeps = stats;
@@ -85,9 +90,30 @@ export class Wiring {
     const groups = createPool('groups', { behaviour: group, args, describe });
     this.users = users;
     this.chats = [conversations, groups];
-    this.fabric = fabricOf(options, parts, users, byKind(conversations, groups));
+    const chats = byKind(conversations, groups);
+    const { cluster, node, report } = options;
+    this.member =
+      cluster === undefined
+        ? null
+        : new Member(cluster, {
+            node,
+            runtime: this.runtime,
+            store: () => this.store,
+            users,
+            chatPools: this.chats,
+            chats,
+            ready: () => parts.sweeper?.alive === true,
+            ended: (connection) => this.watches.ended(connection),
+            leaving: (shard) => this.#leaving(shard),
+            report,
+          });
+    this.placement = this.member?.cluster.placement ?? alone(node);
+    this.fabric = fabricOf(options, parts, this.member?.router.routed ?? { users, chats }, this.member);
+    const { member } = this;
     this.#root = nodeTree({
       store: () => storeService(options, parts),
+      members:
+        member === null ? null : { links: () => member.linkService(), membership: () => member.cluster.service() },
       users,
       conversations,
       groups,
@@ -97,7 +123,7 @@ export class Wiring {
         },
       }),
       connections: () => connectionService(this.runtime, this.fabric, parts),
-      listener: () => listenerService(options, parts),
+      listener: () => listenerService(options, parts, () => this.log.drained()),
     });
   }
 
@@ -116,7 +142,7 @@ export class Wiring {
   }
 
   get log(): Log {
-    return present(this.#parts.log, 'log');
+    return this.fabric.log;
   }
 
   get server(): Server {
@@ -141,6 +167,12 @@ export class Wiring {
 
   get stopping(): boolean {
     return this.#stopping;
+  }
+
+  /** What is known here of the shard's users will be another node's to know. */
+  #leaving(shard: number): void {
+    for (const [user] of this.users.entries()) if (shardOfUser(user) === shard) this.online.delete(user);
+    for (const chat of this.watches.chats()) if (shardOfChat(chat) === shard) this.watches.forget(chat);
   }
 
   /** Ordered stop; resolves when all has ended. */
@@ -169,8 +201,8 @@ function byKind(conversations: Directory<ChatMessage>, groups: Directory<ChatMes
 function fabricOf(
   options: WiringOptions,
   parts: Parts,
-  users: Directory<UserMessage>,
-  chats: Directory<ChatMessage>,
+  { users, chats }: Pick<Fabric, 'users' | 'chats'>,
+  member: Member | null,
 ): Fabric {
   const { node, world, settings, verifier, report } = options;
   const allowances = new Allowances(world, settings.quotas);
@@ -185,10 +217,11 @@ function fabricOf(
       return present(parts.store, 'store');
     },
     get log() {
-      return present(parts.log, 'log');
+      return member?.cluster.log ?? present(parts.log, 'log');
     },
     users,
-    online: new Online(),
+    owns: (chat) => member === null || member.cluster.placement.owner(shardOfChat(chat))?.mine === true,
+    online: new Online(member === null),
     watches: new Watches(),
     chats,
     sweeper: { due: (chat, ms) => parts.sweeper?.tell({ type: 'due', chat, ms }) === 'ok' },
@@ -202,13 +235,15 @@ function storeService(options: WiringOptions, parts: Parts): Service {
   return {
     async start() {
       store = await options.openStore();
+      parts.store = store;
+      // The shards of a member come and go.
+      if (options.cluster !== undefined) return;
       try {
         parts.log = await Log.open(store, options.world, options.node, (shard) => options.fenced(shard));
       } catch (error) {
         await store.close();
         throw error;
       }
-      parts.store = store;
     },
     async stop() {
       await parts.log?.drained();
@@ -228,7 +263,7 @@ function connectionService(runtime: Runtime, fabric: Fabric, parts: Parts): Serv
   };
 }
 
-function listenerService(options: WiringOptions, parts: Parts): Service {
+function listenerService(options: WiringOptions, parts: Parts, drained: () => Promise<void>): Service {
   let server: Server | null = null;
   return {
     async start() {
@@ -238,7 +273,7 @@ function listenerService(options: WiringOptions, parts: Parts): Service {
     async stop() {
       server?.pause();
       parts.acceptor?.goaway('the server stops');
-      await settled(options.world, parts);
+      await settled(options.world, drained);
       await server?.close();
     },
     inspect: () => ({ engine: server?.engine ?? 'none', port: server?.port ?? 0 }),
@@ -246,10 +281,10 @@ function listenerService(options: WiringOptions, parts: Parts): Service {
 }
 
 /** Resolves when what clients were owed is out: appends durable, answers sent; at the latest after LIMITS.drainMs. */
-async function settled(world: World, parts: Parts): Promise<void> {
+async function settled(world: World, drained: () => Promise<void>): Promise<void> {
   const pause = (ms: number): Promise<void> => new Promise((resolve) => world.timer(ms, resolve));
   const late = pause(LIMITS.drainMs);
   await Promise.race([late, pause(LIMITS.settleMs)]);
-  await Promise.race([late, parts.log?.drained()]);
+  await Promise.race([late, drained()]);
   await Promise.race([late, pause(LIMITS.settleMs)]);
 }

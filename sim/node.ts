@@ -211,7 +211,7 @@ export function tokenOf(user: string, device: string, issued: number, expires: n
   return JSON.stringify([user, device, issued, expires]);
 }
 
-function verdict(token: string, wall: number): Verdict {
+export function verdict(token: string, wall: number): Verdict {
   const bad: Verdict = { ok: false, code: 'bad_token', detail: 'not a token' };
   let parts: unknown;
   try {

@@ -131,6 +131,7 @@ export class ChatScene {
         due: (chat, ms) => scene.sweeper.tell({ type: 'due', chat, ms }) === 'ok',
       },
       allowances: new Allowances(scene.world, quotas),
+      owns: () => true,
       online: new Online(),
       watches: new Watches(),
       chats: scene.#chatDirectory(),

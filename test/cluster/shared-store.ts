@@ -12,7 +12,7 @@ import { type MemoryStore, openMemory } from '../../storage/memory.js';
 import type { Commit, CommitResult, Store, Write } from '../../storage/store.js';
 
 /** Which transaction of the cluster it is. */
-export type Kind = 'join' | 'beat' | 'leave' | 'evict' | 'claim' | 'give' | 'append';
+export type Kind = 'join' | 'beat' | 'leave' | 'evict' | 'claim' | 'give' | 'append' | 'other';
 
 /** `unknown_late`: answered `unknown`, and applied some time later. */
 export type Fault = 'conflict' | 'unknown_applied' | 'unknown_dropped' | 'unknown_late' | 'store_unavailable' | 'lost';
@@ -34,7 +34,8 @@ export function kindOf({ writes, checks }: Commit, node: string): Kind {
     const names = writes.map(({ value }) => Buffer.from(value!).toString('utf8', 6));
     return names.every((name) => name === node) ? 'claim' : 'give';
   }
-  const row = writes.find(({ key }) => key[0] === TAG.node)!;
+  const row = writes.find(({ key }) => key[0] === TAG.node);
+  if (row === undefined) return 'other';
   if (row.value !== null) return checks.length > 1 ? 'join' : 'beat';
   return Buffer.from(row.key).toString('utf8', 1) === node ? 'leave' : 'evict';
 }

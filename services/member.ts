@@ -1,0 +1,130 @@
+// Owns how a node is part of a cluster: its links, its membership with the shards that it owns, and the router between them.
+// Invariant: links outlive a life as a member, so an eviction costs no wire's setup twice; what each part tells the others is here and
+// nowhere else.
+// Must not: hold behaviour of its own, or know sockets.
+
+import type { Directory } from '../actors/fabric.js';
+import { LIMITS } from '../actors/limits.js';
+import type { ChatMessage, UserMessage } from '../actors/messages.js';
+import type { Runtime } from '../actors/runtime.js';
+import { type Cluster, startCluster } from '../cluster/cluster.js';
+import type { Mac } from '../cluster/link-greeting.js';
+import { Links } from '../cluster/links.js';
+import type { Net } from '../cluster/net.js';
+import type { FarConnection } from '../cluster/outsiders.js';
+import { Router } from '../cluster/router.js';
+import { ShardActors } from '../cluster/shard-actors.js';
+import type { Store } from '../storage/store.js';
+import type { Pool } from '../supervisors/pool.js';
+import type { Service } from '../supervisors/worker.js';
+
+/** What makes a node one of several. */
+export interface ClusterSetting {
+  /** Wires to other nodes. */
+  readonly net: Net;
+  /** With the cluster's secret. */
+  readonly mac: Mac;
+  /** Where clients reach this node; '' the same place for all. Asked when it joins. */
+  readonly url: () => string;
+  /** Versions of what this build speaks with clients and stores. */
+  readonly wire: number;
+  readonly rows: number;
+  /** Another process has joined under this node's name: this one must end. */
+  replaced(): void;
+}
+
+interface MemberParts {
+  readonly node: string;
+  readonly runtime: Runtime;
+  readonly store: () => Store;
+  readonly users: Pool<UserMessage>;
+  readonly chatPools: readonly Pool<ChatMessage>[];
+  /** This node's own. */
+  readonly chats: Directory<ChatMessage>;
+  /** The actors are started: what is told to them now is taken, or refused for good. */
+  readonly ready: () => boolean;
+  /** A connection of another node has ended, or cannot be reached. */
+  readonly ended: (connection: FarConnection) => void;
+  /** The shard's actors are about to end, because it is another node's. */
+  readonly leaving: (shard: number) => void;
+  readonly report: (event: string, fields: Readonly<Record<string, string | number>>) => void;
+}
+
+export class Member {
+  readonly cluster: Cluster;
+  readonly router: Router;
+  #links: Links | null = null;
+  readonly #setting: ClusterSetting;
+  readonly #parts: MemberParts;
+
+  constructor(setting: ClusterSetting, parts: MemberParts) {
+    const { node, runtime, users, chatPools, chats, ready, ended, leaving, report } = parts;
+    this.#setting = setting;
+    this.#parts = parts;
+    const actors = new ShardActors(runtime, users, chatPools);
+    const { net: _net, mac: _mac, url, replaced, ...versions } = setting;
+    this.cluster = startCluster({
+      world: runtime.world,
+      store: parts.store,
+      identity: () => ({ node, address: this.links.address, url: url(), ...versions }),
+      chats: {
+        // A life begins before its actors do.
+        tell: (key, message) => (ready() ? chats.tell(key, message) : 'busy'),
+        lookup: (key) => chats.lookup(key),
+      },
+      close: (shard) => {
+        leaving(shard);
+        return actors.close(shard);
+      },
+      resync: () => {
+        for (let shard = 0; shard < LIMITS.shards; shard += 1) this.router.missed(shard);
+      },
+      hint: (other) => this.router.hint(other),
+      tellings: { told: () => this.router.told() },
+      replaced: () => setting.replaced(),
+      report,
+    });
+    this.router = new Router({ runtime, placement: this.cluster.placement, users, chats, ended });
+  }
+
+  get links(): Links {
+    if (this.#links === null) throw new Error('the links are not open');
+    return this.#links;
+  }
+
+  /** Listens for other nodes, and links with those that the membership names. */
+  linkService(): Service {
+    let links: Links | null = null;
+    let unwatch = (): void => undefined;
+    return {
+      start: async () => {
+        const { node, runtime, report } = this.#parts;
+        const { net, mac } = this.#setting;
+        const { router } = this;
+        links = await Links.open({
+          world: runtime.world,
+          net,
+          mac,
+          node,
+          events: {
+            up: (link) => router.up(link),
+            batch: (link, bytes) => router.batch(link, bytes),
+            taken: (link) => router.taken(link),
+            room: (link) => router.room(link),
+            down: (link) => router.down(link),
+            fault: (error) => report('link_fault', { reason: error instanceof Error ? (error.stack ?? '') : '' }),
+            stranger: () => this.cluster.placement.hint(),
+            refused: (end, detail) => report('link_refused', { end, ...detail }),
+          },
+        });
+        this.#links = links;
+        unwatch = this.cluster.watch((members) => links?.peers(members));
+      },
+      stop: async () => {
+        unwatch();
+        await links?.close();
+      },
+      inspect: () => ({ links: links?.stats().filter(({ state }) => state === 'up').length ?? 0 }),
+    };
+  }
+}
