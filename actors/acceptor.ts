@@ -96,6 +96,11 @@ export class Acceptor {
     else this.#networks.delete(network);
   }
 
+  /** Has all connections say anew which chats their clients have open. */
+  rewatch(): void {
+    for (const ref of this.#live) ref.tell({ type: 'rewatch' });
+  }
+
   /** Tells every client that the node is about to stop. */
   goaway(reason: string): void {
     for (const ref of this.#live) ref.tell({ type: 'goaway', after: LIMITS.goawayMs, reason });

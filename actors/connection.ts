@@ -109,6 +109,8 @@ export class Connection {
         return this.#intake.answered(message.r, message);
       case 'drained':
         return;
+      case 'rewatch':
+        return this.#intake.rewatch(context);
       case 'resync':
         return this.resync();
       case 'registered':

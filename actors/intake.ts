@@ -177,6 +177,10 @@ export class Intake {
     if (target !== undefined) this.watching.set(target.key, on, context);
   }
 
+  rewatch(context: ConnectionContext): void {
+    this.#watching?.again(context);
+  }
+
   /** Made with the first WATCH. */
   get watching(): Watching {
     this.#watching ??= new Watching(this.#connection);

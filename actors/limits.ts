@@ -444,6 +444,8 @@ export const LIMITS = {
   /** Messages that are said again until they are taken: positions of a link's worth of clients; and how many in one turn. */
   lastingMessages: 65_536,
   lastingStep: 512,
+  /** ms after which connections say anew which chats are open, when shards have moved or a link is up: once for a whole failover. */
+  rewatchMs: 500,
   /** After news were lost, users that are told to have their clients ask, and ms until the next: 5,000 a second. */
   resyncUsers: 100,
   resyncMs: 20,

@@ -121,6 +121,8 @@ export type ConnectionMessage =
   | { readonly type: 'unpassed'; readonly info: ChatInfo; readonly large: boolean }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }
+  /** Chats or users may have another owner, who does not know what this connection's client has open. */
+  | { readonly type: 'rewatch' }
   | { readonly type: 'goaway'; readonly after: number; readonly reason: string };
 
 /** Null: the device is on record and its connection is told of everything from now on. */
@@ -143,12 +145,20 @@ export type UserMessage =
   | { readonly type: 'profiled'; readonly user: string; readonly version: number }
   /** `user` blocks this one from now on, or does not any more. */
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
-  /** A connection that stands in the list of watches is to be told of this user's presence. */
-  | { readonly type: 'watched'; readonly connection: ConnectionRef }
+  /** A connection of `watcher` is to be told of this user's presence, by way of the chat, which makes it a contact or not. */
+  | {
+      readonly type: 'watched';
+      readonly connection: ConnectionRef;
+      readonly watcher: string;
+      readonly chat: string;
+      readonly contact: boolean;
+    }
+  /** It is not any more, by way of that chat. Only where users may live on other nodes than the chats they are watched by. */
+  | { readonly type: 'unwatched'; readonly connection: ConnectionRef; readonly chat: string }
   /** News for this user were lost on their way: the connections' clients have to say where they stand. */
   | { readonly type: 'resync' }
-  /** Some of those who watch this user have become contacts. */
-  | { readonly type: 'contact' }
+  /** Those who watch this user by way of the chat have become contacts. */
+  | { readonly type: 'contact'; readonly chat: string }
   /** For one connection alone, in one order with what all of them get. */
   | { readonly type: 'pass'; readonly connection: ConnectionRef; readonly news: ReceiptNews | TallyNews };
 

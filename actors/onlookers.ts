@@ -9,7 +9,7 @@ import type { Change } from './chat-event.js';
 import type { ChatContext } from './chat-rules.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { ChatMessage } from './messages.js';
+import type { ChatMessage, ConnectionRef } from './messages.js';
 import type { Roster } from './roster.js';
 import type { Onlooker } from './watches.js';
 
@@ -35,7 +35,10 @@ export class Onlookers {
   /** A member's client opens or closes the chat. */
   watch({ user, connection, on }: WatchMessage, roster: Roster, context: ChatContext): void {
     const { watches } = this.#fabric;
-    if (!on) return watches.close(this.#chat, connection);
+    if (!on) {
+      watches.close(this.#chat, connection);
+      return this.#part(roster.audience, [connection], roster);
+    }
     const counted = roster.audience.size > LIMITS.watches;
     const onlooker = watches.open(this.#chat, connection, user, counted);
     if (counted) this.#count(onlooker ?? { connection, user, counted, told: -1 }, this.#online(roster), roster);
@@ -49,7 +52,8 @@ export class Onlookers {
     const contact = roster.info.pair === null || roster.members.get(user)?.inbox.wrote === true;
     if (this.#fabric.watches.watch(user, onlooker, this.#chat, contact)) {
       // Where the user's actor cannot be told now it finds the watcher in the list, when it has news.
-      this.#fabric.users.tell(user, { type: 'watched', connection });
+      const watched = { type: 'watched', connection, watcher: onlooker.user, chat: this.#chat, contact } as const;
+      this.#fabric.users.tell(user, watched);
     } else {
       connection.tell({ type: 'presence', user, online: false, lastSeen: 0, precision: PRECISION.count });
     }
@@ -58,7 +62,17 @@ export class Onlookers {
   /** A durable change of membership. */
   changed({ joined, gone }: Change, roster: Roster): void {
     const { watches } = this.#fabric;
-    for (const user of gone) watches.parted(user, this.#chat);
+    for (const user of gone) {
+      const onlookers = [...watches.onlookers(this.#chat)];
+      watches.parted(user, this.#chat);
+      this.#part(
+        [user],
+        onlookers.map(({ connection }) => connection),
+        roster,
+      );
+      const own = onlookers.filter((onlooker) => onlooker.user === user).map(({ connection }) => connection);
+      this.#part(roster.audience, own, roster);
+    }
     if (joined.length === 0) return;
     const large = roster.audience.size > LIMITS.watches;
     for (const onlooker of watches.onlookers(this.#chat)) {
@@ -71,11 +85,22 @@ export class Onlookers {
     }
   }
 
+  /** Where users live on other nodes these have lists of their own. */
+  #part(users: Iterable<string>, connections: readonly ConnectionRef[], roster: Roster): void {
+    if (this.#fabric.online.whole || roster.audience.size > LIMITS.watches) return;
+    for (const user of users) {
+      for (const connection of connections) {
+        this.#fabric.users.lookup(user)?.tell({ type: 'unwatched', connection, chat: this.#chat });
+      }
+    }
+  }
+
   /** A member's message is durable: in a direct chat that makes the other a contact, from the first one on. */
   wrote(user: string, roster: Roster): void {
     if (roster.info.pair === null || this.#wrote.has(user)) return;
     this.#wrote.add(user);
-    if (this.#fabric.watches.contact(user, this.#chat)) this.#fabric.users.tell(user, { type: 'contact' });
+    if (!this.#fabric.watches.contact(user, this.#chat)) return;
+    this.#fabric.users.tell(user, { type: 'contact', chat: this.#chat });
   }
 
   // ---- counts ----

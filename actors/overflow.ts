@@ -41,6 +41,7 @@ export const connectionOverflow = {
         return 'drop';
       case 'typing':
       case 'profiled':
+      case 'rewatch':
         return 'latest';
       case 'presence':
       case 'count':

@@ -13,7 +13,7 @@ import { NUMBER_BYTES, putNumber, seenKey } from '../storage/keys.js';
 import { AUDIENCE, PRECISION } from '../transport/frames.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
-import type { ConnectionRef, PresenceNews } from './messages.js';
+import type { ConnectionRef, PresenceNews, UserMessage } from './messages.js';
 import { type Own, readBlocked, readOwn } from './privacy.js';
 import type { UserContext } from './user.js';
 import type { Watched, Watcher } from './watches.js';
@@ -23,6 +23,8 @@ export type PresenceTag =
   | { readonly type: 'own' }
   | { readonly type: 'blocked'; readonly connection: ConnectionRef; readonly round: number }
   | { readonly type: 'coarse' | 'again' };
+
+type WatchedMessage = Extract<UserMessage, { type: 'watched' }>;
 
 const NOBODY: ReadonlyMap<ConnectionRef, Watcher> = new Map();
 
@@ -156,6 +158,19 @@ export class Presence {
 
   // ---- what is asked, and what changes ----
 
+  /** Somebody begins to watch this user, or asks again. */
+  watch({ connection, watcher, chat, contact }: WatchedMessage, context: UserContext): void {
+    const { watches, online } = this.#fabric;
+    // On one node the chat has done so, and may have taken it back.
+    if (!online.whole && connection.alive) watches.watch(this.#user, { connection, user: watcher }, chat, contact);
+    this.watched(connection, context);
+  }
+
+  /** A chat has it that the connection watches by way of it no more. */
+  unwatch(connection: ConnectionRef, chat: string): void {
+    this.#fabric.watches.leave(this.#user, chat, connection);
+  }
+
   /** A connection in the list of watchers is to be told how things stand. */
   watched(connection: ConnectionRef, context: UserContext): void {
     const watcher = this.#watchers().get(connection);
@@ -171,6 +186,12 @@ export class Presence {
   privacy(audience: number): void {
     this.#audience = audience;
     this.#count();
+    this.contact();
+  }
+
+  /** Who watches by way of the chat has become a contact. */
+  wrote(chat: string): void {
+    this.#fabric.watches.contact(this.#user, chat);
     this.contact();
   }
 
@@ -192,7 +213,11 @@ export class Presence {
     for (const watcher of watches.watched(other)?.watchers.values() ?? NOBODY.values()) {
       if (watcher.user !== this.#user) continue;
       this.#hide(watcher, other, on);
-      if (!on) users.tell(other, { type: 'watched', connection: watcher.connection });
+      if (on) continue;
+      const { connection, user } = watcher;
+      for (const [chat, contact] of watcher.chats) {
+        users.tell(other, { type: 'watched', connection, watcher: user, chat, contact });
+      }
     }
   }
 

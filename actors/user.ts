@@ -61,9 +61,11 @@ class User implements Home {
       case 'request':
         return this.#atDesk().request(message.asker, message.frame, context);
       case 'watched':
-        return this.#presence.watched(message.connection, context);
+        return this.#presence.watch(message, context);
+      case 'unwatched':
+        return this.#presence.unwatch(message.connection, message.chat);
       case 'contact':
-        return this.#presence.contact();
+        return this.#presence.wrote(message.chat);
       case 'resync':
         return this.tell(message, null, null);
       case 'pass':
@@ -214,6 +216,7 @@ export const user: Behaviour<User, UserMessage, UserArgs, UserTag> = {
       case 'pass':
         return 'refuse';
       case 'blocked':
+      case 'unwatched':
         return 'admit';
       default:
         return message.type === 'typing' || message.type === 'profiled' ? 'latest' : 'drop';

@@ -87,7 +87,7 @@ export class Watches {
   }
 
   /** An onlooker of the chat is told of `user` from now on. False: too many are, or it watches too many. */
-  watch(user: string, onlooker: Onlooker, chat: string, contact: boolean): boolean {
+  watch(user: string, onlooker: Pick<Onlooker, 'connection' | 'user'>, chat: string, contact: boolean): boolean {
     const { connection } = onlooker;
     const watched = this.#users.get(user);
     const known = watched?.watchers.get(connection);
@@ -112,6 +112,23 @@ export class Watches {
     this.#shut(chat, connection);
     this.unwatch(chat, connection);
     if (holder.chats.size === 0) this.#connections.delete(connection);
+  }
+
+  /** It is told of the user by way of the chat no more. */
+  leave(user: string, chat: string, connection: ConnectionRef): void {
+    this.#leave(user, chat, connection);
+  }
+
+  /** Another node has the user's actor from now on, which is told by the chats who watches. */
+  dismiss(user: string): void {
+    const watchers = this.#users.get(user)?.watchers.keys() ?? [];
+    for (const connection of watchers) this.#connections.get(connection)?.users.delete(user);
+    this.#users.delete(user);
+  }
+
+  /** Users that are watched. */
+  users(): Iterable<string> {
+    return this.#users.keys();
   }
 
   /** It is told of nobody by way of the chat any more, but has it open. */

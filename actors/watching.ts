@@ -28,6 +28,12 @@ export class Watching {
     this.#step(context);
   }
 
+  /** Whoever keeps the list of what is open may be another node by now: all of it is said again. */
+  again(context: ConnectionContext): void {
+    for (const chat of this.#open) this.#waiting.add(chat);
+    this.#step(context);
+  }
+
   #close(chat: string, context: ConnectionContext): void {
     this.#waiting.delete(chat);
     if (this.#open.delete(chat)) this.#tell(chat, false, context);

@@ -146,5 +146,6 @@ export const connectionCodec = new MessageCodec<ConnectionMessage>({
   raw: null,
   violation: null,
   drained: null,
+  rewatch: null,
   goaway: null,
 });

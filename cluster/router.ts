@@ -38,6 +38,8 @@ export interface RouterOptions {
   readonly chats: Directory<ChatMessage>;
   /** A connection of another node has ended, or cannot be reached. */
   ended(connection: FarConnection): void;
+  /** Actors may live elsewhere than before, or be reached again. */
+  shaken(): void;
 }
 
 export interface RouterStats {
@@ -133,6 +135,7 @@ export class Router implements Hub, Ways {
     const before = this.#peers.get(link.node);
     if (before !== undefined) this.#lost(before);
     this.#peers.set(link.node, new Peer(this, this.runtime.world, link));
+    this.#options.shaken();
     this.#tryMissed();
   }
 
@@ -169,6 +172,7 @@ export class Router implements Hub, Ways {
   #moved(shard: number, node: string | null): void {
     const moved = (party: Party, key: string): boolean => this.#shardOf(party, key) === shard;
     for (const peer of this.#peers.values()) if (peer.node !== node) peer.leave(moved);
+    this.#options.shaken();
     this.#tryMissed();
   }
 

@@ -92,7 +92,34 @@ export const userCodec = new MessageCodec<UserMessage>({
   },
   pass,
   resync: { tag: 15, fields: 0, write: () => undefined, read: () => ({ type: 'resync' }) },
-  // Who watches whom is known where the watched user lives.
-  watched: null,
-  contact: null,
+  watched: {
+    tag: 16,
+    fields: 4,
+    write({ connection, watcher, chat, contact }, w, refs) {
+      refs.write(w, connection);
+      w.str(watcher).str(chat).flag(contact);
+    },
+    read: (r, refs) => ({
+      type: 'watched',
+      connection: refs.read(r),
+      watcher: r.str(),
+      chat: r.str(),
+      contact: r.flag(),
+    }),
+  },
+  unwatched: {
+    tag: 17,
+    fields: 2,
+    write({ connection, chat }, w, refs) {
+      refs.write(w, connection);
+      w.str(chat);
+    },
+    read: (r, refs) => ({ type: 'unwatched', connection: refs.read(r), chat: r.str() }),
+  },
+  contact: {
+    tag: 18,
+    fields: 1,
+    write: ({ chat }, w) => w.str(chat),
+    read: (r) => ({ type: 'contact', chat: r.str() }),
+  },
 });

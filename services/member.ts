@@ -45,6 +45,8 @@ interface MemberParts {
   readonly ready: () => boolean;
   /** A connection of another node has ended, or cannot be reached. */
   readonly ended: (connection: FarConnection) => void;
+  /** Actors may live elsewhere than before, or be reached again. Told once for what happens at about the same time. */
+  readonly shaken: () => void;
   /** The shard's actors are about to end, because it is another node's. */
   readonly leaving: (shard: number) => void;
   readonly report: (event: string, fields: Readonly<Record<string, string | number>>) => void;
@@ -54,6 +56,7 @@ export class Member {
   readonly cluster: Cluster;
   readonly router: Router;
   #links: Links | null = null;
+  #shaken = false;
   readonly #setting: ClusterSetting;
   readonly #parts: MemberParts;
 
@@ -84,7 +87,23 @@ export class Member {
       replaced: () => setting.replaced(),
       report,
     });
-    this.router = new Router({ runtime, placement: this.cluster.placement, users, chats, ended });
+    this.router = new Router({
+      runtime,
+      placement: this.cluster.placement,
+      users,
+      chats,
+      ended,
+      shaken: () => this.#shake(),
+    });
+  }
+
+  #shake(): void {
+    if (this.#shaken) return;
+    this.#shaken = true;
+    this.#parts.runtime.world.timer(LIMITS.rewatchMs, () => {
+      this.#shaken = false;
+      this.#parts.shaken();
+    });
   }
 
   get links(): Links {

@@ -104,6 +104,7 @@ export class Wiring {
             chats,
             ready: () => parts.sweeper?.alive === true,
             ended: (connection) => this.watches.ended(connection),
+            shaken: () => parts.acceptor?.rewatch(),
             leaving: (shard) => this.#leaving(shard),
             report,
           });
@@ -172,6 +173,7 @@ export class Wiring {
   /** What is known here of the shard's users will be another node's to know. */
   #leaving(shard: number): void {
     for (const [user] of this.users.entries()) if (shardOfUser(user) === shard) this.online.delete(user);
+    for (const user of this.watches.users()) if (shardOfUser(user) === shard) this.watches.dismiss(user);
     for (const chat of this.watches.chats()) if (shardOfChat(chat) === shard) this.watches.forget(chat);
   }
 

@@ -47,7 +47,7 @@ test('the end of a connection, or of one that watches, concerns no other', async
   const watcher = scene.connection();
   const onlooker = scene.fabric.watches.open(info.key, watcher.ref, 'bob', false);
   scene.fabric.watches.watch('ada', onlooker!, info.key, true);
-  ref.tell({ type: 'watched', connection: watcher.ref });
+  ref.tell({ type: 'watched', connection: watcher.ref, watcher: 'bob', chat: info.key, contact: true });
   await scene.settle();
   await end(laptop);
   await end(watcher);

@@ -98,8 +98,9 @@ const USER: Samples<UserMessage> = {
     { type: 'pass', connection: own, news: tally },
   ],
   resync: [{ type: 'resync' }],
-  watched: null,
-  contact: null,
+  watched: [{ type: 'watched', connection: own, watcher: 'bob', chat: chatKey(chat), contact: true }],
+  unwatched: [{ type: 'unwatched', connection: other, chat: chatKey(chat) }],
+  contact: [{ type: 'contact', chat: chatKey(chat) }],
 };
 
 const CONNECTION: Samples<ConnectionMessage> = {
@@ -136,6 +137,7 @@ const CONNECTION: Samples<ConnectionMessage> = {
   raw: null,
   violation: null,
   drained: null,
+  rewatch: null,
   goaway: null,
 };
 

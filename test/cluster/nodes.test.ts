@@ -125,3 +125,37 @@ test('a node stands still until others have taken its shards, and goes on as if 
   await scene.until(() => scene.balanced, 20_000, 'it takes part again');
   await scene.converge();
 });
+
+test('presence crosses nodes, and is right again after a node is gone, a link broke and a shard moved', async () => {
+  const all = await party(6);
+  const { scene, devices } = all;
+  all.talk();
+  await scene.converge();
+  const watcher = devices[0]!;
+  const others = USERS.slice(1);
+  watcher.session!.group(all.group).watch(true);
+  const told = (user: string, online: boolean): boolean => watcher.presence.get(user) === online;
+  const right = (): boolean =>
+    others.every((user) => {
+      const mine = devices.filter((device) => device.user === user);
+      return told(
+        user,
+        mine.some(({ online }) => online),
+      );
+    });
+  await scene.until(right, 5_000, 'who is online is told');
+  for (const device of devices) if (device.user === 'cleo') device.session!.close();
+  await scene.until(() => told('cleo', false), 5_000, 'who leaves is told');
+  scene.kill('n2');
+  await scene.run(3_000);
+  for (const device of devices) if (device.user === 'dan') device.session!.close();
+  await scene.until(right, 15_000, 'after a node is gone');
+  scene.wires.cut('n1', 'n3');
+  await scene.run(300);
+  for (const device of devices) if (device.user === 'eve') device.session!.close();
+  await scene.until(right, 15_000, 'after a break');
+  scene.node('n3').wiring.member!.cluster.drain(true);
+  await scene.until(() => held(scene, 'n3') === 0, 20_000, 'n3 has nothing any more');
+  for (const device of devices) if (device.user === 'finn') device.session!.close();
+  await scene.until(right, 15_000, 'after a move');
+});

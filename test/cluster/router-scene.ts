@@ -120,6 +120,7 @@ export class TestNode {
       users: this.users,
       chats: this.chats,
       ended: (connection) => this.ended.push(connection),
+      shaken: () => undefined,
     });
   }
 
