@@ -31,9 +31,8 @@ import { Views, viewRoom } from './views.js';
 
 /** What a signal answers. */
 export type ConnectionTag =
-  | {
-      readonly type: 'auth' | 'expiry' | 'poll' | 'watch' | 'follow' | 'reread' | 'register' | 'page' | 'certificates';
-    }
+  | { readonly type: 'auth' | 'expiry' | 'poll' | 'watch' }
+  | { readonly type: 'follow' | 'reread' | 'register' | 'page' | 'certificates' }
   | { readonly type: 'verdict'; readonly r: number }
   | { readonly type: 'read'; readonly r: number };
 
@@ -316,7 +315,6 @@ export const connection: Behaviour<Connection, ConnectionMessage, ConnectionArgs
   settled: (state, context) => state.settled(context),
   terminated: (state, reason, { self }) => state.terminated(reason.type === 'crash', self),
   ...connectionOverflow,
-  // What comes before it is known to its user waits for that.
   urgent: (message) => message.type === 'registered',
   dropped: (state, message) => state.missed(message),
 };

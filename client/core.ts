@@ -194,6 +194,7 @@ export class Core {
     return {
       transmit: (log, { id, body }) => {
         if (this.dialer.buffered > LIMITS.clientBuffered) return false;
+        this.queries.introduce(log);
         this.say(log, (chat) => ({ type: T.SEND, chat, id, body }));
         return true;
       },
@@ -248,8 +249,8 @@ export class Core {
         this.flusher.online();
         this.delivery.grant();
         this.gaps.connected();
-        this.outbox.online(welcome.window);
         this.requests.online();
+        this.outbox.online(welcome.window);
         this.list.up();
         this.marks.up();
         this.account.up();
@@ -259,6 +260,7 @@ export class Core {
       down: () => {
         this.outbox.offline();
         this.requests.offline();
+        this.queries.down();
         this.account.down();
         this.flusher.offline();
         this.gaps.down();

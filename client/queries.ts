@@ -24,6 +24,8 @@ interface Parts {
 export class Queries {
   readonly #parts: Parts;
   readonly #backfill: number;
+  /** Chats that were asked for on this connection. */
+  #asked = new WeakSet<ChatLog>();
 
   constructor(parts: Parts, backfill: number) {
     this.#parts = parts;
@@ -43,16 +45,29 @@ export class Queries {
     return frames;
   }
 
+  /** A direct chat without a message takes its first one only on a connection that asked for it, so requests go first. */
+  introduce(log: ChatLog): void {
+    if (log.kind !== 1 || log.head > 0 || this.#asked.has(log)) return;
+    this.locate(log).catch(() => {});
+  }
+
+  /** The connection is lost, and with it what was asked on it. */
+  down(): void {
+    this.#asked = new WeakSet();
+  }
+
   /** Learns the id of a direct chat; what waits for it goes on or fails. */
   async locate(log: ChatLog): Promise<ChatLog> {
     const { world, table, outbox, requests, receiver } = this.#parts;
     const user = log.name;
+    this.#asked.add(log);
     try {
       const answer = await requests.ask((r) => ({ type: T.DIRECT, r, user }));
       const id = answer.type === 'ok' ? answer.results[0] : undefined;
       if (!(id instanceof Uint8Array) || id.length !== 16)
         throw new WeftError('bad_response', 'DIRECT without a chat id');
       const found = table.byId(id);
+      this.#asked.add(found);
       receiver.describe(found, 1, user);
       outbox.wake(found);
       return found;

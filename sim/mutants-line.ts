@@ -117,7 +117,7 @@ export const lineMutants: readonly Mutant[] = [
     promise: '7. Isolated',
     breaks: "A connection whose user's actor broke off does not register again.",
     limit: 100,
-    edits: [{ file: 'actors/login.js', from: 'if (monitor === this.#monitor)', to: 'if (false)' }],
+    edits: [{ file: 'actors/login.js', from: 'if (monitor !== this.#monitor)', to: 'if (true)' }],
   },
   {
     name: 'own devices forgotten',

@@ -308,6 +308,27 @@ describe('outbox', () => {
     assert.deepEqual((await store.load()).outbox, []);
   });
 
+  test('the connection is lost before the first message is answered: the chat is asked for again, ahead of it', async () => {
+    const { server, world, session } = await bench();
+    server.intercept = (frame) => frame.type === 2;
+    const sent = session.direct('bob').send('first');
+    await settle(world);
+    const types: number[] = [];
+    server.intercept = (frame) => {
+      if (frame.type === 2 || frame.type === 7) types.push(frame.type);
+      return false;
+    };
+    server.last.cut();
+    await advance(world, 5_000);
+    assert.deepEqual(await sent, { seq: 1 });
+    session
+      .direct('bob')
+      .send('second')
+      .catch(() => {});
+    await settle(world);
+    assert.deepEqual(types, [7, 2, 2]);
+  });
+
   test('a user that cannot be: DIRECT is refused, and so is what waited for it', async () => {
     const { server, world, session } = await bench();
     server.intercept = (frame, connection) => {
