@@ -149,9 +149,12 @@ export const LIMITS = {
   censusCells: 1_000,
   /** Node processes of one host: one a core, and no supervisor has more children. */
   hostNodes: 64,
-  /** ms between a node's signs of life to its host, and ms without one after which it is killed and started again. Far above what a full collection or a slow disk holds up a node. */
+  /**
+   * ms between a node's signs of life to its host, and ms without one after which it is killed and started again. Its lease is
+   * over by then, and each client that is dealt to it waits for 10 s; a full collection or a slow disk hold up a node for less.
+   */
   hostBeatMs: 1_000,
-  hostHangMs: 30_000,
+  hostHangMs: 20_000,
   /** ms a node process has to stop, before its host kills it: its own times, twice over. */
   hostStopMs: 10_000,
   /** ms for the store to finish its last commits and close. */

@@ -6,7 +6,9 @@ import type { Command } from 'commander';
 import { CliFailure, EXIT } from './failure.js';
 
 /** ms that a node has to answer. */
-const PATIENCE = 3_000;
+const PATIENCE = 1_000;
+/** Where several nodes share a port, one that hangs is given its part of the questions, and another one of the next. */
+const TRIES = 5;
 
 export interface Answer {
   readonly ok: boolean;
@@ -33,11 +35,12 @@ export function addressOf(text: string): URL {
 }
 
 /** Throws `unreachable`. */
-export async function get(url: URL): Promise<Answer> {
+export async function get(url: URL, tries = TRIES): Promise<Answer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), redirect: 'manual' });
     return { ok: response.ok, status: response.status, body: await response.text() };
   } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError' && tries > 1) return get(url, tries - 1);
     const message = `no node answers at ${url.origin} (${reason(error)}); start one with "weft start" or name another with --url`;
     throw new CliFailure('unreachable', message, EXIT.unreachable);
   }
@@ -59,7 +62,7 @@ export function parse(body: string): unknown {
 
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
-  if (error.name === 'TimeoutError') return `no answer within ${PATIENCE / 1_000} s`;
+  if (error.name === 'TimeoutError') return `no answer within ${(PATIENCE * TRIES) / 1_000} s`;
   const { cause } = error;
   return cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
 }

@@ -10,7 +10,7 @@ import type { PeerNetOptions } from '../transport/peer-net.js';
 import { type Address, parseAddress } from './address.js';
 
 /** Name of the secret that a cluster on one machine makes, in its data folder. */
-const CLUSTER_SECRET_FILE = 'cluster.key';
+export const CLUSTER_SECRET_FILE = 'cluster.key';
 
 /** By the key in the schema: flag, variable, help. */
 export const CLUSTER_SETTINGS = {

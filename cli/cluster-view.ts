@@ -61,14 +61,14 @@ export async function askCluster(url: string): Promise<ClusterView> {
   const own = await reportAt(base);
   const others = own.members.filter(({ node }) => node !== own.node);
   const answers = await Promise.all(
-    others.map(async ({ node, address }) => [node, await reportAt(peerAddress(address)).catch(() => null)] as const),
+    others.map(async ({ node, address }) => [node, await reportAt(peerAddress(address), 1).catch(() => null)] as const),
   );
   return { own, reports: new Map([[own.node, own], ...answers]) };
 }
 
-async function reportAt(base: URL): Promise<ClusterReport> {
+async function reportAt(base: URL, tries?: number): Promise<ClusterReport> {
   const url = new URL('/cluster', base);
-  const answer = await get(url);
+  const answer = await get(url, tries);
   if (answer.status === 503) {
     throw new CliFailure('between_lives', `${url.origin} joins its cluster anew at this moment; ask again`);
   }

@@ -7,17 +7,26 @@ import type { Logger } from 'pino';
 import { LIMITS } from '../actors/limits.js';
 import { SWEEP_PACE } from '../actors/retention.js';
 import { createVerifier, type KeySource, type Verifier } from '../services/auth.js';
+import { hmac } from '../services/mac.js';
 import { createMachine } from '../services/machine.js';
-import { type Node, startNode } from '../services/node.js';
+import { type Node, type NodeOptions, startNode } from '../services/node.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, SECRET_FILE, type SecretResult } from '../services/secret.js';
+import { FORMAT } from '../storage/format.js';
 import { openFoundationDb } from '../storage/foundationdb.js';
 import { openLmdb } from '../storage/lmdb.js';
 import type { Store } from '../storage/store.js';
 import type { TreeEvent } from '../supervisors/events.js';
+import { WIRE_VERSION } from '../transport/frames.js';
+import { createPeerNet } from '../transport/peer-net.js';
+import type { HttpRequest, HttpResponse } from '../transport/socket.js';
+import { CLUSTER_SECRET_FILE } from './cluster-settings.js';
 import type { NodeConfig } from './config.js';
 import { CliFailure, EXIT } from './failure.js';
 import { version } from './version.js';
+
+const UNPROTECTED =
+  'no TLS between nodes: whoever is on the way reads who writes to whom; set --peer-tls-cert and --peer-tls-key';
 
 /** Of the store. */
 const NEEDS_A_PERSON: readonly string[] = [
@@ -42,9 +51,10 @@ export async function runNode(run: NodeRun): Promise<Node> {
   const { config, log, shared } = run;
   const world = createMachine();
   let running = false;
+  let node: Node | null = null;
   const facts = { version: version(), path: config.store.path, started: world.wall() };
   try {
-    const node = await startNode({
+    node = await startNode({
       node: config.nodeId,
       world,
       host: config.listen.host,
@@ -59,6 +69,7 @@ export async function runNode(run: NodeRun): Promise<Node> {
         quotas: config.quotas,
       },
       verifier: verifierOf(config, log),
+      ...clusterOf(run, () => node),
       openStore: () => openStore(run),
       fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
       http: createRoutes(facts),
@@ -70,6 +81,21 @@ export async function runNode(run: NodeRun): Promise<Node> {
   } catch (error) {
     throw error instanceof CliFailure ? error : failureOf(error);
   }
+}
+
+/** The node's part in a cluster, where it has one. Operators ask it at the port of the nodes: that of clients may be shared. */
+function clusterOf({ config, log }: NodeRun, node: () => Node | null): Pick<NodeOptions, 'cluster'> {
+  const { cluster, data, transport } = config;
+  if (cluster === undefined) return {};
+  const { listen, secretFile, net } = cluster;
+  const found = secretFile === null ? ensureSecret(data, CLUSTER_SECRET_FILE) : readSecret(secretFile);
+  const mac = hmac(secretOf(found, log));
+  if (!listen.loopback && net.tls === undefined) log.warn(UNPROTECTED);
+  const http = (request: HttpRequest): HttpResponse | Promise<HttpResponse> =>
+    node()?.answer(request) ?? { status: 503, body: 'starting\n' };
+  const wires = createPeerNet({ ...net, host: listen.host, port: listen.port, engine: transport ?? 'auto', http });
+  const replaced = (): void => giveUp('node_replaced', `another process runs under the id ${config.nodeId}`, log);
+  return { cluster: { net: wires, mac, url: () => '', wire: WIRE_VERSION, rows: FORMAT, replaced } };
 }
 
 /** A damaged page can end the process by a signal, without a word; who ended so twice in a row looks at all of them first. */
@@ -130,12 +156,26 @@ function exitOf(code: string): number {
 
 /** What supervision did, at the level that it deserves. A first start that fails ends the command with its reason. */
 export function record(event: TreeEvent, log: Logger, running: boolean): void {
-  const { type, ...fields } = event;
+  const { type } = event;
   if (!running && type === 'start_failed') return;
+  const fields = fieldsOf(event);
   if (type === 'started' || type === 'released') log.debug(fields, type);
   else if (type === 'exited' && event.reason.type !== 'crash') log.debug(fields, type);
   else if (type === 'escalated' || type === 'quarantined' || type === 'storm') log.error(fields, type);
   else log.warn(fields, type);
+}
+
+/** Errors of ours that have a code are told in a line, all others with their stack. */
+function fieldsOf({ type: _, ...event }: TreeEvent): Record<string, unknown> {
+  const fields: Record<string, unknown> = 'ms' in event ? { ...event, ms: Math.round(event.ms) } : { ...event };
+  if ('reason' in event) fields.reason = event.reason.type;
+  const error =
+    'error' in event ? event.error : 'reason' in event && event.reason.type === 'crash' && event.reason.error;
+  if (!(error instanceof Error)) return fields;
+  delete fields.error;
+  if ('code' in error) fields.reason = `${error.code}: ${error.message}`;
+  else fields.err = error;
+  return fields;
 }
 
 function failureOf(error: unknown): CliFailure {

@@ -33,7 +33,7 @@ export function welcome(config: NodeConfig, url: string): string {
   const [ada, bob, status, help] = lines.map(
     ([command, what]) => `  ${pc.cyan(command.padEnd(width))}  ${pc.dim(what)}\n`,
   );
-  const end = pc.dim('Ctrl-C stops the node.');
+  const end = pc.dim(config.nodes > 1 ? 'Ctrl-C stops all nodes.' : 'Ctrl-C stops the node.');
   return `\nTry it, in two more terminals in this folder:\n${ada}${bob}and then:\n${status}${help}${end}\n\n`;
 }
 

@@ -3,11 +3,10 @@
 // Must not: ask another node.
 
 import { LIMITS } from '../actors/limits.js';
-import type { Cluster } from '../cluster/cluster.js';
-import type { LinkStats } from '../cluster/link.js';
 import { shardOfChat, shardOfUser } from '../cluster/shard-actors.js';
 import { grantKey } from '../storage/cluster-keys.js';
 import { decodeGrant, NODE_STATE } from '../storage/cluster-rows.js';
+import type { Member } from './member.js';
 import type { Node } from './node.js';
 
 export interface MemberReport {
@@ -54,16 +53,19 @@ export interface ClusterReport {
   readonly staleWrites: number;
 }
 
-/** A node's part in a cluster, as far as it is told here. */
-export interface ClusterParts {
-  readonly cluster: Pick<Cluster, 'status' | 'log'>;
-  links(): readonly LinkStats[];
+/** Null: the node joins its cluster anew at this moment. */
+export async function clusterReport(node: Node): Promise<ClusterReport | null> {
+  const live = await census(node);
+  return node.member === null ? alone(node, live) : together(node, node.member, live);
 }
 
-/** `parts`: null for a node alone. Null: the node joins its cluster anew at this moment. */
-export async function clusterReport(node: Node, parts: ClusterParts | null): Promise<ClusterReport | null> {
-  const live = await census(node);
-  return parts === null ? alone(node, live) : together(node, parts, live);
+/** The few figures of it that belong to a node's own status; undefined for a node alone. */
+export function clusterSummary({ member }: Node): Readonly<Record<string, number>> | undefined {
+  const status = member?.cluster.status();
+  if (status === undefined || status === null) return undefined;
+  const { members, shards, view, incarnation, moves, stale } = status;
+  const own = shards.filter(({ mine }) => mine).length;
+  return { members: members.length, shards: own, view, incarnation, moves, staleWrites: stale };
 }
 
 interface Census {
@@ -107,7 +109,7 @@ async function alone({ options, store }: Node, { chats, users }: Census): Promis
   };
 }
 
-function together({ options }: Node, { cluster, links }: ClusterParts, live: Census): ClusterReport | null {
+function together({ options }: Node, { cluster, links }: Member, live: Census): ClusterReport | null {
   const status = cluster.status();
   if (status === null) return null;
   const shards = status.shards.map(({ shard, granted, epoch, owned, mine }): ShardReport => {
@@ -129,7 +131,7 @@ function together({ options }: Node, { cluster, links }: ClusterParts, live: Cen
       shards: shards.filter(({ owner }) => owner === node).length,
     })),
     shards,
-    links: links().map(({ node, state, roundTrip, queued, unsent, resets }) => {
+    links: links.stats().map(({ node, state, roundTrip, queued, unsent, resets }) => {
       return { node, state, roundTripMs: roundTrip, queuedBytes: queued, unsentBytes: unsent, resets };
     }),
     moves: status.moves,

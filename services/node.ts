@@ -49,8 +49,13 @@ export class Node extends Wiring {
     );
   }
 
+  /** Over HTTP, whichever port it came by. */
+  answer(request: HttpRequest): HttpResponse | Promise<HttpResponse> {
+    return tooMany(this, request) ?? this.options.http(this, request);
+  }
+
   async #listen(acceptor: Acceptor): Promise<Server> {
-    const { host, port, transport, idleMs, door, http, world } = this.options;
+    const { host, port, transport, idleMs, door, world } = this.options;
     const server = await listen(
       {
         host,
@@ -61,7 +66,7 @@ export class Node extends Wiring {
         maxBuffered: LIMITS.bufferedHard,
         idleMs: idleMs ?? LIMITS.idleMs,
         accept: (socket) => acceptor.accept(socket),
-        http: (request) => tooMany(this, request) ?? http(this, request),
+        http: (request) => this.answer(request),
         ...door,
       },
       transport,

@@ -5,7 +5,8 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { json, Router, text } from '../transport/http.js';
 import type { HttpRequest, HttpResponse } from '../transport/socket.js';
-import { clusterReport } from './cluster-report.js';
+import { addClusterMetrics } from './cluster-metrics.js';
+import { clusterReport, clusterSummary } from './cluster-report.js';
 import type { Node } from './node.js';
 
 export interface NodeFacts {
@@ -27,10 +28,13 @@ export function createRoutes(
   const router = new Router()
     .get('/', () => text(200, `Weft ${facts.version}. Clients connect to ${node().url} (docs/wire.md).\n`))
     .get('/healthz', () => text(200, 'ok\n'))
-    .get('/readyz', () => (node().stopping ? text(503, 'stopping\n') : text(200, 'ready\n')))
+    .get('/readyz', () => {
+      if (node().stopping) return text(503, 'stopping\n');
+      return node().member?.cluster.lapsed === true ? text(503, 'no member of its cluster\n') : text(200, 'ready\n');
+    })
     .get('/status', () => json(200, status(node(), facts)))
     .get('/cluster', async () => {
-      const report = await clusterReport(node(), null);
+      const report = await clusterReport(node());
       return report === null ? text(503, 'joining\n') : json(200, report);
     })
     .get('/metrics', async () => {
@@ -51,7 +55,7 @@ function status(node: Node, { version, path, started }: NodeFacts): unknown {
     pid: process.pid,
     version,
     uptimeMs: options.world.wall() - started,
-    ready: !node.stopping,
+    ready: !node.stopping && node.member?.cluster.lapsed !== true,
     url: node.url,
     transport: server.engine,
     store: { engine: store.engine, durability: store.durability, path, transactions: store.transactions },
@@ -60,6 +64,7 @@ function status(node: Node, { version, path, started }: NodeFacts): unknown {
     conversations: chats[0]!.size,
     groups: chats[1]!.size,
     log: log.stats(),
+    cluster: clusterSummary(node),
     sweeps,
     actors: cells,
     queued,
@@ -108,5 +113,6 @@ function metrics(node: () => Node): Registry {
       for (const [limit, count] of Object.entries(node().allowances.refused)) this.set({ limit }, count);
     },
   });
+  if (node().member !== null) addClusterMetrics(registry, () => node().member!);
   return registry;
 }

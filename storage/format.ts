@@ -5,7 +5,7 @@
 import { StoreOpenError } from './failure.js';
 
 /** Grows when an older version could no longer read the rows; new fields do not count (docs/semantics.md). */
-const FORMAT = 1;
+export const FORMAT = 1;
 
 export const FORMAT_KEY: Uint8Array = Buffer.from('\xffweft-format', 'latin1');
 export const FORMAT_ROW: Uint8Array = Buffer.from(`${FORMAT}`);

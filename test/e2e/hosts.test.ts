@@ -1,14 +1,22 @@
-// Owns the proof that a host of several nodes starts and ends as one, and that no node outlives its parent.
-// Invariant: real processes, one store, one port.
-// Must not: need clients.
+// Owns the proof that `weft start --nodes` is one service: clients on all its nodes talk to each other through a kill of one of them,
+// its restart, and the stop of all; and that no node outlives its parent.
+// Invariant: real processes, one store, one port; clients by the SDK, as applications have them.
+// Must not: choose which node serves whom: the kernel does.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
+import { type Chat, connect, type Session } from '../../client/index.js';
+import type { ClusterReport } from '../../services/cluster-report.js';
 import { loadUws } from '../../transport/uws-native.js';
 import { weft } from '../cli/command.js';
+import { token } from './harness.js';
 import { Home } from './process.js';
 
+const NODES = 3;
+const USERS = 9;
+const BACKOFF = { base: 50, cap: 500 };
 const skip = loadUws() === undefined && 'uWebSockets.js does not load here';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -45,6 +53,136 @@ const alive = (pid: number): boolean => {
     return false;
   }
 };
+
+/** What the node that answers says of its cluster; null while it cannot. */
+async function cluster(url: string): Promise<ClusterReport | null> {
+  try {
+    const response = await fetch(new URL('/cluster', url.replace(/^ws/, 'http')));
+    return response.ok ? ((await response.json()) as ClusterReport) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Every shard has an owner, and every node some. */
+async function whole(url: string): Promise<boolean> {
+  const report = await cluster(url);
+  return (
+    report !== null &&
+    report.members.length === NODES &&
+    report.members.every(({ shards }) => shards > 0) &&
+    report.shards.every(({ owner }) => owner !== null)
+  );
+}
+
+/** Connections of each node, by its own word. */
+async function connections(url: string): Promise<number[]> {
+  const members = (await cluster(url))?.members ?? [];
+  return Promise.all(
+    members.map(async ({ address }) => {
+      const response = await fetch(new URL('/status', address.replace(/^ws/, 'http')));
+      return ((await response.json()) as { connections: number }).connections;
+    }),
+  );
+}
+
+/** Figures of this name, of all nodes, with any labels. */
+async function metric(url: string, name: string): Promise<number[]> {
+  const members = (await cluster(url))?.members ?? [];
+  const texts = members.map(async ({ address }) =>
+    (await fetch(new URL('/metrics', address.replace(/^ws/, 'http')))).text(),
+  );
+  const lines = new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm');
+  return (await Promise.all(texts)).flatMap((text) => [...text.matchAll(lines)].map(([, value]) => Number(value)));
+}
+
+interface Person {
+  readonly session: Session;
+  readonly chat: Chat;
+  /** `from text`, in the order in which they came. */
+  readonly heard: string[];
+}
+
+async function person(t: TestContext, url: string, name: string, group: string | null): Promise<Person> {
+  const session = await connect({ url, token: () => token(name, 'phone'), backoff: BACKOFF });
+  t.after(() => session.close());
+  const heard: string[] = [];
+  session.on('message', ({ from, text }) => void heard.push(`${from} ${text}`));
+  const members = Array.from({ length: USERS - 1 }, (_, i) => `u${i + 1}`);
+  const chat = group === null ? await session.createGroup({ title: 'all', members }) : session.group(group);
+  return { session, chat, heard };
+}
+
+test('clients of three nodes in one chat: a node is killed under load and comes back; SIGTERM stops all', {
+  skip,
+}, async (t) => {
+  const home = new Home(t);
+  const host = await home.start({ flags: ['--nodes', `${NODES}`, '--node-id', 'n', '--log-level', 'info'] });
+  const { url } = host;
+  await until('every node has shards', () => whole(url));
+  assert.deepEqual(await metric(url, 'weft_cluster_members'), [3, 3, 3]);
+  // Those that are on their way are nobody's.
+  await until('they add up', async () => {
+    const owned = await metric(url, 'weft_shards_owned');
+    return owned.reduce((sum, shards) => sum + shards, 0) === LIMITS.shards;
+  });
+  assert.deepEqual(await metric(url, 'weft_link_up'), [1, 1, 1, 1, 1, 1]);
+
+  const people = [await person(t, url, 'u0', null)];
+  for (let i = 1; i < USERS; i++) people.push(await person(t, url, `u${i}`, people[0]!.chat.id));
+  // The kernel deals out connections by chance: until every node has some, more devices come.
+  for (let extra = 0; (await connections(url)).some((count) => count === 0); extra++) {
+    assert.ok(extra < 60, 'the nodes share the clients');
+    const session = await connect({ url, token: () => token('u0', `extra${extra}`), backoff: BACKOFF });
+    t.after(() => session.close());
+  }
+
+  const before = childrenOf(host.pid);
+  assert.deepEqual([...before.keys()].sort(), ['n-1', 'n-2', 'n-3']);
+  let sending = true;
+  const sent: string[] = [];
+  const streams = people.map(async ({ chat }, i) => {
+    for (let n = 0; sending; n++) {
+      await chat.send(`${n}`);
+      sent.push(`u${i} ${n}`);
+      await pause(20);
+    }
+  });
+  await pause(500);
+  process.kill(before.get('n-2')!, 'SIGKILL');
+  const killed = sent.length;
+  await until(
+    'it is started again',
+    () => (childrenOf(host.pid).get('n-2') ?? before.get('n-2')) !== before.get('n-2'),
+  );
+  await until('the cluster is whole again', () => whole(url));
+  await pause(300);
+  sending = false;
+  await Promise.all(streams);
+  assert.ok(sent.length > killed, 'sends went on');
+
+  for (const [i, { heard }] of people.entries()) {
+    const expected = sent.filter((line) => !line.startsWith(`u${i} `));
+    await until(`u${i} has heard all`, () => heard.length >= expected.length);
+    assert.deepEqual([...heard].sort(), expected.sort(), `u${i}: each message once`);
+    for (let j = 0; j < USERS; j++) {
+      const theirs = heard.filter((line) => line.startsWith(`u${j} `)).map((line) => Number(line.split(' ')[1]));
+      assert.deepEqual(
+        theirs,
+        [...theirs].sort((a, b) => a - b),
+        `u${i} heard u${j} in order`,
+      );
+    }
+  }
+
+  assert.ok((await metric(url, 'weft_link_round_trip_seconds')).every((seconds) => seconds > 0 && seconds < 5));
+  const shards = await weft(['shards', '--url', url]);
+  assert.equal(shards.code, 0, shards.out + shards.err);
+  const pids = [...childrenOf(host.pid).values()];
+  const { code } = await host.stop('SIGTERM');
+  assert.equal(code, 0, host.lines.join('\n'));
+  assert.deepEqual(pids.filter(alive), []);
+});
 
 test('the nodes of a host that is killed end, and the next one serves', { skip }, async (t) => {
   const home = new Home(t);
