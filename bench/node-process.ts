@@ -94,7 +94,8 @@ export class NodeProcess {
     ];
     const [program = '', ...args] = [...wrapper, process.execPath, '--enable-source-maps', MAIN, ...start];
     const began = performance.now();
-    const child = spawn(program, args, { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { PATH, LD_LIBRARY_PATH } = process.env;
+    const child = spawn(program, args, { env: { PATH, LD_LIBRARY_PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.pid = child.pid ?? 0;
     running.add(child);

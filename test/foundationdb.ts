@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -53,7 +53,7 @@ export function clientEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Runs `tests`, which registers tests, in a process of its own that can load the client, with a server that runs. */
-export function onFoundationDb(module: string, tests: (server: FdbServer) => void): void {
+export async function onFoundationDb(module: string, tests: (server: FdbServer) => void): Promise<void> {
   if (installed === undefined) {
     test('foundationdb', { skip: NEEDS }, () => undefined);
     return;
@@ -71,8 +71,9 @@ export function onFoundationDb(module: string, tests: (server: FdbServer) => voi
     });
     return;
   }
+  // Not by the runner's `before`: hooks of a file are run at once, and another one may need the server.
   const server = new FdbServer(installed);
-  before(() => server.start());
+  await server.start();
   after(() => server.remove());
   tests(server);
 }

@@ -4,14 +4,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { T } from '../../transport/frames.js';
 import { onFoundationDb } from '../foundationdb.js';
 import { newId, RawClient, text, utf8 } from './harness.js';
 import { Home } from './process.js';
 
 const MESSAGES = 300;
+const WINDOW = 10;
 
-onFoundationDb(import.meta.url, (server) => {
+await onFoundationDb(import.meta.url, (server) => {
   test('a node on FoundationDB: send, ack, delivery; killed with its cluster, everything is there again', async (t) => {
     const home = new Home(t);
     const start = { flags: ['--store', `fdb:${server.clusterFile}`] };
@@ -20,11 +22,13 @@ onFoundationDb(import.meta.url, (server) => {
     const ada = await RawClient.join(node.url, 'ada', 'a1');
     const chat = await ada.direct('bob');
     const sent: Uint8Array[] = [];
-    for (let i = 1; i <= MESSAGES; i++) {
+    const send = (): void => {
       sent.push(newId());
-      ada.send({ type: T.SEND, chat, id: sent.at(-1)!, body: utf8(`message ${i}`) });
-    }
+      ada.send({ type: T.SEND, chat, id: sent.at(-1)!, body: utf8(`message ${sent.length}`) });
+    };
+    for (let i = 1; i <= WINDOW; i++) send();
     for (let i = 1; i <= MESSAGES; i++) {
+      if (sent.length < MESSAGES) send();
       assert.equal((await ada.next(T.SENT)).seq, i);
       assert.equal(text((await bob.next(T.MESSAGE)).body), `message ${i}`);
     }
@@ -49,5 +53,51 @@ onFoundationDb(import.meta.url, (server) => {
     );
 
     assert.deepEqual(await again.stop('SIGTERM'), { code: 0, signal: null });
+  });
+
+  test('a node whose cluster freezes refuses sends by code, and goes on by itself: each message once, in order', async (t) => {
+    const home = new Home(t);
+    const node = await home.start({ flags: ['--store', `fdb:${server.clusterFile}`] });
+    const chats = await Promise.all(
+      Array.from({ length: 8 }, async (_, i) => {
+        const sender = await RawClient.join(node.url, `frozen-s${i}`, 'd');
+        const receiver = await RawClient.join(node.url, `frozen-r${i}`, 'd');
+        return { sender, receiver, chat: await sender.direct(`frozen-r${i}`) };
+      }),
+    );
+    let refused = 0;
+    let running = true;
+    const work = chats.map(async ({ sender, receiver, chat }) => {
+      let sent = 0;
+      while (running || sent === 0) {
+        const id = newId();
+        for (;;) {
+          sender.send({ type: T.SEND, chat, id, body: utf8(`${sent}`) });
+          const answer = await sender.next([T.SENT, T.FAILED], undefined, 20_000);
+          if (answer.type === T.SENT) break;
+          assert.equal(answer.code, 'unavailable', answer.detail);
+          refused += 1;
+          await pause(100);
+        }
+        sent += 1;
+      }
+      for (let i = 0; i < sent; i++) assert.equal(text((await receiver.next(T.MESSAGE)).body), `${i}`);
+      return sent;
+    });
+    await pause(300);
+    server.freeze();
+    await pause(5_000);
+    server.thaw();
+    const before = refused;
+    await pause(3_000);
+    running = false;
+    const counts = await Promise.all(work);
+    assert.ok(before > 0, 'nothing is acknowledged meanwhile');
+    assert.ok(
+      counts.every((count) => count > 10),
+      `${counts}`,
+    );
+    const status = await (await fetch(new URL('/status', node.url.replace(/^ws/, 'http')))).json();
+    assert.equal((status as { faults: number }).faults, 0);
   });
 });

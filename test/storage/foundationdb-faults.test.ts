@@ -19,7 +19,7 @@ import { put, text } from './scene.js';
 /** ms within which everything ends: the time limit of what is on its way, that of its turn before, and some for a slow machine. */
 const BOUND = 3 * FDB_LIMITS.timeoutMs + 2_000;
 
-onFoundationDb(import.meta.url, (server) => {
+await onFoundationDb(import.meta.url, (server) => {
   let stores = 0;
   const fresh = (): FdbOptions => ({ clusterFile: server.clusterFile, directory: ['faults', `${++stores}`] });
 

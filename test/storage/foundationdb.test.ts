@@ -16,7 +16,7 @@ import { storeContract } from './contract.js';
 import { increment } from './groups.js';
 import { put, show, text } from './scene.js';
 
-onFoundationDb(import.meta.url, (server) => {
+await onFoundationDb(import.meta.url, (server) => {
   let stores = 0;
   const fresh = (): FdbOptions => ({ clusterFile: server.clusterFile, directory: ['test', `${++stores}`] });
 
