@@ -1,6 +1,6 @@
 // Owns one transaction of a cluster for a group of commits: read what they check, compare, write, commit.
 // Invariant: a commit is answered `committed` after the cluster said so; it is tried again only where it certainly was not
-// applied; where that is not certain all of the group is `unknown` and the fence is open. Never later than twice the time limit.
+// applied; where that is not certain all of the group is `unknown` and the fence is open. It ends within three time limits: settling, the last try, and its transaction.
 // Must not: choose who is in the group (foundationdb-lineup.ts).
 
 import { setTimeout as pause } from 'node:timers/promises';

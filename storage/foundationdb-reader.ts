@@ -1,6 +1,6 @@
 // Owns reading from a cluster.
 // Invariant: a read sees every commit that was answered before it was asked for, and what was open then is settled; it ends
-// within twice the time limit, as a rejection where the cluster does not answer.
+// within three time limits, as a rejection where the cluster does not answer.
 // Must not: write.
 //
 // Reads that are asked for in one turn of the event loop share a transaction, and so one read version: it is asked for
