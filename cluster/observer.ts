@@ -20,6 +20,8 @@ interface Seen {
   readonly bytes: Uint8Array;
   /** ms without a change of the row, as far as it counts. */
   silence: number;
+  /** When the row was first seen as it is. */
+  readonly changed: number;
   /** When this life was first seen. */
   readonly since: number;
   /** ms for which it is given nothing of living owners. */
@@ -46,7 +48,9 @@ export class Observer {
       const node = nodeInKey(key);
       names.add(node);
       const seen = this.#seen.get(node);
-      if (seen !== undefined && equalBytes(seen.bytes, value)) seen.silence += silence;
+      // A round that does not count may have seen it change in the meantime (seed 120 of the cluster).
+      if (seen !== undefined && equalBytes(seen.bytes, value))
+        seen.silence += Math.max(0, Math.min(silence, began - seen.changed));
       else this.#changed(node, key, value, seen, ended);
     }
     for (const node of this.#seen.keys()) if (!names.has(node)) this.#seen.delete(node);
@@ -59,7 +63,7 @@ export class Observer {
     const member = { node, ...decodeNode(bytes) };
     const same = before !== undefined && before.member.nonce === member.nonce;
     const { since, rest } = same ? before : { since: now, rest: this.#came(node, now) };
-    this.#seen.set(node, { member, key, bytes, silence: 0, since, rest });
+    this.#seen.set(node, { member, key, bytes, silence: 0, changed: now, since, rest });
   }
 
   /** A node that comes and goes would take its shards along each time: it rests longer each time. */

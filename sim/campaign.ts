@@ -3,7 +3,8 @@
 // Must not: print, shrink, or read the command line.
 
 import { Coverage } from './coverage.js';
-import { draw } from './draw.js';
+import type { Plan } from './plan.js';
+import type { Fault } from './record.js';
 import { attempt, type Outcome } from './trial.js';
 
 /** Every so many-th history runs twice: 5 in 100. */
@@ -11,6 +12,10 @@ const AGAIN = 20;
 
 export interface CampaignOptions {
   readonly seed: number;
+  /** The plan of a seed. */
+  readonly draw: (seed: number) => Plan;
+  /** Kinds of fault that such plans meet; absent: those of one node. */
+  readonly faults?: readonly Fault[];
   /** Infinity: until `until`. */
   readonly histories: number;
   /** Real ms, on the clock of `now`. */
@@ -23,7 +28,7 @@ export interface CampaignOptions {
 }
 
 export class Campaign {
-  readonly coverage = new Coverage();
+  readonly coverage: Coverage;
   readonly #options: CampaignOptions;
   readonly #began: number;
   histories = 0;
@@ -37,6 +42,7 @@ export class Campaign {
 
   constructor(options: CampaignOptions) {
     this.#options = options;
+    this.coverage = new Coverage(options.faults);
     this.#began = options.now();
   }
 
@@ -60,6 +66,7 @@ export class Campaign {
   }
 
   async #one(seed: number, twice: boolean): Promise<Outcome> {
+    const { draw } = this.#options;
     const outcome = await attempt(draw(seed));
     this.coverage.add(outcome.record);
     this.events += outcome.events;

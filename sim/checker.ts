@@ -2,6 +2,7 @@
 // Invariant: written from the promises alone (docs/wire.md, docs/client.md, docs/semantics.md); no rule imports the product.
 // Must not: run anything.
 
+import { clusterRules } from './check-cluster.js';
 import { durableRules } from './check-durable.js';
 import { groupRules } from './check-group.js';
 import { logRules } from './check-log.js';
@@ -22,6 +23,7 @@ export const RULES: readonly Rule[] = [
   ...groupRules,
   ...receiptRules,
   ...retentionRules,
+  ...clusterRules,
   ...restRules,
 ];
 

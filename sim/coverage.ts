@@ -2,11 +2,23 @@
 // Invariant: counts what took effect (facts), not what was planned.
 // Must not: judge.
 
-import { FAULTS, type Fact, type Fault } from './record.js';
+import { CLUSTER_FAULTS, FAULTS, type Fact, type Fault } from './record.js';
+
+/** What only a node with a disk of its own can meet, or is drawn for one alone. */
+const ALONE: readonly Fault[] = ['node_freeze', 'disk_lost_tail', 'disk_stall', 'disk_full', 'client_store_fails'];
+
+/** Faults that a cluster may meet. */
+export const IN_CLUSTER: readonly Fault[] = [...FAULTS.filter((fault) => !ALONE.includes(fault)), ...CLUSTER_FAULTS];
 
 export class Coverage {
-  readonly #counts = new Map<Fault, number>(FAULTS.map((fault) => [fault, 0]));
+  readonly #kinds: readonly Fault[];
+  readonly #counts: Map<Fault, number>;
   #histories = 0;
+
+  constructor(kinds: readonly Fault[] = FAULTS) {
+    this.#kinds = kinds;
+    this.#counts = new Map(kinds.map((fault) => [fault, 0]));
+  }
 
   add(record: readonly Fact[]): void {
     this.#histories += 1;
@@ -25,6 +37,6 @@ export class Coverage {
   }
 
   get missing(): Fault[] {
-    return FAULTS.filter((fault) => this.#counts.get(fault) === 0);
+    return this.#kinds.filter((fault) => this.#counts.get(fault) === 0);
   }
 }

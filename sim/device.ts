@@ -3,6 +3,7 @@
 // Must not: judge, or know the node.
 
 import type { Chat } from '../client/chat.js';
+import type { Dial } from '../client/link.js';
 import type { GroupEvent, Message } from '../client/message.js';
 import { openSession } from '../client/open.js';
 import type { Session } from '../client/session.js';
@@ -29,8 +30,9 @@ type OfLife = ApplicationFact extends infer F
 export interface Community {
   readonly universe: Universe;
   readonly options: Options;
-  /** Where a device dials. */
+  /** Where a device dials, and with what. */
   address(device: DeviceName): string;
+  dialer(process: Process, device: DeviceName): Dial;
   /** Wall ms by which tokens are issued: no node's clock is ahead of it. */
   issuing(): number;
   /** Ids of the plan's groups, once they are known. */
@@ -113,7 +115,7 @@ export class Device {
     const device = this.id.slice(this.id.lastIndexOf('.') + 1);
     openSession({
       world: process,
-      dial: this.#universe.network.dialer(process, this.id),
+      dial: this.community.dialer(process, this.id),
       store: this.shelf.open(process),
       url: this.community.address(this.id),
       token: () => tokenOf(this.user, device, issued, issued + TOKEN_MS),

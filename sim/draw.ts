@@ -13,7 +13,7 @@ import type { Plan, Step } from './plan.js';
 import { type Random, stream } from './random.js';
 
 /** Virtual ms that the world has for coming to rest: a client's longest pause, a dead connection and a slow disk, several times. */
-const REST_MS = 400_000;
+export const REST_MS = 400_000;
 
 export function draw(seed: number): Plan {
   const random = stream(seed, 'plan');
@@ -50,7 +50,7 @@ export function draw(seed: number): Plan {
 }
 
 /** Devices start, mostly at once, and groups are made. */
-function opening({ devices, chats, users }: Cast, random: Random): Step[] {
+export function opening({ devices, chats, users }: Cast, random: Random): Step[] {
   const steps: Step[] = [];
   for (const device of devices)
     add(steps, random.chance(0.8) ? random.between(0, 30) : random.between(30, 5_000), { do: 'start', device });
@@ -62,11 +62,11 @@ function opening({ devices, chats, users }: Cast, random: Random): Step[] {
   return steps;
 }
 
-type Table = typeof DEEDS;
-type Choice = { readonly upTo: number; readonly draw: Table[string][1] };
+export type Table = typeof DEEDS;
+export type Choice = { readonly upTo: number; readonly draw: Table[string][1] };
 
 /** Each verb is in with this chance, those of `always` in any case; weights of what is in vary. */
-function swarm(table: Table, random: Random, always: readonly string[], chance: number): Choice[] {
+export function swarm(table: Table, random: Random, always: readonly string[], chance: number): Choice[] {
   let upTo = 0;
   return Object.entries(table).flatMap(([verb, [weight, draw]]) => {
     const factor = 0.3 + random() * 2;
@@ -76,7 +76,7 @@ function swarm(table: Table, random: Random, always: readonly string[], chance: 
   });
 }
 
-function choose(choices: readonly Choice[], luck: Random): Choice['draw'] {
+export function choose(choices: readonly Choice[], luck: Random): Choice['draw'] {
   const place = luck() * choices.at(-1)!.upTo;
   return choices.find(({ upTo }) => place < upTo)!.draw;
 }

@@ -10,6 +10,10 @@ import type { Gauge } from './record.js';
 /** Actors that stay when nobody is there; others than these may have been woken by a sweep. */
 const STANDING: Readonly<Record<string, number>> = { sweeper: 1, connection: 0, user: 0 };
 
+/** Timers that membership needs, and each link. */
+const MEMBER_TIMERS = 8;
+const LINK_TIMERS = 4;
+
 export function gauges(wiring: Wiring, process: Process, rest: boolean): Gauge[] {
   const { runtime, users, chats } = wiring;
   const found: Gauge[] = [];
@@ -30,9 +34,12 @@ export function gauges(wiring: Wiring, process: Process, rest: boolean): Gauge[]
   if (rest) {
     gauge('connections', wiring.acceptor.size, 0);
     // Each chat that a sweep woke has one, and the sweeper some of its own.
+    // Beats, looks, links, and requests to the store.
+    const { member } = wiring;
+    const membership = member === null ? 0 : MEMBER_TIMERS + LINK_TIMERS * member.cluster.members.length;
     const awake = chats.reduce((sum, { size }) => sum + size, 0);
     gauge('timers', stats.timers, 4 + awake);
-    gauge('timers of the process', process.timers, 4 + awake);
+    gauge('timers of the process', process.timers, 4 + awake + membership);
   }
   return found;
 }

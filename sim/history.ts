@@ -8,12 +8,12 @@ import { LIMITS } from '../actors/limits.js';
 import { FOREVER, type Retention, SWEEP_PACE, type SweepPace } from '../actors/retention.js';
 import type { Owner } from './clock.js';
 import { WORLD } from './clock.js';
+import { ClusterSite } from './cluster-site.js';
 import { type Community, Device } from './device.js';
-import { Disk } from './disk.js';
-import { Node } from './node.js';
 import type { Options, Plan } from './plan.js';
 import type { Fact } from './record.js';
 import { gather } from './rest.js';
+import { type Site, SoleSite } from './site.js';
 import { type Stage, take } from './steps.js';
 import { Universe } from './universe.js';
 
@@ -35,6 +35,8 @@ const STILL_MS = 3_000;
 const PROBE_MS = 1_000;
 /** ms after the clients have gone until their actors must be gone too, beyond what passivation takes. */
 const EMPTY_MS = 5_000;
+/** ms between two looks of a cluster for what is on its way. */
+const MOMENT_MS = 37;
 /** Further looks that a chat which could not write has. */
 const MORE_LOOKS = 3;
 /** Events of a history: many times what any needs. */
@@ -58,7 +60,7 @@ export async function runHistory(plan: Plan): Promise<History> {
 class Run {
   readonly universe: Universe;
   readonly #plan: Plan;
-  readonly #node: Node;
+  readonly #site: Site;
   readonly #devices = new Map<string, Device>();
   readonly #stage: Stage;
   readonly #community: Community;
@@ -77,29 +79,20 @@ class Run {
     this.universe = universe;
     universe.clock.most = MOST_EVENTS;
     universe.clock.thrown = (error, owner) => this.thrown(error, owner);
-    const disk = new Disk(
-      { flush: options.flush, read: options.diskRead, faults: options.commitFaults },
-      universe.stream('disk'),
-      {
-        flushed: (writes) => {
-          universe.fact({ kind: 'flushed', disk: 'n1', writes });
-          universe.happened('flush');
-        },
-        committed: () => universe.happened('commit'),
-        fault: (fault) => universe.fault(FAULT_OF[fault], 'n1'),
-      },
-    );
     this.#settings = settingsOf(plan);
-    this.#node = new Node('n1', universe, disk, {
-      settings: this.#settings,
-      trouble: (where, what) => universe.fact({ kind: 'trouble', where, what }),
-    });
+    const { cluster } = plan;
+    const site =
+      cluster === undefined
+        ? new SoleSite(universe, options, this.#settings)
+        : new ClusterSite(universe, options, cluster, this.#settings);
+    this.#site = site;
     let requests = 0;
     this.#community = {
       universe,
       options,
-      address: () => this.#node.address,
-      issuing: () => this.#node.wall + 1_000,
+      dialer: (process, device) => site.dialer(process, device),
+      address: () => site.nodes[0]!.address,
+      issuing: () => Math.max(...site.nodes.map(({ wall }) => wall)) + 1_000,
       groups: new Map(),
       invites: new Map(),
       request: () => ++requests,
@@ -107,7 +100,7 @@ class Run {
     for (const { devices } of users) for (const id of devices) this.#devices.set(id, new Device(id, this.#community));
     this.#stage = {
       universe,
-      node: this.#node,
+      site,
       devices: this.#devices,
       calm: false,
       heal: new Set(),
@@ -120,7 +113,7 @@ class Run {
     const { steps, calmAt, restWithin } = this.#plan;
     const { clock } = universe;
     universe.fact({ kind: 'plan', plan: this.#plan });
-    this.#node.start();
+    this.#site.start();
     for (const step of steps) {
       if (step.at <= calmAt) clock.schedule(step.at, WORLD, () => take(this.#stage, step));
     }
@@ -128,7 +121,8 @@ class Run {
     await clock.run(calmAt);
     this.#calm();
     const reached = await this.#rest(calmAt + restWithin);
-    if (reached) await gather(this.universe, this.#node, [...this.#devices.values()]);
+    if (reached) this.#site.tell();
+    if (reached) await gather(this.universe, this.#site, [...this.#devices.values()]);
     await this.#leave();
     const { events, most } = clock;
     if (events >= most)
@@ -146,11 +140,12 @@ class Run {
     this.#stage.calm = true;
     this.universe.calm = true;
     for (const heal of [...this.#stage.heal]) heal();
-    this.#node.disk.calm();
+    this.#site.calm();
     this.universe.fact({ kind: 'calm' });
     for (const device of this.#devices.values()) {
       device.start();
-      device.session?.reconnect();
+      // In a cluster connections that stood until now have to learn everything over those.
+      if (this.#plan.cluster === undefined) device.session?.reconnect();
     }
   }
 
@@ -171,8 +166,8 @@ class Run {
   /** What still goes on; '' for nothing. */
   #unrest(): string {
     const { now } = this.universe.clock;
-    const { wiring } = this.#node;
-    if (wiring === null) return 'the node is not up';
+    const down = this.#site.nodes.every(({ wiring }) => wiring === null);
+    if (down) return 'no node is up';
     for (const device of this.#devices.values()) {
       if (!device.online) return `${device.id} is not online`;
       // Nobody may know of it yet: an idle link tells nothing.
@@ -183,8 +178,7 @@ class Run {
       if (device.busy > 0) return `${device.id} waits for an answer or is handling`;
       if (now - device.moved < STILL_MS) return `${device.id} was told something`;
     }
-    if (wiring.log.stats().queued > 0) return 'the log has appends';
-    return '';
+    return this.#site.unrest();
   }
 
   /** Everybody goes, and their actors with them. A sweep may wake a chat at any time; but none stays that has nothing to do. */
@@ -194,25 +188,37 @@ class Run {
     await clock.run(clock.now + EMPTY_MS);
     // Links of which the node has not learned that they are dead: it finds them idle.
     if (this.universe.network.links.size > 0) await clock.run(clock.now + LIMITS.idleMs + EMPTY_MS);
-    const before = this.#node.standing();
-    const stay = (): string[] => [...this.#node.standing()].filter((each) => before.has(each));
+    const { nodes } = this.#site;
+    const standing = (): string[] =>
+      nodes.flatMap((node) => [...node.standing()].map((each) => (nodes.length === 1 ? each : `${node.name} ${each}`)));
+    const before = new Set(standing());
+    const stay = (): string[] => standing().filter((each) => before.has(each));
     // A chat first writes where it came to rest, and goes when it looks again. Where the log had no room just then it writes at
     // that look and goes with the one after (seed 1651: three chats of a shard that takes two).
     await clock.run(clock.now + 2 * this.#settings.passivateMs + EMPTY_MS);
     for (let looks = 0; looks < MORE_LOOKS && stay().length > 0; looks += 1)
       await clock.run(clock.now + this.#settings.passivateMs);
-    const gauges = this.#node.gauges(true);
-    if (gauges.length === 0) return;
     const idle = stay();
     if (idle.length > 0) this.universe.note(`idle beyond passivation: ${idle.join(', ')}`);
-    gauges.push({ name: 'chats and users idle beyond passivation', value: idle.length, most: 0 });
-    this.universe.fact({ kind: 'probe', node: this.#node.name, rest: true, gauges });
+    for (const node of nodes) {
+      let gauges = node.gauges(true);
+      // Just then something may be on its way: a beat, a sweep, a chat that goes.
+      for (let looks = 0; looks < MORE_LOOKS && gauges.some(({ value, most }) => value > most); looks += 1) {
+        if (nodes.length > 1) await clock.run(clock.now + MOMENT_MS);
+        gauges = node.gauges(true);
+      }
+      if (gauges.length === 0) continue;
+      gauges.push({ name: 'chats and users idle beyond passivation', value: idle.length, most: 0 });
+      this.universe.fact({ kind: 'probe', node: node.name, rest: true, gauges });
+    }
   }
 
   #probe(): void {
     const { clock } = this.universe;
-    const gauges = this.#node.gauges(false);
-    if (gauges.length > 0) this.universe.fact({ kind: 'probe', node: this.#node.name, rest: false, gauges });
+    for (const node of this.#site.nodes) {
+      const gauges = node.gauges(false);
+      if (gauges.length > 0) this.universe.fact({ kind: 'probe', node: node.name, rest: false, gauges });
+    }
     if (!this.#stage.calm) clock.schedule(clock.now + PROBE_MS, WORLD, () => this.#probe());
   }
 
@@ -232,24 +238,15 @@ class Run {
   }
 }
 
-const FAULT_OF = {
-  conflict: 'commit_conflict',
-  unknown_applied: 'commit_unknown_applied',
-  unknown_dropped: 'commit_unknown_dropped',
-  store_full: 'disk_full',
-  store_unavailable: 'disk_unavailable',
-  unavailable: 'disk_unavailable',
-} as const;
-
 /** Sweeps within a second of what frees them: histories are short. */
 const QUICK_SWEEPS: SweepPace = { restMs: 200, tickMs: 10, scanMs: 50, roundMs: 500 };
 
-function settingsOf({ options, steps }: Plan): Settings {
+function settingsOf({ options, steps, cluster }: Plan): Settings {
   // Without anything that ends, the scan would only turn the clock.
   const ends = options.retention !== 'forever' || steps.some((step) => step.do === 'expiry');
   return {
     fanOutThreshold: options.fanOutThreshold,
-    passivateMs: LIMITS.passivateMs,
+    passivateMs: cluster?.passivateMs ?? LIMITS.passivateMs,
     retention: retentionOf(options),
     sweep: ends ? QUICK_SWEEPS : SWEEP_PACE,
     quotas: options.quotas ? { ...DEFAULT_QUOTAS, loopback: true } : UNLIMITED,

@@ -33,7 +33,8 @@ export function hostile(stage: Stage, step: HostileStep): void {
 }
 
 function visit(stage: Stage, { kind, user, count }: HostileStep, process: Process, luck: Random): void {
-  const { universe, node } = stage;
+  const { universe, site } = stage;
+  const node = site.nodes[count % site.nodes.length]!;
   const token = tokenOf(user, 'stranger', process.wall() - 1_000, process.wall() + 3_600_000);
   const link = universe.network.dial(process, '', node.address, {
     open: () => {

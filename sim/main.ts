@@ -7,6 +7,9 @@ import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { Campaign } from './campaign.js';
+import { IN_CLUSTER } from './coverage.js';
+import { draw } from './draw.js';
+import { drawCluster } from './draw-cluster.js';
 import { mutation } from './mutation-run.js';
 import { failure, type Ink, progress, summary } from './report.js';
 import type { Violation } from './rule.js';
@@ -18,6 +21,7 @@ interface Options {
   readonly histories?: number;
   readonly minutes?: number;
   readonly json?: string;
+  readonly cluster?: boolean;
   readonly keepGoing?: boolean;
   readonly shrink: number;
   readonly mutants?: boolean;
@@ -63,6 +67,7 @@ const program = new Command('simulate')
   .option('--seed <S>', 'the history of this seed alone; with --histories the first of them', whole)
   .option('--histories <N>', `how many (${DEFAULT_HISTORIES} unless --seed or --minutes says otherwise)`, count)
   .option('--minutes <M>', 'for so long', positive)
+  .option('--cluster', 'several nodes on one store, and what can befall those')
   .option('--keep-going', 'go on after a failure')
   .option(
     '--shrink <S>',
@@ -84,6 +89,7 @@ Examples:
   npm run simulate -- --seed 42                the history of seed 42, again and exactly
   npm run simulate -- --seed 1 --histories 500 seeds 1 to 500
   npm run simulate -- --minutes 30 --keep-going --json night.json
+  npm run simulate -- --cluster --histories 500  three to seven nodes
   npm run simulate -- --mutants                the proof that the checker sees what it should
   npm run simulate -- --fuzz --frames 200000   damaged frames, rows, tokens and journals
 
@@ -139,6 +145,7 @@ async function simulate(options: Options): Promise<void> {
   const first = seed ?? Math.floor(Math.random() * 2 ** 40);
   const campaign = new Campaign({
     seed: first,
+    ...(options.cluster === true ? { draw: drawCluster, faults: IN_CLUSTER } : { draw }),
     histories,
     until: minutes === undefined ? Number.POSITIVE_INFINITY : now() + minutes * 60_000,
     now,

@@ -5,11 +5,12 @@
 import { Struck } from '../actors/buggify.js';
 import type { Settings, Verdict } from '../actors/fabric.js';
 import { LIMITS } from '../actors/limits.js';
+import type { ClusterSetting } from '../services/member.js';
 import { Wiring } from '../services/wiring.js';
+import type { Store } from '../storage/store.js';
 import { directHost } from '../supervisors/direct-host.js';
 import type { TreeEvent } from '../supervisors/events.js';
 import { WORLD } from './clock.js';
-import type { Disk } from './disk.js';
 import { gauges } from './gauges.js';
 import { type Process, wallAt } from './process.js';
 import type { Gauge } from './record.js';
@@ -20,17 +21,30 @@ const AGAIN_MS = 500;
 /** ms that an ordered stop may take before it is killed, as by a process manager. */
 const STOP_MS = 10_000;
 
+/** What a node keeps its rows in. */
+export interface Depot {
+  /** For a process that starts. */
+  open(process: Process): Promise<Store>;
+  /** Its process died. Of what is not flushed `keep` (0 to 1) survives; answers how many groups did not. */
+  crash(keep: number): number;
+}
+
 export interface NodeSetting {
   readonly settings: Settings;
   /** What an assertion, a crashed actor or anything else that must not be is told to. */
   trouble(where: string, what: string): void;
+  /** Absent: the node is alone. */
+  member?(process: Process): ClusterSetting;
+  /** Told of each of its processes. `vanished`: with its machine. */
+  began?(process: Process): void;
+  gone?(process: Process, vanished: boolean): void;
 }
 
 type Status = 'down' | 'starting' | 'up' | 'stopping';
 
 export class Node {
   readonly name: string;
-  readonly disk: Disk;
+  readonly #depot: Depot;
   status: Status = 'down';
   readonly address: string;
   #process: Process | null = null;
@@ -39,10 +53,10 @@ export class Node {
   readonly #universe: Universe;
   readonly #setting: NodeSetting;
 
-  constructor(name: string, universe: Universe, disk: Disk, setting: NodeSetting) {
+  constructor(name: string, universe: Universe, depot: Depot, setting: NodeSetting) {
     this.name = name;
     this.address = `ws://${name}`;
-    this.disk = disk;
+    this.#depot = depot;
     this.#universe = universe;
     this.#setting = setting;
   }
@@ -68,6 +82,7 @@ export class Node {
     this.status = 'starting';
     this.#process = process;
     this.#wiring = wiring;
+    this.#setting.began?.(process);
     wiring.start().then(
       () => {
         if (this.#process !== process) return;
@@ -84,10 +99,15 @@ export class Node {
   }
 
   /** kill -9, or the power goes. The disk keeps `keep` (0 to 1) of the groups that are not flushed. True: it was there to be killed. */
-  crash(keep: number, againMs: number): boolean {
+  crash(keep: number, againMs: number, vanished = false): boolean {
     if (this.#process === null) return false;
-    this.#gone(keep, againMs);
+    this.#gone(keep, againMs, vanished);
     return true;
+  }
+
+  /** The process ends by itself, and another one follows. */
+  fails(process: Process): void {
+    if (this.#process === process) this.#gone(1, AGAIN_MS);
   }
 
   /** Kills the actors of all chats. True: there were some. */
@@ -137,28 +157,31 @@ export class Node {
     return found;
   }
 
-  #gone(keep: number, againMs: number): void {
+  #gone(keep: number, againMs: number, vanished = false): void {
     const { clock, network } = this.#universe;
     const process = this.#process!;
     this.#process = null;
     this.#wiring = null;
     this.status = 'down';
     process.end();
-    const lost = this.disk.crash(keep);
+    const lost = this.#depot.crash(keep);
     if (lost > 0) this.#universe.fault('disk_lost_tail', this.name, `${lost} groups`);
-    network.died(process, false);
+    network.died(process, vanished);
+    this.#setting.gone?.(process, vanished);
     clock.schedule(clock.now + againMs, WORLD, () => this.start());
   }
 
   #wire(process: Process): Wiring {
     const { settings } = this.#setting;
+    const cluster = this.#setting.member?.(process);
     return new Wiring({
       node: this.name,
       world: process,
       seats: directHost(process),
       settings,
+      ...(cluster === undefined ? {} : { cluster }),
       verifier: { verify: (token) => this.#verify(process, token) },
-      openStore: () => this.disk.open(process),
+      openStore: () => this.#depot.open(process),
       listen: async (acceptor) =>
         this.#universe.network.listen(process, this.address, {
           maxMessage: LIMITS.frame,

@@ -16,6 +16,27 @@ export interface Plan {
   readonly calmAt: number;
   /** Virtual ms after that within which the world must be at rest. */
   readonly restWithin: number;
+  /** Absent: one node, on a disk of its own. */
+  readonly cluster?: ClusterPlan;
+}
+
+/** Several nodes (`n1`, `n2`, …) on one store. */
+export interface ClusterPlan {
+  /** Nodes that there are at first, and those that may join. */
+  readonly nodes: number;
+  readonly spare: number;
+  /** Where each device connects, as long as somebody is there. */
+  readonly homes: Readonly<Record<DeviceName, string>>;
+  /** ms of a frame's way between nodes, and of a request's to the store. */
+  readonly wires: Span;
+  readonly store: Span;
+  /** ms after which a request to the store is given up. */
+  readonly patience: number;
+  /** Of each commit: chance that it is carried out long after its answer `unknown`, and that its answer is lost. */
+  readonly late: number;
+  readonly lost: number;
+  /** ms after which actors leave memory. */
+  readonly passivateMs: number;
 }
 
 /** From … to, both included, drawn evenly unless said otherwise. */
@@ -54,7 +75,7 @@ export interface Options {
 export type CommitFault = 'conflict' | 'unknown_applied' | 'unknown_dropped' | 'store_full' | 'store_unavailable';
 
 /** `at`: virtual ms since the history began. */
-export type Step = { readonly at: number } & (Deed | Request | Trouble);
+export type Step = { readonly at: number } & (Deed | Request | Trouble | ClusterTrouble);
 
 /**
  * What applications do. `chat`: `direct:<a>:<b>` (users in order of their names) or a group's name (`g1`), known since its `create` was
@@ -148,6 +169,51 @@ export type Trouble =
   /** The node's wall clock jumps. */
   | { readonly do: 'jump_clock'; readonly ms: number }
   | { readonly do: 'hostile'; readonly kind: Hostile; readonly user: string; readonly count: number };
+
+/** What happens to the nodes of a cluster and what is between them. Times as in Trouble. */
+export type ClusterTrouble =
+  /** kill -9, up again after `ms`. `vanish`: its machine goes, and no connection is told. */
+  | { readonly do: 'kill_member'; readonly node: string; readonly ms: number; readonly vanish: boolean }
+  /** The same, at an event rather than at a time. */
+  | {
+      readonly do: 'kill_member_at';
+      readonly node: string;
+      readonly event: 'flush' | 'commit' | 'out';
+      readonly count: number;
+      readonly ms: number;
+    }
+  /** As by SIGTERM; up again `ms` after its end. */
+  | { readonly do: 'stop_member'; readonly node: string; readonly ms: number }
+  | { readonly do: 'freeze_member'; readonly node: string; readonly ms: number }
+  /** Its shards go to others, for `ms`. */
+  | { readonly do: 'drain_member'; readonly node: string; readonly ms: number }
+  /** A spare node starts. */
+  | { readonly do: 'join'; readonly node: string }
+  | { readonly do: 'jump_member_clock'; readonly node: string; readonly ms: number }
+  /** Nothing of `node` reaches `to`, for `ms`; `both`: nor the other way. */
+  | { readonly do: 'part'; readonly node: string; readonly to: string; readonly ms: number; readonly both: boolean }
+  /** Wires between two nodes break; `deaf`: one of them does not learn it. */
+  | { readonly do: 'cut_wires'; readonly node: string; readonly to: string; readonly deaf: boolean }
+  | {
+      readonly do: 'slow_wires';
+      readonly node: string;
+      readonly to: string;
+      readonly ms: number;
+      readonly latency: number;
+    }
+  /** Somebody says to `to` what `node` said on an earlier wire. */
+  | { readonly do: 'replay_wire'; readonly node: string; readonly to: string }
+  /** Nothing of the node reaches the store (`to`), or nothing of the store the node. */
+  | { readonly do: 'part_store'; readonly node: string; readonly way: 'to' | 'from'; readonly ms: number }
+  | { readonly do: 'stall_store'; readonly ms: number }
+  | { readonly do: 'crash_store'; readonly keep: number; readonly ms: number }
+  /** The next `count` commits of the node ('*': of any) meet this. */
+  | {
+      readonly do: 'fail_store';
+      readonly node: string;
+      readonly fault: Exclude<CommitFault, 'store_full'> | 'late' | 'lost';
+      readonly count: number;
+    };
 
 /** A client that is not ours, with a valid token of `user` for a device of its own (none where it needs none). */
 export type Hostile =

@@ -135,6 +135,8 @@ export interface DiskWrite {
   readonly key: Uint8Array;
   /** Null: removed. */
   readonly value: Uint8Array | null;
+  /** The process that asked for it, where several share a store: `n1#2` is the second life of n1. */
+  readonly by?: string;
 }
 
 /** What the world did. */
@@ -143,6 +145,8 @@ export type WorldFact =
   | { readonly kind: 'plan'; readonly plan: Plan }
   /** One of FAULTS took effect. `whom`: node, device, link or disk. */
   | { readonly kind: 'fault'; readonly fault: Fault; readonly whom: string; readonly detail: string }
+  /** A process of a node begins, or is over: killed, or ended by itself. Only in a cluster. */
+  | { readonly kind: 'process'; readonly node: string; readonly process: string; readonly alive: boolean }
   /** All faults are over: what follows must converge. */
   | { readonly kind: 'calm' }
   /** The runner waited for rest: `ms` virtual ms since calm, and whether it came. */
@@ -161,7 +165,16 @@ export type RestFact =
   /** Sends that this device's outbox still holds. */
   | { readonly kind: 'pending'; readonly device: DeviceName; readonly bodies: readonly string[] }
   /** Sizes of what must be bounded; `rest` where nothing is going on any more. Also taken during the history. */
-  | { readonly kind: 'probe'; readonly node: string; readonly rest: boolean; readonly gauges: readonly Gauge[] };
+  | { readonly kind: 'probe'; readonly node: string; readonly rest: boolean; readonly gauges: readonly Gauge[] }
+  /** What a node of a cluster tells its operators: members, and of each shard which node it takes for the owner ('' for none). */
+  | {
+      readonly kind: 'shards';
+      readonly node: string;
+      readonly members: readonly string[];
+      readonly owners: readonly string[];
+      /** Shards that it takes for its own. */
+      readonly mine: readonly number[];
+    };
 
 export interface Standing {
   readonly user: string;
@@ -222,4 +235,23 @@ export const FAULTS = [
   'mailbox_shrunk',
   'clock_jump',
 ] as const;
-export type Fault = (typeof FAULTS)[number];
+
+/** Those that only several nodes can meet. */
+export const CLUSTER_FAULTS = [
+  'node_vanish',
+  'node_zombie',
+  'node_drain',
+  'node_join',
+  'wire_cut',
+  'wire_half_open',
+  'wire_one_way',
+  'wire_slow',
+  'wire_replay',
+  'store_one_way',
+  'store_stall',
+  'store_crash',
+  'store_timeout',
+  'commit_late',
+  'commit_lost',
+] as const;
+export type Fault = (typeof FAULTS)[number] | (typeof CLUSTER_FAULTS)[number];

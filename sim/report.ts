@@ -7,6 +7,7 @@ import type { Step } from './plan.js';
 import type { Fact } from './record.js';
 import { entryOf, show } from './says.js';
 import type { Seen } from './sights.js';
+import { inWords } from './tenures.js';
 import type { Outcome } from './trial.js';
 import { Wiretap } from './wiretap.js';
 
@@ -50,12 +51,12 @@ export function failure(original: Outcome, small: Outcome, ink: Ink): string {
         ({ rule, detail, at }) => `  ${ink.bold(rule)}${at === null ? '' : ` at ${at.toFixed(1)} ms`}: ${cut(detail)}`,
       ),
     '',
-    `${small.plan.steps.length} of ${original.plan.steps.length} steps are left, with ${JSON.stringify(small.plan.options)}`,
+    `${small.plan.steps.length} of ${original.plan.steps.length} steps are left, with ${JSON.stringify({ ...small.plan.options, ...small.plan.cluster })}`,
     ...small.plan.steps.map((step) => `  ${step.at.toFixed(0).padStart(7)} ${stepText(step)}`),
     '',
     ...trace(small, ink),
     '',
-    `Again: ${ink.bold(`npm run simulate -- --seed ${seed}`)}`,
+    `Again: ${ink.bold(`npm run simulate -- ${small.plan.cluster === undefined ? '' : '--cluster '}--seed ${seed}`)}`,
   ];
   return lines.join('\n');
 }
@@ -84,7 +85,9 @@ function trace({ record, violations }: Outcome, ink: Ink): string[] {
 
 function wireText({ tap, way, what }: Seen): string {
   const who = tap.device === '' ? `stranger ${tap.user}` : tap.device;
-  const text = way === 'in' ? `${who} ──▶` : `${who} ◀──`;
+  // Where there are several nodes, it matters which.
+  const node = tap.node === 'n1' ? '' : ` ${tap.node}`;
+  const text = way === 'in' ? `${who} ──▶${node}` : `${who} ◀──${node}`;
   switch (what.kind) {
     case 'entry': {
       const entry = entryOf(what.entry);
@@ -143,7 +146,9 @@ function factText(fact: Fact): string {
     case 'unlink':
       return `link ${fact.link} ends at the node (${fact.code})`;
     case 'flushed':
-      return `${fact.disk} flushed ${fact.writes.length} rows`;
+      return fact.disk === 'store' ? inWords(fact.writes) : `${fact.disk} flushed ${fact.writes.length} rows`;
+    case 'process':
+      return `process ${fact.process} ${fact.alive ? 'begins' : 'is over'}`;
     case 'fault':
       return `FAULT ${fact.fault} ${fact.whom} ${fact.detail}`;
     case 'calm':

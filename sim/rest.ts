@@ -6,15 +6,15 @@ import type { Chat } from '../client/chat.js';
 import type { Session } from '../client/session.js';
 import type { Device } from './device.js';
 import { codeOf, entryOf } from './entries.js';
-import type { Node } from './node.js';
 import type { Entry } from './record.js';
+import type { Site } from './site.js';
 import type { Universe } from './universe.js';
 
 /** Virtual ms that all of it may take. */
 const PATIENCE_MS = 60_000;
 const PAGE = 100;
 
-export async function gather(universe: Universe, node: Node, devices: readonly Device[]): Promise<void> {
+export async function gather(universe: Universe, site: Site, devices: readonly Device[]): Promise<void> {
   const { clock } = universe;
   let open = devices.length;
   const users = new Set<string>();
@@ -38,8 +38,8 @@ export async function gather(universe: Universe, node: Node, devices: readonly D
       });
   }
   if (open > 0) await clock.run(clock.now + PATIENCE_MS);
-  const gauges = node.gauges(false);
-  universe.fact({ kind: 'probe', node: node.name, rest: false, gauges });
+  for (const node of site.nodes)
+    universe.fact({ kind: 'probe', node: node.name, rest: false, gauges: node.gauges(false) });
 }
 
 async function read(universe: Universe, device: Device, session: Session, first: boolean): Promise<void> {

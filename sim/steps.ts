@@ -3,17 +3,19 @@
 // Must not: draw what happens (plans do), or wait for it to have an effect.
 
 import { WORLD } from './clock.js';
+import { ClusterSite } from './cluster-site.js';
+import { takeInCluster } from './cluster-steps.js';
 import type { Device } from './device.js';
 import { hostile } from './hostile.js';
-import type { Node } from './node.js';
-import type { Step } from './plan.js';
+import type { ClusterTrouble, Step } from './plan.js';
 import type { Fault } from './record.js';
 import { request } from './requests.js';
+import type { Site } from './site.js';
 import type { Universe } from './universe.js';
 
 export interface Stage {
   readonly universe: Universe;
-  readonly node: Node;
+  readonly site: Site;
   readonly devices: ReadonlyMap<string, Device>;
   /** Faults have stopped. */
   calm: boolean;
@@ -26,11 +28,13 @@ export function take(stage: Stage, step: Step): void {
   if ('device' in step) {
     const device = stage.devices.get(step.device);
     if (device !== undefined) ofDevice(stage, device, step);
-  } else ofNode(stage, step);
+  } else if ('node' in step || step.do.endsWith('_store')) {
+    if (stage.site instanceof ClusterSite) takeInCluster(stage, stage.site, step as ClusterTrouble);
+  } else ofNode(stage, step as OfNode);
 }
 
 /** Heals by itself after `ms`, or with the calm. */
-function lasting(stage: Stage, ms: number, heal: () => void): void {
+export function lasting(stage: Stage, ms: number, heal: () => void): void {
   const { clock } = stage.universe;
   const over = (): void => {
     if (stage.heal.delete(over)) heal();
@@ -119,9 +123,13 @@ function ofDevice(stage: Stage, device: Device, step: Extract<Step, { readonly d
   }
 }
 
-function ofNode(stage: Stage, step: Exclude<Step, { readonly device: string }>): void {
-  const { universe, node } = stage;
-  const { disk } = node;
+type OfNode = Exclude<Step, { readonly device: string } | ClusterTrouble>;
+
+/** The node of a world that has one; what needs no disk happens to several as well. */
+function ofNode(stage: Stage, step: OfNode): void {
+  const { universe, site } = stage;
+  const { nodes, disk } = site;
+  const node = nodes[0]!;
   const fault = (kind: Fault, detail = ''): void => universe.fault(kind, node.name, detail);
   const crash = (keep: number, ms: number): void => {
     if (!stage.calm && node.crash(keep, ms)) fault('node_crash');
@@ -141,16 +149,16 @@ function ofNode(stage: Stage, step: Exclude<Step, { readonly device: string }>):
     }
     case 'stall_disk':
       fault('disk_stall');
-      disk.stall(true);
-      return lasting(stage, step.ms, () => disk.stall(false));
+      disk?.stall(true);
+      return lasting(stage, step.ms, () => disk?.stall(false));
     case 'fill_disk':
-      disk.fill(true);
-      return lasting(stage, step.ms, () => disk.fill(false));
+      disk?.fill(true);
+      return lasting(stage, step.ms, () => disk?.fill(false));
     case 'break_disk':
-      disk.break(true);
-      return lasting(stage, step.ms, () => disk.break(false));
+      disk?.break(true);
+      return lasting(stage, step.ms, () => disk?.break(false));
     case 'fail_commits':
-      return disk.plan(step.fault, step.count);
+      return disk?.plan(step.fault, step.count);
     case 'crash_at':
       return universe.at(step.event, step.count, () => {
         // Between this event and the next one of the process.
@@ -158,7 +166,8 @@ function ofNode(stage: Stage, step: Exclude<Step, { readonly device: string }>):
       });
     case 'end_chats':
       return universe.at(step.event, step.count, () => {
-        if (!stage.calm && node.endChats()) fault('handler_crash', 'killed');
+        for (const each of nodes)
+          if (!stage.calm && each.endChats()) universe.fault('handler_crash', each.name, 'killed');
       });
     case 'jump_clock':
       fault('clock_jump', `${step.ms} ms`);

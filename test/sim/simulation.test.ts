@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Campaign } from '../../sim/campaign.js';
+import { draw } from '../../sim/draw.js';
 import type { Outcome } from '../../sim/trial.js';
 
 /** The first seed, how many follow, and ms after which it ends all the same. */
@@ -16,6 +17,7 @@ test('no history breaks a promise', async () => {
   const failures: string[] = [];
   const campaign = new Campaign({
     seed: FIRST,
+    draw,
     histories: HISTORIES,
     until: performance.now() + PATIENCE_MS,
     now: () => performance.now(),

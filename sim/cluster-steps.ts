@@ -1,0 +1,103 @@
+// Owns what happens to the nodes of a cluster and to what is between them, as a plan says.
+// Invariant: a step that makes no sense when its time comes does nothing; what took effect is a fact.
+// Must not: draw what happens (plans do), or wait for it to have an effect.
+
+import { LIMITS } from '../actors/limits.js';
+import type { ClusterSite } from './cluster-site.js';
+import type { Node } from './node.js';
+import type { ClusterTrouble } from './plan.js';
+import type { Fault } from './record.js';
+import { lasting, type Stage } from './steps.js';
+
+export function takeInCluster(stage: Stage, site: ClusterSite, step: ClusterTrouble): void {
+  const { universe } = stage;
+  const { store, wires } = site;
+  const fault = (kind: Fault, whom: string, detail = ''): void => universe.fault(kind, whom, detail);
+  if (step.do === 'stall_store') {
+    fault('store_stall', 'store');
+    store.stall(true);
+    return lasting(stage, step.ms, () => store.stall(false));
+  }
+  if (step.do === 'crash_store') {
+    fault('store_crash', 'store');
+    store.crash(step.keep);
+    return lasting(stage, step.ms, () => store.up());
+  }
+  if (step.do === 'fail_store') return store.plan(step.node, step.fault, step.count);
+  const { node: name } = step;
+  if ('to' in step) {
+    const { to } = step;
+    if (to === name) return;
+    switch (step.do) {
+      case 'part':
+        fault('wire_one_way', name, to);
+        wires.clog(name, to, true);
+        if (step.both) wires.clog(to, name, true);
+        return lasting(stage, step.ms, () => {
+          wires.clog(name, to, false);
+          if (step.both) wires.clog(to, name, false);
+        });
+      case 'cut_wires':
+        if (wires.cut(name, to, step.deaf ? to : '') > 0) fault(step.deaf ? 'wire_half_open' : 'wire_cut', name, to);
+        return;
+      case 'slow_wires':
+        fault('wire_slow', name, to);
+        wires.slow(name, to, step.latency);
+        return lasting(stage, step.ms, () => wires.slow(name, to, 0));
+      case 'replay_wire':
+        if (wires.replay(name, to)) fault('wire_replay', name, to);
+        return;
+    }
+  }
+  if (step.do === 'part_store') {
+    fault('store_one_way', name, step.way);
+    store.clog(name, step.way, true);
+    return lasting(stage, step.ms, () => store.clog(name, step.way, false));
+  }
+  if (step.do === 'join') {
+    if (site.join(name)) fault('node_join', name);
+    return;
+  }
+  const node = site.nodes.find((each) => each.name === name);
+  if (node !== undefined) ofMember(stage, node, step);
+}
+
+type OfMember = Extract<ClusterTrouble, { readonly do: `${string}_member` | 'kill_member_at' | 'jump_member_clock' }>;
+
+function ofMember(stage: Stage, node: Node, step: OfMember): void {
+  const { universe } = stage;
+  const { name } = node;
+  const crash = (ms: number, vanish: boolean): void => {
+    if (!stage.calm && node.crash(1, ms, vanish)) universe.fault(vanish ? 'node_vanish' : 'node_crash', name);
+  };
+  switch (step.do) {
+    case 'kill_member':
+      return crash(step.ms, step.vanish);
+    case 'kill_member_at':
+      return universe.at(step.event, step.count, () => {
+        // Between this event and the next one of the process.
+        node.process?.light(0, () => crash(step.ms, false));
+      });
+    case 'stop_member':
+      if (node.stop(step.ms)) universe.fault('node_stop', name);
+      return;
+    case 'freeze_member': {
+      const { process } = node;
+      if (process === null || process.frozen) return;
+      const kind = step.ms > LIMITS.leaseMs ? 'node_zombie' : 'node_slow';
+      universe.fault(kind, name, `${Math.round(step.ms)} ms`);
+      process.freeze();
+      return lasting(stage, step.ms, () => process.thaw());
+    }
+    case 'drain_member': {
+      const cluster = node.wiring?.member?.cluster;
+      if (cluster === undefined) return;
+      universe.fault('node_drain', name);
+      cluster.drain(true);
+      return lasting(stage, step.ms, () => node.wiring?.member?.cluster.drain(false));
+    }
+    case 'jump_member_clock':
+      universe.fault('clock_jump', name, `${step.ms} ms`);
+      return node.jump(step.ms);
+  }
+}
