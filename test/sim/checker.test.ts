@@ -5,14 +5,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check, RULES } from '../../sim/checker.js';
+import { CLUSTER_CASES, clustered } from './cases-cluster.js';
 import { ENTRY_CASES } from './cases-entries.js';
 import { OTHER_CASES } from './cases-rest.js';
 import { clean, recordOf } from './scene.js';
 
-const CASES = [...ENTRY_CASES, ...OTHER_CASES];
+const CASES = [...ENTRY_CASES, ...OTHER_CASES, ...CLUSTER_CASES];
 
 test('the clean scene gives no rule a reason', () => {
   assert.deepEqual(check(recordOf(clean())), []);
+  assert.deepEqual(check(recordOf(clustered(clean()))), []);
 });
 
 for (const [name, rules, spoil] of CASES) {
