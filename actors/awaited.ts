@@ -1,9 +1,9 @@
 // Owns what a connection has with the actors of chats: SENDs by number and requests by `r`, each with the chat that owes
-// the answer, and the position that its client claims in each chat.
+// the answer, the position that its client claims in each chat, and whether it asked the chat for receipts.
 // Invariant: each is answered once; when a chat's actor breaks off, what it owed is answered `unavailable`, because nobody
 // else knows of it. An answer that comes later still is dropped: the client asks again with the same id. A claim stands until
 // the chat's actor has ended; if that broke off, it may not have written it, and is to be told again: the client, who
-// stays connected, would not.
+// stays connected, would not. So does a wish for receipts: it may not have been read, nor all that followed been told.
 // Must not: speak to the client.
 
 import type { Owed } from './certificate.js';
@@ -27,6 +27,7 @@ interface Ended {
   readonly sends: readonly number[];
   readonly asks: readonly number[];
   readonly claim: Claim | null;
+  readonly receipts: boolean;
 }
 
 /** The actor of a chat, and the furthest that it was told of the client; 0: nothing. */
@@ -34,6 +35,7 @@ interface Watched {
   readonly monitor: number;
   delivered: number;
   read: number;
+  receipts: boolean;
 }
 
 /** Its tables are made on first use, as those of views.ts. */
@@ -89,14 +91,16 @@ export class Awaited {
 
   /** After the chat's actor was told where the client is: an ACK in a chat that is watched costs a look into a table. */
   claim(key: string, { delivered, read }: Claim, chats: Fabric['chats'], context: ConnectionContext): void {
-    let watched = this.#watched?.get(key);
-    if (watched === undefined) {
-      const ref = chats.lookup(key);
-      if (ref === undefined) return;
-      watched = this.#watch(key, ref, context);
-    }
+    const watched = this.#told(key, chats, context);
+    if (watched === undefined) return;
     watched.delivered = Math.max(watched.delivered, delivered);
     watched.read = Math.max(watched.read, read);
+  }
+
+  /** After the chat's actor was asked for its receipts. */
+  receipts(key: string, chats: Fabric['chats'], context: ConnectionContext): void {
+    const watched = this.#told(key, chats, context);
+    if (watched !== undefined) watched.receipts = true;
   }
 
   /** The actor of a chat ended; what it owed if it broke off, and what it is to be told again. */
@@ -106,11 +110,20 @@ export class Awaited {
     if (!broke) {
       // Its successor may be there before the news of its end, and was told the last of it.
       if (watched !== undefined) this.claim(key, watched, chats, context);
+      if (watched?.receipts === true) this.receipts(key, chats, context);
       return nothing;
     }
     const sends = [...(this.#sends ?? [])].filter(([, { view }]) => view.key === key).map(([n]) => n);
     const asks = [...(this.#asks ?? [])].filter(([, asked]) => asked === key).map(([r]) => r);
-    return { sends, asks, claim: watched === undefined || watched.delivered + watched.read === 0 ? null : watched };
+    const claim = watched === undefined || watched.delivered + watched.read === 0 ? null : watched;
+    return { sends, asks, claim, receipts: watched?.receipts === true };
+  }
+
+  /** The actor that was told something just now. */
+  #told(key: string, chats: Fabric['chats'], context: ConnectionContext): Watched | undefined {
+    const watched = this.#watched?.get(key);
+    const ref = watched === undefined ? chats.lookup(key) : undefined;
+    return ref === undefined ? watched : this.#watch(key, ref, context);
   }
 
   #watch(key: string, ref: Ref<never>, context: ConnectionContext): Watched {
@@ -121,10 +134,10 @@ export class Awaited {
       this.#watched.delete(oldest);
       context.demonitor(monitor);
     }
-    const watched = { monitor: context.monitor(ref), delivered: 0, read: 0 };
+    const watched = { monitor: context.monitor(ref), delivered: 0, read: 0, receipts: false };
     this.#watched.set(key, watched);
     return watched;
   }
 }
 
-const nothing: Ended = { sends: [], asks: [], claim: null };
+const nothing: Ended = { sends: [], asks: [], claim: null, receipts: false };

@@ -101,12 +101,19 @@ export class Chat {
         if (this.sequencer !== null) this.#fanOut.again(this.sequencer.head, this.roster, message.telling);
         return;
       default:
+        if (this.roster === null) return this.#away(message);
         // By the audience: who joins with what is in flight is no member before that is durable.
-        if (this.roster === null || !this.roster.audience.has(message.user)) return;
+        if (!this.roster.audience.has(message.user)) return;
         if (message.type === 'typing') this.#typists.said(message, this.roster, context);
         else if (message.type === 'receipts') this.#receipts(message.user, message.connection, this.roster);
         else this.#fanOut.onlookers.watch(message, this.roster, context);
     }
+  }
+
+  /** Nobody would ask for receipts again: after a failed append the state is not there for a while, or cannot be read. */
+  #away(message: ChatMessage): void {
+    if (message.type === 'receipts' && this.sequencer === null)
+      message.connection.tell({ type: 'unpassed', key: this.key, large: false });
   }
 
   /** After a message: who asks for chats that do not exist must not fill the memory with them. */

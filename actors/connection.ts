@@ -90,7 +90,7 @@ export class Connection {
         this.#heed(message);
         if (!this.resume.live) this.resume.hold(message);
         else if (message.again === true)
-          this.views.missed(message) ? this.followUp.unpassed(message.info, false, context) : this.resync();
+          this.views.missed(message) ? this.followUp.unpassed(message.info.key, false, context) : this.resync();
         else this.stream.delivery(message, this.login.user, message.origin === context.self);
         return;
       case 'frame':
@@ -132,7 +132,7 @@ export class Connection {
         // Whatever its SYNC stands at: WATCH asked for it, and nothing else would bring it.
         return tellPresence(message, this);
       case 'unpassed':
-        return this.followUp.unpassed(message.info, message.large, context);
+        return this.followUp.unpassed(message.key, message.large, context);
       default:
         if (this.resume.live) tellNews(message, this);
         else if (message.type !== 'typing') this.resume.miss(message);

@@ -77,7 +77,7 @@ export class FanOut {
       const news = { type: 'receipt', info: roster.info, user: of, device: '', delivered, read } as const;
       // This connection asks again, for this chat alone: nothing is lost for the others.
       if (user.tell({ type: 'pass', connection, news }) === 'ok') continue;
-      return void connection.tell({ type: 'unpassed', info: roster.info, large: false });
+      return void connection.tell({ type: 'unpassed', key: roster.info.key, large: false });
     }
   }
 

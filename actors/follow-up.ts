@@ -6,12 +6,12 @@
 // not wait for it. What is said of a chat goes on top of what still waits.
 // Must not: read the store, or promise anything: with the connection it ends, and the next SYNC says it again.
 
+import { chatFromKey } from '../storage/keys.js';
 import { CHAT_KIND } from '../transport/frames.js';
 import type { Delivery } from './behaviour.js';
 import type { Owed } from './certificate.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { LIMITS } from './limits.js';
-import type { ChatInfo } from './messages.js';
 
 type News = NonNullable<Owed['news']>;
 
@@ -37,18 +37,20 @@ export class FollowUp {
 
   /** Where the client is in a chat, by its own word. */
   tell(key: string, news: News, context: ConnectionContext): void {
-    if (this.#claim(key, news, context) !== 'ok') this.again(key, news, context);
+    if (this.#claim(key, news, context) !== 'ok') this.again(key, news, false, context);
   }
 
-  /** The chat could not take the client's position, or lost it: nothing would say it again before the next SYNC. */
-  again(key: string, news: News, context: ConnectionContext): void {
+  /** The chat could not take what it was told, or lost it: nothing would say it again before the next SYNC. */
+  again(key: string, news: Owed['news'], wantsReceipts: boolean, context: ConnectionContext): void {
     const { kind, large } = this.#waiting?.get(key) ?? UNKNOWN;
-    this.#wait({ key, kind, large, news, wantsReceipts: false });
+    this.#wait({ key, kind, large, news, wantsReceipts });
     if (!this.#ticking) this.#tick(LIMITS.retryMs, context);
   }
 
   /** The chat's receipts did not get through. */
-  unpassed({ key, kind }: ChatInfo, large: boolean, context: ConnectionContext): void {
+  unpassed(key: string, large: boolean, context: ConnectionContext): void {
+    // The id says the kind.
+    const kind = chatFromKey(key)[0]!;
     this.#wait({ key, kind, large, news: null, wantsReceipts: true });
     if (!this.#ticking) this.#tick(LIMITS.retryMs, context);
   }
@@ -100,10 +102,8 @@ export class FollowUp {
 
   /** `busy`: it must be told later; `dead`: the chat was given up, and is taken up again much later. */
   #tell({ key, news, wantsReceipts }: Owed, context: ConnectionContext): Delivery {
-    const { fabric, login } = this.#connection;
     const told = news === null ? 'ok' : this.#claim(key, news, context);
-    if (told !== 'ok' || !wantsReceipts) return told;
-    return fabric.chats.tell(key, { type: 'receipts', user: login.user, connection: context.self });
+    return told !== 'ok' || !wantsReceipts ? told : this.#ask(key, context);
   }
 
   #claim(key: string, news: News, context: ConnectionContext): Delivery {
@@ -111,6 +111,13 @@ export class FollowUp {
     const { user, device } = login;
     const told = fabric.chats.tell(key, { type: 'cursor', user, device, ...news });
     if (told === 'ok') awaited.claim(key, news, fabric.chats, context);
+    return told;
+  }
+
+  #ask(key: string, context: ConnectionContext): Delivery {
+    const { fabric, login, awaited } = this.#connection;
+    const told = fabric.chats.tell(key, { type: 'receipts', user: login.user, connection: context.self });
+    if (told === 'ok') awaited.receipts(key, fabric.chats, context);
     return told;
   }
 }

@@ -151,8 +151,8 @@ export class Intake {
   ended(key: string, broke: boolean, context: ConnectionContext): void {
     const detail = 'it is being restarted; what was asked may be stored';
     const { awaited, fabric } = this.#connection;
-    const { sends, asks, claim } = awaited.ended(key, broke, fabric.chats, context);
-    if (claim !== null) this.#connection.followUp.again(key, claim, context);
+    const { sends, asks, claim, receipts } = awaited.ended(key, broke, fabric.chats, context);
+    if (claim !== null || receipts) this.#connection.followUp.again(key, claim, receipts, context);
     for (const n of sends) this.failed(n, { code: 'unavailable', detail });
     for (const r of asks) this.answered(r, { code: 'unavailable', detail });
   }

@@ -118,7 +118,7 @@ export type ConnectionMessage =
   /** Another device of the user changed the block list. */
   | { readonly type: 'blocked'; readonly user: string; readonly on: boolean }
   /** The chat's receipts, which this connection wanted, could not be passed on. */
-  | { readonly type: 'unpassed'; readonly info: ChatInfo; readonly large: boolean }
+  | { readonly type: 'unpassed'; readonly key: string; readonly large: boolean }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }
   /** Chats or users may have another owner, who does not know what this connection's client has open. */

@@ -70,7 +70,7 @@ export class Tally {
     const news = newsFor(user, lowsOf(roster), roster);
     if (news === null) return;
     const told = this.#users.lookup(user)?.tell({ type: 'pass', connection, news });
-    if (told === 'busy') connection.tell({ type: 'unpassed', info: roster.info, large: true });
+    if (told === 'busy') connection.tell({ type: 'unpassed', key: roster.info.key, large: true });
   }
 
   /** False: there was nothing new for anybody. */

@@ -135,11 +135,8 @@ export const connectionCodec = new MessageCodec<ConnectionMessage>({
   unpassed: {
     tag: 22,
     fields: 2,
-    write({ info, large }, w) {
-      writeInfo(info, w);
-      w.flag(large);
-    },
-    read: (r) => ({ type: 'unpassed', info: readInfo(r), large: r.flag() }),
+    write: ({ key, large }, w) => w.str(key).flag(large),
+    read: (r) => ({ type: 'unpassed', key: r.str(), large: r.flag() }),
   },
   // What its own socket and node tell it.
   frame: null,

@@ -112,3 +112,39 @@ test('a new installation, whose vector lacks the chat, is told its receipts wher
     [],
   );
 });
+
+test('receipts asked for while the chat’s state is away after a failed append are told when it is back', async () => {
+  const { scene, client } = await delivered();
+  scene.faults = ['store_unavailable'];
+  scene.send(client.ref!);
+  await scene.pass(LIMITS.retryMs);
+  assert.deepEqual(scene.reports, ['append_failed']);
+  client.say({ type: T.SYNC, entries: [{ chat: DIRECT, seq: 1, read: 0, flags: 1 }], more: false, backfill: 0 });
+  await scene.settle();
+  assert.deepEqual(passed(scene), []);
+  await scene.pass(LIMITS.reloadMs + 2 * LIMITS.retryMs);
+  assert.deepEqual(
+    passed(scene).map(({ user, delivered }) => [user, delivered]),
+    [['bob', 1]],
+  );
+});
+
+test('receipts asked of a chat that broke off before it read the question are asked for again', async () => {
+  const { scene, client } = await delivered();
+  const broken = (): void => scene.runtime.exit(scene.chats.get(DIRECT_KEY)!, { type: 'killed' });
+  broken();
+  await scene.settle();
+  // Its successor wakes, and is not awake yet.
+  scene.holding = true;
+  client.ref!.tell({ type: 'unpassed', key: DIRECT_KEY, large: false });
+  await scene.pass(2 * LIMITS.retryMs);
+  assert.equal(scene.chats.get(DIRECT_KEY)!.alive, true);
+  assert.deepEqual(passed(scene), []);
+  broken();
+  scene.release();
+  await scene.pass(3 * LIMITS.retryMs);
+  assert.deepEqual(
+    passed(scene).map(({ user, delivered }) => [user, delivered]),
+    [['bob', 1]],
+  );
+});

@@ -132,7 +132,7 @@ const CONNECTION: Samples<ConnectionMessage> = {
   blocked: [{ type: 'blocked', user: 'eve', on: true }],
   presence: [{ type: 'presence', user: 'eve', online: true, lastSeen: 1.7e12, precision: 2 }],
   count: [{ type: 'count', info: group, count: 512 }],
-  unpassed: [{ type: 'unpassed', info: group, large: true }],
+  unpassed: [{ type: 'unpassed', key: group.key, large: true }],
   frame: null,
   raw: null,
   violation: null,
