@@ -1,5 +1,6 @@
 // Owns the list of the user's chats: what is known here, brought up to the server's word where that may have changed.
-// Invariant: LIST is read once after each connect that may have missed something, and never twice at a time.
+// Invariant: LIST is read after each connect that may have missed something, once if nothing changes meanwhile, and never twice
+// at a time.
 // Must not: count unread messages itself (unread.ts).
 
 import { LIMITS } from '../actors/limits.js';
@@ -57,7 +58,7 @@ export class ChatList {
   refresh(): Promise<void> {
     if (this.#parts.world.now() - this.#readAt >= LIMITS.clientListMs && this.#unheard()) this.#stale = true;
     if (!this.#stale && this.#reading === undefined) return Promise.resolve();
-    this.#reading ??= this.#read().finally(() => {
+    this.#reading ??= this.#word().finally(() => {
       this.#reading = undefined;
     });
     return this.#reading;
@@ -81,8 +82,15 @@ export class ChatList {
     return false;
   }
 
+  /** Once more where it changed as it was read, and no more than that: in a busy chat it always does. */
+  async #word(): Promise<void> {
+    await this.#read();
+    if (this.#stale) await this.#read();
+  }
+
   async #read(): Promise<void> {
     this.#stale = false;
+    for (const { state } of this.#parts.table.all()) state.unread.asked();
     this.#readAt = this.#parts.world.now();
     try {
       let after: Uint8Array | null = null;
@@ -116,7 +124,7 @@ export class ChatList {
     // An older server does not count.
     if (unread !== undefined) {
       const seen = Math.max(log.read, state.marks.cleared);
-      state.unread.list(countOf(unread, 'a count of unread messages'), newest, seen, log.done);
+      if (!state.unread.list(countOf(unread, 'a count of unread messages'), newest, seen, log.done)) this.#stale = true;
     }
     const after = [log.head, log.read, state.at, state.avatar, state.unread.count];
     if (before.some((value, i) => value !== after[i])) flusher.dirty(log);

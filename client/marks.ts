@@ -14,6 +14,7 @@ import type { ChatList } from './chat-list.js';
 import type { ChatLog } from './chat-log.js';
 import type { Marks } from './chat-state.js';
 import type { ChatTable } from './chat-table.js';
+import { asWeftError } from './errors.js';
 import type { Flusher } from './flush.js';
 import { bytesOf, countOf, countsOf, flagOf, listOf } from './plain.js';
 import type { Ask } from './requests.js';
@@ -30,6 +31,9 @@ export interface MarksHooks {
   /** The user deleted these for himself. */
   hidden(log: ChatLog, seqs: readonly number[]): void;
 }
+
+/** The question was sent, so there was a connection: asking goes on. Each took its time, so it is not asked in a hurry. */
+const UNANSWERED = new Set<string>(['timeout', 'unavailable']);
 
 export class MarkSync {
   readonly #parts: MarksParts;
@@ -110,12 +114,13 @@ export class MarkSync {
         // The last answer has all that was heard of before it was asked for.
         if (!more) this.#reached(heard);
       }
-    } catch {
-      // The next connection, or the next mark, asks again.
-      return;
-    } finally {
+    } catch (error) {
       this.#asking = false;
+      // The next connection, or the next mark, asks again; but one may be there already, and this was the last one's question.
+      if (UNANSWERED.has(asWeftError(error, 'bad_response').code)) void this.#catchUp();
+      return;
     }
+    this.#asking = false;
     this.#heardOf(this.#heard);
   }
 

@@ -23,6 +23,8 @@ export class Unread {
   #elsewhere = 0;
   /** The server's count, by which `elsewhere` came about, was taken with this number as the newest. */
   #listed = 0;
+  /** Something was taken out since the server was asked to count: it may have counted it still. */
+  #outdated = false;
 
   /** Unread messages; LIMITS.unread stands for that many or more. */
   get count(): number {
@@ -50,6 +52,7 @@ export class Unread {
 
   /** These are no longer to be read: deleted, hidden or expired. Those below the floor are known to have been unread. */
   remove(from: number, to: number, read: number): void {
+    this.#outdated = true;
     this.#cut(from, to);
     const below = Math.min(to, this.#floor - 1) - Math.max(from, read + 1) + 1;
     this.#elsewhere = Math.max(0, this.#elsewhere - Math.max(0, below));
@@ -65,8 +68,14 @@ export class Unread {
     this.#elsewhere = Math.min(this.#elsewhere, below + above);
   }
 
-  /** The server counted `count` when `head` was the newest. */
-  list(count: number, head: number, read: number, done: number): void {
+  /** The server is asked to count. */
+  asked(): void {
+    this.#outdated = false;
+  }
+
+  /** The server counted `count` when `head` was the newest. False: that may be too much by now, and it is to be asked again. */
+  list(count: number, head: number, read: number, done: number): boolean {
+    if (this.#outdated) return false;
     let here = 0;
     for (let i = 0; i < this.#runs.length; i += 2) {
       const first = this.#runs[i]!;
@@ -75,6 +84,7 @@ export class Unread {
     this.#listed = head;
     this.#elsewhere = Math.max(0, count - here);
     this.settle(read, done);
+    return true;
   }
 
   /** Undefined where nothing is unread, and nothing can be but what comes. */

@@ -38,7 +38,7 @@ export class FakeAccount {
     this.#server = server;
   }
 
-  handle(connection: FakeConnection, frame: ClientFrame): void {
+  handle(connection: Pick<FakeConnection, 'send'>, frame: ClientFrame): void {
     const results = this.#answer(frame);
     if (results !== undefined && 'r' in frame) connection.send({ type: 41, r: frame.r, results });
   }

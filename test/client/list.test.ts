@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import type { Session } from '../../client/session.js';
 import { MemoryStore } from '../../client/store-memory.js';
 import { MARK_OP, OP } from '../../transport/frames.js';
@@ -96,6 +97,32 @@ describe('chats', () => {
     assert.equal(session.direct('bob').unread, 10);
     session.direct('bob').read(28);
     assert.equal(session.direct('bob').unread, 2);
+  });
+
+  test('a count that was taken before something was deleted is not believed, and asked for once more', async (t) => {
+    const world = new ManualWorld();
+    live(t, world);
+    const server = new FakeServer(world);
+    const chat = server.chat('bob');
+    for (let n = 0; n < 30; n++) server.post(chat, 'x', n < 10 ? 'alice' : 'bob');
+    chat.start = 26;
+    const { session } = await bench({ world, server, backfill: 5 });
+    assert.equal(session.direct('bob').unread, 20);
+    const late: (() => void)[] = [];
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 11 || late.length > 0) return false;
+      server.account.handle({ send: (answer) => late.push(() => connection.send(answer)) }, frame);
+      return true;
+    };
+    server.last.cut();
+    await advance(world, 5_000);
+    assert.equal(late.length, 1);
+    server.account.mark(chat, MARK_OP.hidden, 0, [28]);
+    await settle(world);
+    late[0]!();
+    await settle(world);
+    assert.equal(session.direct('bob').unread, 19);
+    assert.equal(server.last.of(11).length, 2);
   });
 
   test('a server that does not count, and one that has no such list at all, do no harm', async (t) => {
@@ -192,6 +219,24 @@ describe('marks', () => {
       [2],
       'only what is new was asked for',
     );
+  });
+
+  test('a question of the last connection that ends unanswered on this one is asked again', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    const chat = server.chat('bob');
+    server.post(chat, 'x');
+    await settle(world);
+    server.intercept = (frame) => frame.type === 28;
+    server.last.cut();
+    server.account.mark(chat, MARK_OP.archived, 1);
+    await advance(world, LIMITS.clientRequestMs - 5_000);
+    server.last.cut();
+    await advance(world, 5_000 - 500);
+    server.intercept = undefined;
+    await advance(world, 5_000);
+    assert.equal(session.state, 'online');
+    assert.equal(session.direct('bob').marks.archived, true);
   });
 
   test('a lost push is noticed by the next one, also by an own change', async (t) => {
