@@ -42,6 +42,8 @@ async function serve(crashes: number): Promise<void> {
     void node.stop();
   };
   process.on('disconnect', orphaned);
+  // While this program was loaded nobody listened.
+  if (!process.connected) orphaned();
   process.on('message', (message: HostMessage) => {
     if (message.type === 'stop') stop();
     else node?.renew();

@@ -4,7 +4,11 @@
 // Must not: choose which node serves whom: the kernel does.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { type Chat, connect, type Session } from '../../client/index.js';
@@ -18,6 +22,8 @@ const NODES = 3;
 const USERS = 9;
 const BACKOFF = { base: 50, cap: 500 };
 const skip = loadUws() === undefined && 'uWebSockets.js does not load here';
+
+const MAIN = join(import.meta.dirname, '../../cli/main.js');
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -193,6 +199,24 @@ test('the nodes of a host that is killed end, and the next one serves', { skip }
   await until('they notice', () => pids.every((pid) => !alive(pid)), 5_000);
   const next = await home.start({ flags: ['--nodes', '2', '--node-id', 'n'], port: Number(new URL(host.url).port) });
   assert.equal((await next.stop('SIGTERM')).code, 0);
+});
+
+test('a node whose host dies while it is loaded ends, too', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-hosts-'));
+  const env = {
+    PATH: process.env.PATH,
+    WEFT_DATA: folder,
+    WEFT_LISTEN: '127.0.0.1:0',
+    WEFT_PEER_LISTEN: '127.0.0.1:0',
+  };
+  const child = spawn(process.execPath, [MAIN, 'node', 'n-1'], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  t.after(() => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const ended = once(child, 'exit', { signal: AbortSignal.timeout(15_000) });
+  child.disconnect();
+  assert.deepEqual(await ended, [1, null]);
 });
 
 test('what keeps a node from starting is the whole host’s failure, told once', { skip }, async (t) => {
