@@ -187,9 +187,14 @@ const early: Rule = {
         evidence.plan.options.backfill > 0 ? installed.filter((run) => run.start.order < order).slice(-1) : installed;
       const shown = present.flatMap((run) => run.shown.filter((each) => each.chat === what.chat));
       const key = `${tap.device} ${what.chat}`;
+      const user = runs[0]?.user ?? '';
       const open = shown.find(
         ({ entry: { seq } }) =>
-          seq <= what.delivered && had.get(key)?.has(seq) !== true && own.get(key)?.has(seq) !== true,
+          seq <= what.delivered &&
+          had.get(key)?.has(seq) !== true &&
+          own.get(key)?.has(seq) !== true &&
+          // What its user cleared, on any device, is not handed to it again after it ended in the middle of it.
+          !evidence.hid(user, what.chat, seq),
       );
       if (chat === undefined || open === undefined || what.by === 'read') continue;
       fault(
