@@ -134,7 +134,10 @@ function agree({ of, userOf, chats, large: isLarge }: Evidence, fault: (detail: 
   }
 }
 
-/** The newest message of others that was read: what the user himself wrote is not to be read (docs/client.md; seed 205010). */
+/**
+ * The newest message of others that was read: what the user wrote himself, events and what was deleted are not to be read, so
+ * nobody asks how far another device has read of them (docs/client.md; seed 205010).
+ */
 function readOf(chat: ChatStory, user: string, read: number): number {
   const log = chat.logs.get(user);
   if (log === undefined) return read;
