@@ -110,10 +110,11 @@ export class Chat {
     }
   }
 
-  /** Nobody would ask for receipts again: after a failed append the state is not there for a while, or cannot be read. */
+  /** After a failed append the state is not there for a while, or cannot be read: nobody would ask again by himself. */
   #away(message: ChatMessage): void {
-    if (message.type === 'receipts' && this.sequencer === null)
-      message.connection.tell({ type: 'unpassed', key: this.key, large: false });
+    if (this.sequencer !== null) return;
+    if (message.type === 'receipts') message.connection.tell({ type: 'unpassed', key: this.key, large: false });
+    else if (message.type === 'watch') this.#fanOut.onlookers.hold(message);
   }
 
   /** After a message: who asks for chats that do not exist must not fill the memory with them. */
@@ -180,11 +181,11 @@ export class Chat {
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
     // All of them before the first is written, or their users would be told step by step.
     if (this.#pace.release().filter((cursor) => this.#take(cursor, context)).length > 0) this.#gate.append(context);
+    this.#fanOut.onlookers.begin(this.roster, context);
     if (this.roster === null) return;
     // A crash may have left members' rows without the title.
     if (this.#pace.rename(this.roster, context)) this.#gate.append(context);
     this.sweep.loaded(image.sweep.forgot);
-    this.#fanOut.onlookers.arm(context);
     this.#tally.begin(this.roster);
     this.#tally.moved(this.roster, context);
   }

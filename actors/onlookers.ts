@@ -19,6 +19,8 @@ export class Onlookers {
   readonly #fabric: Fabric;
   readonly #chat: string;
   #counting = false;
+  /** What came while the chat's state was away, the last word of each connection. */
+  readonly #held = new Map<ConnectionRef, WatchMessage>();
   /** Of the direct chat's users, who has written since this actor began. */
   readonly #wrote = new Set<string>();
 
@@ -27,9 +29,25 @@ export class Onlookers {
     this.#chat = chat;
   }
 
-  /** Nobody has to be told a count. */
+  /** Nobody has to be told a count, or waits. */
   get idle(): boolean {
-    return !this.#counting;
+    return !this.#counting && this.#held.size === 0;
+  }
+
+  /** The chat cannot say now who its members are, and no client opens it twice by itself. */
+  hold(message: WatchMessage): void {
+    this.#held.delete(message.connection);
+    if (this.#held.size < LIMITS.watchers) this.#held.set(message.connection, message);
+  }
+
+  /** The chat was read. `roster`: null where there is none. */
+  begin(roster: Roster | null, context: ChatContext): void {
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    for (const message of held) {
+      if (roster?.audience.has(message.user) === true) this.watch(message, roster, context);
+    }
+    this.arm(context);
   }
 
   /** A member's client opens or closes the chat. */

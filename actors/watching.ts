@@ -3,6 +3,7 @@
 // that comes into force. Opening costs the chat's members work, so it is paced: what comes too fast waits, and counts once.
 // Must not: know what is told of the members (onlookers.ts).
 
+import type { Delivery } from './behaviour.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { LIMITS } from './limits.js';
 
@@ -47,11 +48,12 @@ export class Watching {
   }
 
   #step(context: ConnectionContext): void {
-    for (const chat of this.#waiting) {
+    for (const chat of [...this.#waiting]) {
       if (this.#allowed === 0) break;
       this.#allowed -= 1;
       this.#waiting.delete(chat);
-      this.#tell(chat, true, context);
+      // A chat that rests after a crash takes nothing: behind the others, it is told again.
+      if (this.#tell(chat, true, context) !== 'ok') this.#waiting.add(chat);
     }
     if (this.#ticking || this.#allowed === LIMITS.watchBurst) return;
     this.#ticking = true;
@@ -59,8 +61,8 @@ export class Watching {
   }
 
   /** By way of the chat also where it closes: what it was told before that comes first. */
-  #tell(chat: string, on: boolean, context: ConnectionContext): void {
+  #tell(chat: string, on: boolean, context: ConnectionContext): Delivery {
     const { fabric, login } = this.#connection;
-    fabric.chats.tell(chat, { type: 'watch', user: login.user, connection: context.self, on });
+    return fabric.chats.tell(chat, { type: 'watch', user: login.user, connection: context.self, on });
   }
 }

@@ -138,6 +138,21 @@ test('a watch outlives the crash and the rest of the user who is watched', async
   assert.equal(heard(ada)[4], 'bob+0');
 });
 
+test('a watch that came while the chat’s state was away after a failed append counts when it is back', async () => {
+  const town = await Town.open();
+  await town.direct();
+  await town.online('bob');
+  const ada = await town.online('ada');
+  town.scene.faults = ['store_unavailable'];
+  town.scene.send(ada.ref);
+  await town.scene.pass(50);
+  assert.deepEqual(town.scene.reports, ['append_failed']);
+  await town.watch(DIRECT_KEY, 'ada', ada);
+  assert.deepEqual(heard(ada), []);
+  await town.scene.pass(LIMITS.reloadMs + 50);
+  assert.deepEqual(heard(ada), ['bob+0']);
+});
+
 test('a watch that came while the user could not be told counts from the next change on', async () => {
   const town = await Town.open();
   await town.direct();

@@ -59,6 +59,17 @@ test('many chats at once: the first at once, the others by and by, none is lost'
   assert.deepEqual(new Set(heard), new Set([...Array.from({ length: 49 }, (_, at) => `${at}+`), '49-']));
 });
 
+test('what a chat that rests after a crash could not take is told when it is back', async () => {
+  const { scene, heard, watch } = await desk();
+  scene.resting = true;
+  watch(1, true);
+  await scene.pass(LIMITS.watchPaceMs);
+  assert.deepEqual(heard, []);
+  scene.resting = false;
+  await scene.pass(2 * LIMITS.watchPaceMs);
+  assert.deepEqual(heard, ['1+']);
+});
+
 test('the 257th chat closes the oldest, and one that is opened again is not the oldest', async () => {
   const { scene, heard, watch } = await desk();
   for (let at = 0; at < LIMITS.watches; at += 1) {
