@@ -40,6 +40,12 @@ export class ChatList {
     this.#stale = true;
   }
 
+  /** The user is a member again: of what was deleted meanwhile no event comes. */
+  again(): void {
+    this.#stale = true;
+    this.synced();
+  }
+
   /** A new connection, or news were lost: what is unread here may have been read elsewhere. */
   up(): void {
     for (const log of this.#parts.table.all()) {

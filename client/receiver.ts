@@ -3,7 +3,7 @@
 // cannot be resolved costs the connection, never a guess.
 // Must not: send anything but through its parts.
 
-import { OP, type PageRow, type ServerFrame, T } from '../transport/frames.js';
+import { type PageRow, type ServerFrame, T } from '../transport/frames.js';
 import type { Account } from './account.js';
 import type { Changes } from './changes.js';
 import { type ChatDetails, detailsOf } from './chat-info.js';
@@ -17,7 +17,7 @@ import type { Gaps } from './gaps.js';
 import { hex, idTime } from './ids.js';
 import { itemOf } from './item.js';
 import type { MarkSync } from './marks.js';
-import { changeOf } from './message.js';
+import { joins } from './membership.js';
 import type { Outbox } from './outbox.js';
 import type { Requests } from './requests.js';
 import type { Watches } from './watches.js';
@@ -169,8 +169,8 @@ export class Receiver {
     delivery.arrived(item);
     log.state.at = Math.max(log.state.at, idTime(item.id) + item.lag);
     if (log.kind === 0) this.#name(log);
-    // A watch ends with membership, and the application's goes on.
-    if (this.#joins(item)) this.#parts.watches.began(log);
+    const begins = joins(item, this.me);
+    if (begins) this.#began(log);
     if (item.from === this.me && this.me !== '') {
       const id = hex(item.id);
       if (changes.found(id, log, item.seq) || outbox.has(item.id)) {
@@ -184,7 +184,7 @@ export class Receiver {
       if (log.kind === 1 && item.seq <= log.missed) this.#ticks(log);
     }
     if (!log.placed && item.seq === 1) log.place(0);
-    if (!log.placed && this.#joins(item)) log.place(item.seq - 1);
+    if (!log.placed && begins) log.place(item.seq - 1);
     const arrival = log.arrive(item, () => gaps.held < delivery.room);
     if (arrival === 'old' || arrival === 'over') delivery.free(item.paid);
     if (arrival === 'held' || arrival === 'over') gaps.noticed(log);
@@ -287,12 +287,10 @@ export class Receiver {
       .finally(() => this.#naming.delete(log));
   }
 
-  /** The event that made this user a member: the log begins with it. */
-  #joins(item: Item): boolean {
-    if (item.content.type !== 'event') return false;
-    const { op, args } = item.content;
-    if (op === OP.joined) return item.from === this.me;
-    return op === OP.added && changeOf(op, args).users.includes(this.me);
+  #began(log: ChatLog): void {
+    // A watch ends with membership, and the application's goes on.
+    this.#parts.watches.began(log);
+    if (log.state.unread.count > 0) this.#parts.list.again();
   }
 
   #with(chat: Uint8Array | number, user: string | number, then: (log: ChatLog, user: string) => void): void {

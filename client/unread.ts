@@ -81,6 +81,12 @@ export class Unread {
       const first = this.#runs[i]!;
       here += Math.max(0, Math.min(first + this.#runs[i + 1]!, head + 1) - first);
     }
+    if (count < Math.min(here, LIMITS.unread)) {
+      // Some of them were deleted while the user was out of the group, and nobody says which.
+      this.#cut(0, head);
+      this.#floor = Math.max(this.#floor, head + 1);
+      here = 0;
+    }
     this.#listed = head;
     this.#elsewhere = Math.max(0, count - here);
     this.settle(read, done);

@@ -249,6 +249,20 @@ describe('unread', () => {
     );
   });
 
+  test('what was deleted while its user was out of the group is not unread', () => {
+    const unread = new Unread();
+    for (let seq = 1; seq <= 5; seq += 1) unread.add(seq);
+    unread.asked();
+    assert.equal(unread.list(2, 5, 0, 5), true);
+    assert.equal(unread.count, 2);
+    unread.add(6);
+    assert.equal(unread.count, 3);
+    unread.settle(4, 6);
+    assert.ok(unread.count <= 2, 'at most 5 and 6 are left');
+    unread.settle(6, 6);
+    assert.equal(unread.count, 0);
+  });
+
   test('what the server counted and has not sent yet is counted once', () => {
     const unread = new Unread();
     unread.begin(4);
