@@ -57,7 +57,12 @@ export class ChatList {
 
   /** The server has certified all chats. */
   synced(): void {
-    if (this.#stale) this.refresh().catch(() => {});
+    const again = (): void => {
+      if (this.#stale) this.refresh().catch(() => {});
+    };
+    // A question of the last connection may run out of time just as this one's server answers.
+    if (this.#reading === undefined) again();
+    else this.#reading.catch(again);
   }
 
   /** Resolves when what is known here is the server's word; at once where it is. */

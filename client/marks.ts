@@ -14,7 +14,6 @@ import type { ChatList } from './chat-list.js';
 import type { ChatLog } from './chat-log.js';
 import type { Marks } from './chat-state.js';
 import type { ChatTable } from './chat-table.js';
-import { asWeftError } from './errors.js';
 import type { Flusher } from './flush.js';
 import { bytesOf, countOf, countsOf, flagOf, listOf } from './plain.js';
 import type { Ask } from './requests.js';
@@ -32,9 +31,6 @@ export interface MarksHooks {
   hidden(log: ChatLog, seqs: readonly number[]): void;
 }
 
-/** The question was sent, so there was a connection: asking goes on. Each took its time, so it is not asked in a hurry. */
-const UNANSWERED = new Set<string>(['timeout', 'unavailable']);
-
 export class MarkSync {
   readonly #parts: MarksParts;
   readonly #hooks: MarksHooks;
@@ -42,6 +38,8 @@ export class MarkSync {
   /** The newest version heard of. */
   #heard = 0;
   #asking = false;
+  /** The connection on which it was asked is over: its time may run out just as this one's server answers. */
+  #outlived = false;
 
   constructor(parts: MarksParts, hooks: MarksHooks) {
     this.#parts = parts;
@@ -54,6 +52,7 @@ export class MarkSync {
 
   /** Another device of the user may have changed some while there was no connection. */
   up(): void {
+    this.#outlived = this.#asking;
     void this.#catchUp();
   }
 
@@ -104,6 +103,7 @@ export class MarkSync {
   async #catchUp(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
+    this.#outlived = false;
     try {
       for (let more = true; more; ) {
         const since = this.#since;
@@ -114,10 +114,10 @@ export class MarkSync {
         // The last answer has all that was heard of before it was asked for.
         if (!more) this.#reached(heard);
       }
-    } catch (error) {
+    } catch {
       this.#asking = false;
-      // The next connection, or the next mark, asks again; but one may be there already, and this was the last one's question.
-      if (UNANSWERED.has(asWeftError(error, 'bad_response').code)) void this.#catchUp();
+      // The next connection, or the next mark, asks again. Not this one: an older server has no answer, however often it is asked.
+      if (this.#outlived) void this.#catchUp();
       return;
     }
     this.#asking = false;

@@ -221,15 +221,16 @@ describe('marks', () => {
     );
   });
 
-  test('a question of the last connection that ends unanswered on this one is asked again', async (t) => {
+  test('questions of the last connection that end unanswered on this one are asked again', async (t) => {
     const { server, world, session } = await bench();
     live(t, world);
     const chat = server.chat('bob');
     server.post(chat, 'x');
     await settle(world);
-    server.intercept = (frame) => frame.type === 28;
+    server.intercept = (frame) => frame.type === 28 || frame.type === 11;
     server.last.cut();
     server.account.mark(chat, MARK_OP.archived, 1);
+    chat.read = 1;
     await advance(world, LIMITS.clientRequestMs - 5_000);
     server.last.cut();
     await advance(world, 5_000 - 500);
@@ -237,6 +238,19 @@ describe('marks', () => {
     await advance(world, 5_000);
     assert.equal(session.state, 'online');
     assert.equal(session.direct('bob').marks.archived, true);
+    assert.equal(session.direct('bob').unread, 0);
+  });
+
+  test('an older server that has no answer is asked once a connection', async (t) => {
+    const { server, world, session } = await bench();
+    live(t, world);
+    server.post(server.chat('bob'), 'x');
+    await settle(world);
+    server.intercept = (frame) => frame.type === 28 || frame.type === 11;
+    server.last.cut();
+    await advance(world, 5 * LIMITS.clientRequestMs);
+    assert.equal(session.state, 'online');
+    assert.deepEqual([server.last.of(28).length, server.last.of(11).length], [1, 1]);
   });
 
   test('a lost push is noticed by the next one, also by an own change', async (t) => {
