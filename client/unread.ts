@@ -25,6 +25,8 @@ export class Unread {
   #listed = 0;
   /** Something was taken out since the server was asked to count: it may have counted it still. */
   #outdated = false;
+  /** What comes of what the server counted is no more than that. */
+  #exact = false;
 
   /** Unread messages; LIMITS.unread stands for that many or more. */
   get count(): number {
@@ -43,7 +45,10 @@ export class Unread {
     if (seq === end && this.#runs.length > 0) this.#runs[this.#runs.length - 1]!++;
     else this.#runs.push(seq, 1);
     this.#known++;
-    if (seq <= this.#listed && this.#elsewhere > 0) this.#elsewhere--;
+    if (seq <= this.#listed) {
+      if (this.#elsewhere > 0) this.#elsewhere--;
+      else if (this.#exact) this.#forget(seq, this.#known - 1);
+    }
     if (this.#known <= LIMITS.unread) return;
     this.#floor = this.#runs[0]! + 1;
     this.#cut(this.#runs[0]!, this.#runs[0]!);
@@ -55,6 +60,7 @@ export class Unread {
     this.#outdated = true;
     this.#cut(from, to);
     const below = Math.min(to, this.#floor - 1) - Math.max(from, read + 1) + 1;
+    if (below > 0) this.#exact = false;
     this.#elsewhere = Math.max(0, this.#elsewhere - Math.max(0, below));
   }
 
@@ -81,14 +87,10 @@ export class Unread {
       const first = this.#runs[i]!;
       here += Math.max(0, Math.min(first + this.#runs[i + 1]!, head + 1) - first);
     }
-    if (count < Math.min(here, LIMITS.unread)) {
-      // Some of them were deleted while the user was out of the group, and nobody says which.
-      this.#cut(0, head);
-      this.#floor = Math.max(this.#floor, head + 1);
-      here = 0;
-    }
     this.#listed = head;
     this.#elsewhere = Math.max(0, count - here);
+    this.#exact = count < LIMITS.unread;
+    if (this.#exact && count < here) this.#forget(head, count);
     this.settle(read, done);
     return true;
   }
@@ -111,6 +113,13 @@ export class Unread {
   get #end(): number {
     const { length } = this.#runs;
     return length === 0 ? 0 : this.#runs[length - 2]! + this.#runs[length - 1]!;
+  }
+
+  /** Of those up to `seq` only `count` are left: some were deleted while the user was out of the group, and nobody says which. */
+  #forget(seq: number, count: number): void {
+    this.#cut(0, seq);
+    this.#floor = Math.max(this.#floor, seq + 1);
+    this.#elsewhere = count;
   }
 
   /** Takes `from` to `to` out of the runs. */

@@ -263,6 +263,18 @@ describe('unread', () => {
     assert.equal(unread.count, 0);
   });
 
+  test('what was deleted while its user was out of the group, and is handled after the server counted, is not unread', () => {
+    const unread = new Unread();
+    unread.add(1);
+    // Of 1 to 4 one is gone; 2 to 4 were here, and wait for the application.
+    assert.equal(unread.list(3, 5, 0, 1), true);
+    for (const seq of [2, 3, 4]) unread.add(seq);
+    assert.equal(unread.count, 3);
+    unread.add(6);
+    unread.settle(5, 6);
+    assert.equal(unread.count, 1);
+  });
+
   test('what the server counted and has not sent yet is counted once', () => {
     const unread = new Unread();
     unread.begin(4);
