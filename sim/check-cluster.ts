@@ -125,7 +125,8 @@ const staysConnected: Rule = {
       const tap = taps.find((each) => each.link === link);
       if (tap === undefined || order < calm.order || order > rest.order || tap.opened >= calm.at) continue;
       const { device, user, node } = tap;
-      if (device === '' || troubled.has(device) || troubled.has(user) || shaken.has(node)) continue;
+      // Who was let in; before that anything may be refused.
+      if (device === '' || user === '' || troubled.has(device) || troubled.has(user) || shaken.has(node)) continue;
       if (lives.get(device)?.at(-1)?.end !== null) continue;
       fault(`${device} is cut off from ${node} (${code}), which was well all the time`, at);
     }

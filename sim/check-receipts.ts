@@ -12,8 +12,8 @@ const neverBack: Rule = {
   promise: 'delivered and read of a user never go back, for anybody, and what was told is so at the end',
   check(evidence, fault) {
     const told = new Map<string, { delivered: number; read: number }>();
-    const top = new Map<string, { delivered: number; read: number }>();
-    for (const { at, tap, way, what } of evidence.wire) {
+    const said = new Map<string, { readonly order: number; readonly delivered: number; readonly read: number }[]>();
+    for (const { at, order, tap, way, what } of evidence.wire) {
       if (way === 'in' || (what.kind !== 'receipt' && what.kind !== 'tally')) continue;
       const user = what.kind === 'receipt' ? what.user : '';
       const key = `${tap.user} ${tap.deviceId} ${what.chat} ${user}`;
@@ -29,13 +29,14 @@ const neverBack: Rule = {
       told.set(key, { delivered, read });
       if (user === '') continue;
       const place = `${what.chat} ${user}`;
-      const most = top.get(place) ?? { delivered: 0, read: 0 };
-      top.set(place, { delivered: Math.max(most.delivered, delivered), read: Math.max(most.read, read) });
+      said.set(place, [...(said.get(place) ?? []), { order, delivered, read }]);
     }
-    for (const { chat, members } of evidence.of('info')) {
+    for (const { chat, members, order: asked } of evidence.of('info')) {
       for (const { user, delivered, read } of members) {
-        const most = top.get(`${chat} ${user}`);
-        if (most === undefined || (most.delivered <= delivered && most.read <= read)) continue;
+        const most = said
+          .get(`${chat} ${user}`)
+          ?.find((each) => each.order < asked && (each.delivered > delivered || each.read > read));
+        if (most === undefined) continue;
         fault(`${user} stands at ${delivered}/${read} in ${chat.slice(0, 8)}; ${most.delivered}/${most.read} was told`);
       }
     }
