@@ -20,6 +20,8 @@ const SECRET = 'of the simulated cluster';
 /** Chances that a client tries another node than its own, and one that may not be there. */
 const ELSEWHERE = 0.15;
 const BLINDLY = 0.1;
+/** ms without a change of members or owners. */
+const SETTLE_MS = 3_000;
 
 const SERVER_FAULT: Readonly<Record<Parameters<ConstructorParameters<typeof StoreServer>[3]['fault']>[0], Fault>> = {
   ...FAULT_OF,
@@ -36,6 +38,9 @@ export class ClusterSite implements Site {
   readonly wires: Wires;
   readonly #plan: ClusterPlan;
   readonly #universe: Universe;
+  /** Owners as last seen by the first node, and virtual ms of the last change of anything. */
+  #map = '';
+  #moved = 0;
   /** Nodes that were ever started. */
   readonly #joined = new Set<Node>();
 
@@ -113,7 +118,18 @@ export class ClusterSite implements Site {
     this.store.calm();
   }
 
+  /** Also where all agree: for a while after that it is made good what was lost before. */
   unrest(): string {
+    const { now } = this.#universe.clock;
+    const why = this.#disagreement();
+    const owners = [...this.#joined][0]?.wiring?.placement;
+    const map = Array.from({ length: LIMITS.shards }, (_, shard) => owners?.owner(shard)?.node ?? '').join();
+    if (why !== '' || map !== this.#map) this.#moved = now;
+    this.#map = map;
+    return why === '' && now - this.#moved < SETTLE_MS ? 'the nodes have agreed just now' : why;
+  }
+
+  #disagreement(): string {
     const joined = [...this.#joined];
     for (const { name, wiring } of joined) {
       if (wiring === null) return `${name} is not up`;
@@ -123,7 +139,9 @@ export class ClusterSite implements Site {
       if (status.members.length !== joined.length) return `${name} sees ${status.members.length} members`;
       const none = status.shards.find(({ owned }) => !owned);
       if (none !== undefined) return `${name} knows no owner of shard ${none.shard}`;
-      if (wiring.member!.router.stats().peers !== joined.length - 1) return `${name} lacks links`;
+      const { peers, missed, lasting } = wiring.member!.router.stats();
+      if (peers !== joined.length - 1) return `${name} lacks links`;
+      if (missed > 0 || lasting > 0) return `${name} has to make good what was lost`;
       const astray = status.shards.find(({ shard }) => !this.#knows(wiring.placement.owner(shard)?.node, shard));
       if (astray !== undefined) return `${name} takes another for the owner of shard ${astray.shard}`;
     }

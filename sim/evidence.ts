@@ -82,6 +82,8 @@ export function gather(facts: readonly Fact[]): Evidence {
   const changed = new Map<string, { readonly seq: number; readonly order: number }[]>();
   const tap = new Wiretap();
   const timed = new Set<string>();
+  /** The newest connection of each device, where there are several nodes. */
+  const newest = new Map<DeviceName, number>();
   const hidden = new Map<string, Hidden>();
   const userOf = (device: DeviceName): string => users.get(device) ?? device.split('.')[0]!;
   const story = (id: ChatId): ChatStory => {
@@ -98,7 +100,11 @@ export function gather(facts: readonly Fact[]): Evidence {
     if (rested && (fact.kind === 'end' || fact.kind === 'unlink')) continue;
     if (fact.kind === 'rest') rested = true;
     const now = { ...fact, order };
+    if (fact.kind === 'link' && plan.cluster !== undefined) newest.set(fact.device, fact.link);
     for (const seen of tap.hear(fact)) {
+      // A node that others count out may go on telling a client that has long been with another one: nobody hears it.
+      const { device, link } = seen.tap;
+      if (seen.way === 'out' && device !== '' && link < (newest.get(device) ?? 0)) continue;
       wire.push({ ...seen, order });
       overheard(story, seen);
       if (seen.way === 'out' && seen.what.kind === 'ok' && seen.what.asked.type === CHANGE) {
