@@ -32,6 +32,8 @@ export class Membership {
   readonly #key: Uint8Array;
   #row: NodeRow;
   #bytes: Uint8Array | null = null;
+  /** What became of the newest attempt is not known. */
+  #open = false;
   /** Wanted with the next beat. */
   #state: number = NODE_STATE.up;
 
@@ -105,25 +107,34 @@ export class Membership {
     this.#state = on ? NODE_STATE.draining : NODE_STATE.up;
   }
 
+  /** `held`: written since this was called. What an earlier call may have written renews nothing: others count from then. */
   async beat(): Promise<Beat> {
+    let earlier = this.#open;
     for (let tries = 0; tries < BEAT_TRIES; tries += 1) {
       const before = this.#bytes;
       const next = encodeNode({ ...this.#row, beat: this.#row.beat + 1, state: this.#state });
+      this.#open = true;
       const result = await this.#store.commit({
         checks: [{ key: this.#key, value: before }],
         writes: [{ key: this.#key, value: next }],
       });
       if (result.outcome === 'committed') {
+        this.#open = false;
         this.#adopt(next);
         return 'held';
       }
-      if (result.outcome === 'failed') return 'failed';
+      if (result.outcome === 'failed') {
+        this.#open = earlier;
+        return 'failed';
+      }
       const stored = await this.#store.get(this.#key);
+      this.#open = false;
       if (stored === undefined) return 'evicted';
       const { beat } = this.#row;
       if (!this.#adopt(stored)) return 'replaced';
       // An attempt whose answer was lost: its successor's check tells it from one that may still come.
-      if (this.#row.beat > beat) return 'held';
+      if (this.#row.beat > beat && !earlier) return 'held';
+      earlier = false;
     }
     return 'failed';
   }

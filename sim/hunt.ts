@@ -3,8 +3,8 @@
 // Must not: know whether the product is edited.
 
 import { check } from './checker.js';
-import { draw } from './draw.js';
 import { runHistory } from './history.js';
+import type { Plan } from './plan.js';
 
 export interface Prey {
   readonly seed: number;
@@ -12,8 +12,13 @@ export interface Prey {
   readonly detail: string;
 }
 
-/** Null: `count` histories from `first` on showed nothing. `heard`: how many have been run. */
-export async function hunt(first: number, count: number, heard: (histories: number) => void): Promise<Prey | null> {
+/** Null: `count` histories of `draw` from `first` on showed nothing. `heard`: how many have been run. */
+export async function hunt(
+  draw: (seed: number) => Plan,
+  first: number,
+  count: number,
+  heard: (histories: number) => void,
+): Promise<Prey | null> {
   for (let at = 0; at < count; at += 1) {
     const seed = first + at;
     const { record } = await runHistory(draw(seed));

@@ -115,6 +115,7 @@ async function simulate(options: Options): Promise<void> {
   if (options.mutants === true) {
     const passed = await mutation({
       only: options.only,
+      cluster: options.cluster === true,
       first: seed ?? 1,
       json,
       ink,

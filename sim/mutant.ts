@@ -17,6 +17,8 @@ export interface Mutant {
   readonly breaks: string;
   /** Histories within which it must be caught. */
   readonly limit: number;
+  /** Hunted among several nodes, not on one. */
+  readonly cluster?: boolean;
   readonly edits: readonly Edit[];
 }
 

@@ -5,7 +5,14 @@
 import type { Mutant } from './mutant.js';
 import { chatMutants } from './mutants-chat.js';
 import { clientMutants } from './mutants-client.js';
+import { clusterMutants } from './mutants-cluster.js';
 import { keepMutants } from './mutants-keep.js';
 import { lineMutants } from './mutants-line.js';
 
-export const MUTANTS: readonly Mutant[] = [...chatMutants, ...lineMutants, ...keepMutants, ...clientMutants];
+export const MUTANTS: readonly Mutant[] = [
+  ...chatMutants,
+  ...lineMutants,
+  ...keepMutants,
+  ...clientMutants,
+  ...clusterMutants,
+];

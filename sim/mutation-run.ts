@@ -11,6 +11,8 @@ import type { Ink } from './report.js';
 export interface MutationOptions {
   /** Part of the names of those that are hunted; undefined: all. */
   readonly only: string | undefined;
+  /** Those of several nodes alone. */
+  readonly cluster: boolean;
   /** The first seed. */
   readonly first: number;
   readonly json: string | undefined;
@@ -20,18 +22,26 @@ export interface MutationOptions {
   readonly live: (line: string) => void;
 }
 
-/** Histories that the product as it is runs beside them: as many as the most patient hunt. */
-const CONTROL = Math.max(...MUTANTS.map(({ limit }) => limit));
+/** What the product as it is runs beside them: as many histories as the most patient hunt of one node, or of several. */
+function controls(chosen: readonly Mutant[]): Mutant[] {
+  return [false, true].flatMap((cluster) => {
+    const such = chosen.filter((mutant) => (mutant.cluster === true) === cluster);
+    return such.length === 0 ? [] : [control(Math.max(...such.map(({ limit }) => limit)), cluster)];
+  });
+}
 
 const WIDTH = 90;
 
 export async function mutation(options: MutationOptions): Promise<boolean> {
   const { only, first, ink, say, live } = options;
-  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
+  const chosen = MUTANTS.filter(
+    (mutant) => (only === undefined || mutant.name.includes(only)) && (!options.cluster || mutant.cluster === true),
+  );
+  const all = [...chosen, ...controls(chosen)];
   if (chosen.length === 0) throw new Error(`there is no mutant named ${only}; docs/semantics.md lists them`);
   const outcomes: Outcome[] = [];
-  for (const [at, mutant] of [...chosen, control(CONTROL)].entries()) {
-    const title = `${at + 1} of ${chosen.length + 1}  ${nameOf(mutant)}`;
+  for (const [at, mutant] of all.entries()) {
+    const title = `${at + 1} of ${all.length}  ${nameOf(mutant)}`;
     live(title);
     const outcome = await prove(mutant, first, (seeds) => live(`${title}  ${seeds} of at most ${mutant.limit} seeds`));
     live('');

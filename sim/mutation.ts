@@ -21,16 +21,16 @@ export interface Outcome {
 }
 
 /** The product as it is, for `count` histories. */
-export function control(count: number): Mutant {
-  return { name: '', promise: '', breaks: 'Nothing: the product as it is.', limit: count, edits: [] };
+export function control(count: number, cluster: boolean): Mutant {
+  return { name: '', promise: '', breaks: 'Nothing: the product as it is.', limit: count, cluster, edits: [] };
 }
 
 /** @throws Error where the process fails otherwise than by a defect: an edit that does not apply, a module that is missing. */
 export async function prove(mutant: Mutant, first: number, heard: (histories: number) => void): Promise<Outcome> {
   const program = fileURLToPath(new URL('./mutant-child.js', import.meta.url));
-  const child = spawn(process.execPath, ['--enable-source-maps', program, mutant.name, `${first}`, `${mutant.limit}`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const where = mutant.cluster === true ? ['cluster'] : [];
+  const args = ['--enable-source-maps', program, mutant.name, `${first}`, `${mutant.limit}`, ...where];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let seeds = 0;
   let prey: Prey | null | undefined;
   let stuck = false;

@@ -24,9 +24,9 @@ for (const [name, rule] of Object.entries(QUICK)) {
 }
 
 test('and nothing in the product as it is, nor anything that is not there', async () => {
-  const { prey, seeds } = await prove(control(20), 1, () => undefined);
+  const { prey, seeds } = await prove(control(20, false), 1, () => undefined);
   assert.deepEqual([prey, seeds], [null, 20]);
-  const unknown = { ...control(1), name: 'no such mutant' };
+  const unknown = { ...control(1, false), name: 'no such mutant' };
   await assert.rejects(
     prove(unknown, 1, () => undefined),
     /no mutant of this name/,
