@@ -141,6 +141,12 @@ export class ChatLog {
     return true;
   }
 
+  /** There are entries up to `seq`. Returns whether some of them are missing. */
+  reach(seq: number): boolean {
+    this.#saw(seq);
+    return this.gap;
+  }
+
   /** Others' or the user's own positions. Returns whether they rose. */
   receipt(user: string, delivered: number, read: number): Positions | undefined {
     const known = this.receipts.get(user) ?? { delivered: 0, read: 0 };

@@ -92,6 +92,11 @@ export class Gaps {
     } else if (start > log.cursor + 1) this.noticed(log);
   }
 
+  /** CERT of a log that the vector lacked, and that has begun meanwhile: what is missing below `start` is only not coming by itself. */
+  unlisted(log: ChatLog, start: number): void {
+    if (log.reach(start - 1)) this.noticed(log);
+  }
+
   /** SYNC again, at most every LIMITS.clientResyncMs. */
   resync(): void {
     if (!this.#online || this.#syncing || this.#cancelSync !== undefined) return;

@@ -68,3 +68,29 @@ test('what was dropped for want of room is pulled, though a CERT counts it as ha
   gaps.synced();
   assert.deepEqual([log.cursor, log.dropped], [3, 0]);
 });
+
+test('a CERT for a device that does not know the chat says nothing to one that began it meanwhile', () => {
+  const world = new ManualWorld();
+  const pulls: number[] = [];
+  const gaps = new Gaps(world, {
+    pull: (_log, before) => {
+      pulls.push(before);
+      return new Promise(() => undefined);
+    },
+    sync: () => undefined,
+    placed: () => undefined,
+    flowing: () => true,
+  });
+  gaps.connected();
+  const log = new ChatLog();
+  log.place(2);
+  gaps.unlisted(log, 3);
+  assert.equal(log.gap, false);
+  // With a backfill: 3 to 10 would not come.
+  gaps.unlisted(log, 11);
+  gaps.synced();
+  assert.deepEqual([log.cursor, log.gap], [2, true]);
+  world.advance(LIMITS.clientGapMs);
+  world.settle();
+  assert.deepEqual(pulls, [11]);
+});
