@@ -9,6 +9,7 @@ import { logRules } from './check-log.js';
 import { receiptRules } from './check-receipts.js';
 import { restRules } from './check-rest.js';
 import { retentionRules } from './check-retention.js';
+import { neverBack } from './check-rising.js';
 import { viewRules } from './check-views.js';
 import { wireRules } from './check-wire.js';
 import { gather } from './evidence.js';
@@ -21,6 +22,7 @@ export const RULES: readonly Rule[] = [
   ...viewRules,
   ...wireRules,
   ...groupRules,
+  neverBack,
   ...receiptRules,
   ...retentionRules,
   ...clusterRules,

@@ -3,7 +3,7 @@
 // Must not: judge.
 
 import type { Plan } from './plan.js';
-import type { ChatId, DeviceName, Fact } from './record.js';
+import type { ChatId, DeviceName, Fact, Fault } from './record.js';
 import { entryOf } from './says.js';
 import type { Seen, Tap } from './sights.js';
 import { ChatStory } from './story.js';
@@ -61,6 +61,10 @@ export interface Evidence {
   hid(user: string, chat: ChatId, seq: number): boolean;
   /** Only tallies are told: the group was large at some time, or may have been made so by a struck site. */
   large(chat: ChatStory): boolean;
+  /** One of several nodes that stood still, or that others could not reach, of late: what was changed elsewhere it may learn only now. */
+  cutOff(node: string, at: number): boolean;
+  /** The store that several nodes share held back answers of late: what is there may not be known to who wrote it. */
+  answersLate(at: number): boolean;
   userOf(device: DeviceName): string;
   of<K extends Fact['kind']>(kind: K): readonly Ordered<Of<K>>[];
 }
@@ -195,6 +199,13 @@ export function gather(facts: readonly Fact[]): Evidence {
     ...{ plan, facts, chats, names, lives, sends, requests, wire, changed, userOf },
     taps: [...tap.taps.values()],
     hostile: new Set(plan.steps.flatMap((step) => (step.do === 'hostile' ? [step.user] : []))),
+    answersLate: (at) =>
+      plan.cluster !== undefined && blows(shelves, LATE).some((blow) => blow.at <= at && blow.at > at - OF_LATE),
+    cutOff: (node, at) =>
+      plan.cluster !== undefined &&
+      blows(shelves, CUTS).some(
+        (blow) => blow.at <= at && blow.at > at - OF_LATE && (blow.whom === node || blow.detail === node),
+      ),
     ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),
     large: (chat) => {
       const { fanOutThreshold, buggify } = plan.options;
@@ -207,6 +218,28 @@ export function gather(facts: readonly Fact[]): Evidence {
     of: <K extends Fact['kind']>(kind: K) =>
       (shelves.get(kind) ?? []).filter((fact): fact is Ordered<Of<K>> => fact.kind === kind),
   };
+}
+
+/** ms within which a freeze or a partition is over, and made good. */
+const OF_LATE = 10_000;
+const CUTS: readonly Fault[] = [
+  'node_slow',
+  'node_zombie',
+  'wire_cut',
+  'wire_half_open',
+  'wire_one_way',
+  'wire_slow',
+  'store_one_way',
+];
+const LATE: readonly Fault[] = ['commit_lost', 'commit_late', 'store_timeout', 'store_one_way', 'store_crash'];
+
+function blows(
+  shelves: ReadonlyMap<string, readonly Ordered<Fact>[]>,
+  kinds: readonly Fault[],
+): Ordered<Of<'fault'>>[] {
+  return (shelves.get('fault') ?? []).filter(
+    (fact): fact is Ordered<Of<'fault'>> => fact.kind === 'fault' && kinds.includes(fact.fault),
+  );
 }
 
 /** The device's store takes nothing at this moment. */
