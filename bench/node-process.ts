@@ -158,18 +158,22 @@ export class NodeProcess {
 }
 
 /**
- * A port below those that the kernel gives to outgoing connections: clients that dial a dead node's port over and over
+ * The first of so many ports in a row, below those that the kernel gives to outgoing connections: clients that dial a dead node's port over and over
  * would in the end be given that very port, connect to themselves, and keep the node from coming back.
  */
-export async function quietPort(): Promise<number> {
+export async function quietPort(count = 1): Promise<number> {
   for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
+    const first = 15_000 + Math.floor(Math.random() * 15_000);
+    const free = await Promise.all(Array.from({ length: count }, (_, at) => isFree(first + at)));
+    if (free.every(Boolean)) return first;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (free) await new Promise((resolve) => server.close(resolve));
+  return free;
 }

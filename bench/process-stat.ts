@@ -1,8 +1,8 @@
-// Owns what the kernel says of another process: its CPU time and its memory.
+// Owns what the kernel says of another process: its CPU time, its memory, its children.
 // Invariant: read from /proc, so the process itself does nothing for it.
 // Must not: run anything.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks a second in /proc (sysconf _SC_CLK_TCK; 100 on every Linux that Node runs on). */
 const TICKS = 100;
@@ -26,4 +26,20 @@ export interface Memory {
 export function memory(pid: number): Memory {
   const [, resident = 0, files = 0] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ').map(Number);
   return { resident: resident * PAGE, files: files * PAGE };
+}
+
+/** Process ids of a host's nodes, by node id. */
+export function childrenOf(parent: number): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [, state, ppid] = /^\d+ \(.*\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+      if (Number(ppid) !== parent || state === 'Z') continue;
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      found.set(words[words.indexOf('node') + 1] ?? '', Number(pid));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
 }

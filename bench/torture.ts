@@ -7,17 +7,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
-import { machine, type Report, row } from './report.js';
-import { type Figures, type Outcome, torture } from './torture/course.js';
+import { HostProcess } from './host-process.js';
+import { quietPort } from './node-process.js';
+import { machine, type Report, type Row, row } from './report.js';
+import { NodeCourse } from './torture/course.js';
+import { NodesCourse } from './torture/nodes-course.js';
+import type { ClusterFigures, Course, Figures, Outcome, TortureOptions } from './torture/outcome.js';
 
 interface Options {
   readonly rounds: number;
   readonly clients: number;
   readonly seed: number;
-  readonly freeze: number;
+  readonly nodes: number;
+  readonly freeze?: number;
   readonly json?: string;
   readonly keep?: boolean;
 }
+
+/** ms: of a node alone at most, and of one of several, which its lease does not outlive. */
+const FREEZE = { one: 1_500, several: 15_000 };
 
 /** Violations printed; all of them are in the folder. */
 const SHOWN = 20;
@@ -32,27 +40,35 @@ function count(least: number): (text: string) => number {
 
 const program = new Command('torture')
   .description(
-    'Freezes a node and kills it with -9 while clients send, starts it again, and checks that every message is there once.',
+    'Freezes and kills nodes with -9 while clients send, starts them again, and checks that every message is there once.',
   )
   .option('--rounds <N>', 'kills, each under traffic', count(1), 10)
   .option('--clients <N>', 'devices that send', count(48), 200)
   .option('--seed <S>', 'what is chosen by chance follows from it', count(0), Math.floor(Math.random() * 2 ** 32))
-  .option('--freeze <MS>', 'some rounds freeze the node for up to that long; 0: none', count(0), 1_500)
+  .option('--nodes <N>', 'nodes of a host; each round kills, freezes or stops one, or kills the host', count(1), 1)
+  .option(
+    '--freeze <MS>',
+    `some rounds freeze the node for up to that long, one of several for that long; 0: none (default: ${FREEZE.one}, of several ${FREEZE.several})`,
+    count(0),
+  )
   .option('--json <FILE>', 'also write {suite, machine, rows, violations} to FILE')
   .option('--keep', 'keep the data folder though nothing was found')
   .action(async (options: Options) => {
     process.exitCode = await run(options);
   });
 
-async function run({ rounds, clients, seed, freeze, json, keep = false }: Options): Promise<number> {
+async function run({ rounds, clients, seed, nodes, json, keep = false, ...given }: Options): Promise<number> {
+  const freeze = given.freeze ?? (nodes > 1 ? FREEZE.several : FREEZE.one);
   const folder = mkdtempSync(join(tmpdir(), 'weft-torture-'));
-  process.stdout.write(`${clients} clients, ${rounds} rounds, seed ${seed}, data in ${folder}\n`);
+  const who = nodes > 1 ? `${nodes} nodes, ` : '';
+  process.stdout.write(`${who}${clients} clients, ${rounds} rounds, seed ${seed}, data in ${folder}\n`);
   let before = 0;
   const outcome = await torture({
     rounds,
     clients,
     seed,
     freeze,
+    nodes,
     folder,
     progress(figures) {
       process.stdout.write(`${progressLine(figures, rounds, figures.acked - before)}\n`);
@@ -67,26 +83,46 @@ async function run({ rounds, clients, seed, freeze, json, keep = false }: Option
   return good ? 0 : 1;
 }
 
+async function torture(options: TortureOptions): Promise<Outcome> {
+  const { nodes } = options;
+  const course: Course =
+    nodes > 1 ? new NodesCourse(options, await HostProcess.ports(nodes)) : new NodeCourse(options, await quietPort());
+  try {
+    return await course.run();
+  } finally {
+    await course.end();
+  }
+}
+
 const figure = (value: number): string => Math.round(value).toLocaleString('en-US');
 
 function progressLine(figures: Figures, rounds: number, fresh: number): string {
-  const { round, acked, deliveries, kills, freezes, reconnects, readyMs } = figures;
+  const { round, acked, deliveries, kills, freezes, reconnects, readyMs, cluster } = figures;
   return [
     `round ${String(round).padStart(String(rounds).length)}/${rounds}`,
     `acked ${figure(acked)} (+${figure(fresh)})`,
     `delivered ${figure(deliveries)}`,
     `kills ${kills}`,
     `freezes ${freezes}`,
+    ...(cluster === null ? [] : [`stops ${cluster.stops}`, `hosts ${cluster.hosts}`]),
     `reconnects ${figure(reconnects)}`,
-    `ready after a kill p50 ${figure(readyMs)} ms`,
+    cluster === null
+      ? `ready after a kill p50 ${figure(readyMs)} ms`
+      : `${cluster.last.kind}: runs again after ${figure(cluster.last.againMs)} ms, whole after ${figure(cluster.last.wholeMs)} ms  told ${figure(cluster.told)}  refused stale ${cluster.stale}`,
   ].join('  ');
 }
 
 function praise({ figures, chats }: Outcome): string {
-  const { acked, deliveries, kills, freezes, reconnects, restarts, crashes, cuts } = figures;
+  const { acked, deliveries, kills, freezes, reconnects, restarts, crashes, cuts, cluster } = figures;
+  const nodes =
+    cluster === null
+      ? `${kills} kills and ${freezes} freezes of the node`
+      : `${kills} kills, ${freezes} freezes and ${cluster.stops} stops of nodes, ${cluster.hosts} kills of all, ` +
+        `${cluster.owners} changes of owners, ${cluster.stale} stale appends refused, ${figure(cluster.told)} told without ` +
+        `reconnecting (after a kill or stop within ${figure(cluster.toldMs)} ms)`;
   return (
     `${pc.green('nothing lost, nothing doubled, one order')}: ${figure(acked)} acknowledged messages in ${chats} chats, ` +
-    `${figure(deliveries)} deliveries, ${kills} kills and ${freezes} freezes of the node, ${figure(reconnects)} reconnects, ` +
+    `${figure(deliveries)} deliveries, ${nodes}, ${figure(reconnects)} reconnects, ` +
     `${restarts} client restarts, ${crashes} client crashes, ${cuts} cut connections\n`
   );
 }
@@ -120,10 +156,22 @@ function report(outcome: Outcome): Report & Pick<Outcome, 'violations' | 'troubl
     row('client restarts', figures.restarts, 'restarts'),
     row('client crashes', figures.crashes, 'crashes'),
     row('cut connections', figures.cuts, 'connections'),
-    row('ready after a kill, p50', figures.readyMs, 'ms'),
+    row(figures.cluster === null ? 'ready after a kill, p50' : 'whole again, p50', figures.readyMs, 'ms'),
+    ...(figures.cluster === null ? [] : clusterRows(figures.cluster)),
     row('violations', violations.length, 'violations'),
   ];
   return { suite: 'torture', machine: machine(), rows, violations, troubles };
+}
+
+function clusterRows({ stops, hosts, told, toldMs, owners, stale }: ClusterFigures): Row[] {
+  return [
+    row('stops', stops, 'stops'),
+    row('kills of the host', hosts, 'kills'),
+    row('told without reconnecting', told, 'devices and chats'),
+    row('the same, longest after a kill or stop', toldMs, 'ms'),
+    row('changes of owners', owners, 'changes'),
+    row('stale appends refused', stale, 'transactions'),
+  ];
 }
 
 await program.parseAsync();

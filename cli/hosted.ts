@@ -31,8 +31,9 @@ export function register(program: Command): void {
     });
 }
 
+/** Not by `exit`, which waits for LMDB's writer, who may be waiting for this very thread: both would hang, with the store locked for all. */
 function orphaned(): void {
-  process.exit(EXIT.failed);
+  process.kill(process.pid, 'SIGKILL');
 }
 
 async function serve(crashes: number): Promise<void> {

@@ -57,6 +57,8 @@ export interface NativeApp {
   ): unknown;
   any(path: string, handler: (response: NativeResponse, request: NativeRequest) => void): unknown;
   listen(host: string, port: number, options: number, listening: (listener: unknown) => void): unknown;
+  /** Ends all of its connections at once. */
+  close(): unknown;
 }
 
 export interface Uws {

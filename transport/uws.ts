@@ -133,6 +133,10 @@ export async function listenUws(uws: Uws, options: ServerOptions): Promise<Serve
     close: async () => {
       pause();
       for (const socket of [...open]) socket.close(1001, 'server stops');
+      // Who does not close in turn, or keeps a connection of HTTP for its next question, would keep the process alive.
+      setTimeout(() => {
+        for (const app of apps) app.close();
+      }, LIMITS.lingerMs).unref();
     },
   };
 }

@@ -76,6 +76,12 @@ export type Rule =
   | 'seen_out_of_order'
   /** A device never saw an entry of its chat. */
   | 'missed'
+  /** A device that stayed connected was not told what was acknowledged before something happened to a node. */
+  | 'untold'
+  /** Two lives of nodes owned a shard under one epoch. */
+  | 'two_owners'
+  /** An epoch went back. */
+  | 'epoch_back'
   /** A position went back. */
   | 'receipt_back'
   /** A position is not where it must be at the end. */

@@ -44,6 +44,10 @@ export class Device {
   readonly user: string;
   readonly name: string;
   readonly views = new Map<string, View>();
+  /** Highest number of others' entries that it was told, by chat. */
+  readonly heard = new Map<string, number>();
+  /** How often a session of its came online. */
+  connections = 0;
   /** Chats to write to, ids of groups and users of direct chats. */
   readonly targets: { readonly kind: 'direct' | 'group'; readonly to: string; readonly number: number }[] = [];
   readonly #planned: PlannedDevice;
@@ -104,6 +108,7 @@ export class Device {
     let onlines = 0;
     session.on('state', ({ state, error }) => {
       if (!live()) return;
+      if (state === 'online') this.connections += 1;
       if (state === 'online' && ++onlines > 1) tally.reconnects += 1;
       if (state === 'failed' || state === 'replaced') this.#trouble(`session ${state}: ${error?.message}`);
     });
@@ -246,6 +251,7 @@ export class Device {
   #saw(chat: string, entry: Entry): void {
     const { keep, tally } = this.#setting;
     tally.deliveries += 1;
+    this.heard.set(chat, Math.max(entry.seq, this.heard.get(chat) ?? 0));
     const { lives } = this.#view(chat);
     const last = lives.at(-1);
     const life = last !== undefined && this.#bornIn.get(last) === this.#lives ? last : this.#begin(lives, false);

@@ -83,7 +83,10 @@ export function writeBody(device: string, chat: number, count: number, random: (
   return `${device} ${chat} ${count} ${'·weft'.repeat(length / 5)}`;
 }
 
-export function authorOf(body: string): { readonly device: string; readonly count: number } | null {
-  const [, device, count] = /^(\S+) \d+ (\d+) (?:·weft)*$/.exec(body) ?? [];
-  return device === undefined ? null : { device, count: Number(count) };
+/** `chat`: its place in the plan. */
+export function authorOf(
+  body: string,
+): { readonly device: string; readonly chat: number; readonly count: number } | null {
+  const [, device, chat, count] = /^(\S+) (\d+) (\d+) (?:·weft)*$/.exec(body) ?? [];
+  return device === undefined ? null : { device, chat: Number(chat), count: Number(count) };
 }

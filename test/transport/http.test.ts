@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, request as send } from 'node:http';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import { addressOf, plainAddress } from '../../transport/address.js';
 import { subprotocol } from '../../transport/handshake.js';
 import { closeReason, json, Router, text } from '../../transport/http.js';
@@ -51,6 +52,27 @@ for (const engine of ['uws', 'ws'] as const) {
       const harness = await start(engine, { http: (request) => router.handle(request) });
       return { ...harness, held };
     };
+
+    test('a server that stops ends the connection of one who keeps asking', async () => {
+      const { server } = await begin();
+      const socket = connect(server.port, '127.0.0.1');
+      let answers = 0;
+      let ended = false;
+      socket.on('data', () => {
+        answers += 1;
+      });
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          ended = true;
+        });
+      const asking = setInterval(() => socket.write('GET /healthz HTTP/1.1\r\nhost: weft\r\n\r\n'), 50);
+      await until(() => answers > 0, 'an answer');
+      const closing = server.close();
+      await until(() => ended, 'the end of the connection', 3 * LIMITS.lingerMs);
+      clearInterval(asking);
+      await closing;
+    });
 
     test('routes, methods and errors', async () => {
       const { http, server } = await begin();

@@ -209,7 +209,7 @@ for (const [what, rule, doctor] of DOCTORED) {
 
 test('a body names its writer, whatever its length', () => {
   for (const chance of [0, 0.001, 0.004, 0.3, 0.999]) {
-    assert.deepEqual(authorOf(writeBody('u1/d2', 3, 77, () => chance)), { device: 'u1/d2', count: 77 });
+    assert.deepEqual(authorOf(writeBody('u1/d2', 3, 77, () => chance)), { device: 'u1/d2', chat: 3, count: 77 });
   }
   assert.equal(authorOf('u1/d2 3'), null);
 });

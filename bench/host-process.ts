@@ -1,0 +1,113 @@
+// Owns a host of several nodes as real processes: started as `weft start --nodes`, asked at the nodes' own ports, each killed at will.
+// Invariant: a node is named by its place, 1 to N, through all of its lives; a started host is gone when its starter is.
+// Must not: share anything with the nodes but their data folder.
+
+import type { ClusterReport } from '../services/cluster-report.js';
+import { type Exit, NodeProcess, type NodeProcessOptions, quietPort } from './node-process.js';
+import { childrenOf } from './process-stat.js';
+
+export interface HostProcessOptions extends NodeProcessOptions {
+  readonly nodes: number;
+  /** First of the ports at which the nodes hear each other. */
+  readonly peers: number;
+}
+
+/** ms to wait for what a node says of its cluster. */
+const ASK_MS = 1_000;
+
+export class HostProcess {
+  readonly #parent: NodeProcess;
+  readonly #options: HostProcessOptions;
+
+  private constructor(parent: NodeProcess, options: HostProcessOptions) {
+    this.#parent = parent;
+    this.#options = options;
+  }
+
+  /** Resolves when all nodes serve. Rejects with StartFailure. */
+  static async start(options: HostProcessOptions): Promise<HostProcess> {
+    const { nodes, peers, flags = [] } = options;
+    const several = ['--nodes', `${nodes}`, '--node-id', 'n', '--peer-listen', `127.0.0.1:${peers}`];
+    return new HostProcess(await NodeProcess.start({ ...options, flags: [...several, ...flags] }), options);
+  }
+
+  /** Ports for `start`: where clients come, and the first of those between nodes. */
+  static async ports(nodes: number): Promise<{ readonly port: number; readonly peers: number }> {
+    return { port: await quietPort(1), peers: await quietPort(nodes) };
+  }
+
+  get url(): string {
+    return this.#parent.url;
+  }
+
+  get readyMs(): number {
+    return this.#parent.readyMs;
+  }
+
+  get pid(): number {
+    return this.#parent.pid;
+  }
+
+  get lines(): readonly string[] {
+    return this.#parent.lines;
+  }
+
+  /** Ends with the parent. */
+  get ended(): Promise<Exit> {
+    return this.#parent.ended;
+  }
+
+  /** Of the process that is this node now; undefined between two lives. */
+  pidOf(node: number): number | undefined {
+    return this.pids.get(`n-${node}`);
+  }
+
+  get pids(): ReadonlyMap<string, number> {
+    return childrenOf(this.pid);
+  }
+
+  /** False where there is no such process. */
+  signal(node: number, signal: NodeJS.Signals): boolean {
+    const pid = this.pidOf(node);
+    if (pid === undefined) return false;
+    try {
+      return process.kill(pid, signal);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Signals the parent; resolves when all of its processes are gone. */
+  stop(signal: NodeJS.Signals): Promise<Exit> {
+    return this.#parent.stop(signal);
+  }
+
+  /** What a node says of its cluster; null where it does not. */
+  async report(node: number): Promise<ClusterReport | null> {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.#options.peers + node - 1}/cluster`, {
+        signal: AbortSignal.timeout(ASK_MS),
+      });
+      return answer.ok ? ((await answer.json()) as ClusterReport) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  reports(): Promise<(ClusterReport | null)[]> {
+    return Promise.all(Array.from({ length: this.#options.nodes }, (_, at) => this.report(at + 1)));
+  }
+
+  /** All nodes are members, see each other, and each shard has one owner by that owner's own word. */
+  async whole(): Promise<boolean> {
+    const { nodes } = this.#options;
+    const reports = await this.reports();
+    const owned = reports.flatMap((report) => report?.shards.filter(({ users }) => users !== null) ?? []);
+    return (
+      reports.every((report) => report?.healthy === true && report.members.length === nodes) &&
+      reports.every((report) => report!.links.every(({ state }) => state === 'up')) &&
+      reports.every((report) => report!.shards.every(({ owner }) => owner !== null)) &&
+      owned.length === reports[0]!.shards.length
+    );
+  }
+}
