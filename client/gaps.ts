@@ -31,6 +31,8 @@ export class Gaps {
   readonly #widest: number;
   /** Where logs begin that dropped something, by the newest CERT since SYNC was sent. */
   readonly #starts = new Map<ChatLog, number>();
+  /** Begun since SYNC was said. A CERT within the stream names kind and name too, so those do not tell. */
+  readonly #young = new Set<ChatLog>();
   #connection = 0;
   #online = false;
   #syncing = false;
@@ -63,6 +65,7 @@ export class Gaps {
     this.#syncing = false;
     this.#pulling.clear();
     this.#starts.clear();
+    this.#young.clear();
     this.#cancelSync?.();
     this.#cancelSync = undefined;
     for (const cancel of this.#watched.values()) cancel();
@@ -92,6 +95,17 @@ export class Gaps {
     } else if (start > log.cursor + 1) this.noticed(log);
   }
 
+  /** The chat begins on this device, other than by a CERT: `cursor` is before the first of its entries. */
+  begin(log: ChatLog, cursor: number): void {
+    log.place(cursor);
+    if (this.#syncing) this.#young.add(log);
+  }
+
+  /** True once: the log has begun since the SYNC that is not answered yet, so that SYNC's vector lacked it. */
+  young(log: ChatLog): boolean {
+    return this.#young.delete(log);
+  }
+
   /** CERT of a log that the vector lacked, and that has begun meanwhile: what is missing below `start` is only not coming by itself. */
   unlisted(log: ChatLog, start: number): void {
     if (log.reach(start - 1)) this.noticed(log);
@@ -115,12 +129,14 @@ export class Gaps {
   resyncNow(): void {
     if (!this.#online) return;
     this.#syncing = true;
+    this.#young.clear();
     this.#syncedAt = this.#world.now();
     this.#hooks.sync();
   }
 
   synced(): void {
     this.#syncing = false;
+    this.#young.clear();
     for (const [log, start] of this.#starts) {
       log.dropped = 0;
       if (log.truncate(start)) this.#hooks.placed(log);

@@ -183,8 +183,8 @@ export class Receiver {
       log.lastOwn = Math.max(log.lastOwn, item.seq);
       if (log.kind === 1 && item.seq <= log.missed) this.#ticks(log);
     }
-    if (!log.placed && item.seq === 1) log.place(0);
-    if (!log.placed && begins) log.place(item.seq - 1);
+    if (!log.placed && item.seq === 1) gaps.begin(log, 0);
+    if (!log.placed && begins) gaps.begin(log, item.seq - 1);
     const arrival = log.arrive(item, () => gaps.held < delivery.room);
     if (arrival === 'old' || arrival === 'over') delivery.free(item.paid);
     if (arrival === 'held' || arrival === 'over') gaps.noticed(log);
@@ -222,7 +222,7 @@ export class Receiver {
   /** An own message or change has this number. */
   own(log: ChatLog, seq: number): void {
     const { delivery, flusher, gaps } = this.#parts;
-    if (!log.placed && seq === 1) log.place(0);
+    if (!log.placed && seq === 1) gaps.begin(log, 0);
     log.sent(seq);
     flusher.dirty(log);
     if (log.gap) gaps.suspect(log);
@@ -253,7 +253,7 @@ export class Receiver {
     else if (entry.head < log.listed) {
       this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.listed}`));
       // Not in the vector: that is for a device that does not know the chat. This one does since then.
-    } else if (entry.kind !== undefined) gaps.unlisted(log, entry.start);
+    } else if (entry.kind !== undefined && gaps.young(log)) gaps.unlisted(log, entry.start);
     else if (log.dropped > log.cursor) gaps.certified(log, entry.start);
     else log.truncate(entry.start);
     // Most of ten thousand chats are as they were.

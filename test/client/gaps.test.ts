@@ -83,12 +83,16 @@ test('a CERT for a device that does not know the chat says nothing to one that b
   });
   gaps.connected();
   const log = new ChatLog();
-  log.place(2);
+  gaps.begin(log, 2);
+  assert.deepEqual([gaps.young(log), gaps.young(log)], [true, false], 'one CERT is the answer to its absence');
   gaps.unlisted(log, 3);
   assert.equal(log.gap, false);
   // With a backfill: 3 to 10 would not come.
   gaps.unlisted(log, 11);
   gaps.synced();
+  const later = new ChatLog();
+  gaps.begin(later, 0);
+  assert.equal(gaps.young(later), false, 'the next SYNC has it');
   assert.deepEqual([log.cursor, log.gap], [2, true]);
   world.advance(LIMITS.clientGapMs);
   world.settle();
