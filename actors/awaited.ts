@@ -6,6 +6,7 @@
 // stays connected, would not. So does a wish for receipts: it may not have been read, nor all that followed been told.
 // Must not: speak to the client.
 
+import type { ExitReason } from './behaviour.js';
 import type { Owed } from './certificate.js';
 import type { ConnectionContext } from './connection.js';
 import type { Fabric } from './fabric.js';
@@ -36,6 +37,8 @@ interface Watched {
   delivered: number;
   read: number;
   receipts: boolean;
+  /** The one before came to rest, and nothing was told since: there may be none. */
+  follows: boolean;
 }
 
 /** Its tables are made on first use, as those of views.ts. */
@@ -86,7 +89,9 @@ export class Awaited {
 
   /** After a message to the actor at `ref`, which answers for `key`. */
   watch(key: string, ref: Ref<never> | undefined, context: ConnectionContext): void {
-    if (ref !== undefined && this.#watched?.has(key) !== true) this.#watch(key, ref, context);
+    const watched = this.#watched?.get(key);
+    if (watched !== undefined) watched.follows = false;
+    else if (ref !== undefined) this.#watch(key, ref, context);
   }
 
   /** After the chat's actor was told where the client is: an ACK in a chat that is watched costs a look into a table. */
@@ -103,14 +108,21 @@ export class Awaited {
     if (watched !== undefined) watched.receipts = true;
   }
 
-  /** The actor of a chat ended; what it owed if it broke off, and what it is to be told again. */
-  ended(key: string, broke: boolean, chats: Fabric['chats'], context: ConnectionContext): Ended {
+  /**
+   * The actor of a chat ended; what it owed if it broke off, and what it is to be told again. `noproc`: there was none. On another
+   * node that is how one finds out that no successor came after all: telling it everything again would wake it each time it rests.
+   */
+  ended(key: string, reason: ExitReason['type'], chats: Fabric['chats'], context: ConnectionContext): Ended {
+    const broke = reason !== 'normal';
     const watched = this.#watched?.get(key);
     this.#watched?.delete(key);
+    if (reason === 'noproc' && watched?.follows === true) return nothing;
     if (!broke) {
       // Its successor may be there before the news of its end, and was told the last of it.
       if (watched !== undefined) this.claim(key, watched, chats, context);
       if (watched?.receipts === true) this.receipts(key, chats, context);
+      const next = this.#watched?.get(key);
+      if (next !== undefined) next.follows = !this.#owes(key);
       return nothing;
     }
     const sends = [...(this.#sends ?? [])].filter(([, { view }]) => view.key === key).map(([n]) => n);
@@ -119,9 +131,15 @@ export class Awaited {
     return { sends, asks, claim, receipts: watched?.receipts === true };
   }
 
+  #owes(key: string): boolean {
+    const sends = [...(this.#sends?.values() ?? [])];
+    return sends.some(({ view }) => view.key === key) || [...(this.#asks?.values() ?? [])].includes(key);
+  }
+
   /** The actor that was told something just now. */
   #told(key: string, chats: Fabric['chats'], context: ConnectionContext): Watched | undefined {
     const watched = this.#watched?.get(key);
+    if (watched !== undefined) watched.follows = false;
     const ref = watched === undefined ? chats.lookup(key) : undefined;
     return ref === undefined ? watched : this.#watch(key, ref, context);
   }
@@ -134,7 +152,7 @@ export class Awaited {
       this.#watched.delete(oldest);
       context.demonitor(monitor);
     }
-    const watched = { monitor: context.monitor(ref), delivered: 0, read: 0, receipts: false };
+    const watched = { monitor: context.monitor(ref), delivered: 0, read: 0, receipts: false, follows: false };
     this.#watched.set(key, watched);
     return watched;
   }

@@ -273,9 +273,8 @@ export class Connection {
   }
 
   #down(monitor: number, ref: Ref<never>, reason: ExitReason, context: ConnectionContext): void {
-    const broke = reason.type !== 'normal';
-    if (ref.kind !== 'user') return this.#intake.ended(ref.key, broke, context);
-    this.#intake.ended(ACCOUNT, broke, context);
+    if (ref.kind !== 'user') return this.#intake.ended(ref.key, reason.type, context);
+    this.#intake.ended(ACCOUNT, reason.type, context);
     if (this.phase === 'joining' || this.phase === 'ready') this.login.forgotten(monitor, reason, context);
   }
 

@@ -4,9 +4,9 @@
 // Must not: wait for anything.
 
 import { chatKey, directChat, groupChat, isName } from '../storage/keys.js';
-import type { Plain } from '../transport/frames.js';
-import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, T } from '../transport/frames.js';
+import { CHAT_KIND, type ChatRef, CLOSE, type ClientFrame, type Plain, T } from '../transport/frames.js';
 import { ACCOUNT, accountRequest } from './account-intake.js';
+import type { ExitReason } from './behaviour.js';
 import { shrunk } from './buggify.js';
 import type { Connection, ConnectionContext } from './connection.js';
 import { CODES, type Code, type Refusal } from './errors.js';
@@ -21,6 +21,8 @@ import { Syncs } from './syncs.js';
 import { Watching } from './watching.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
+
+const RESTARTED: Refusal = { code: 'unavailable', detail: 'it is being restarted; what was asked may be stored' };
 
 /** SENDs are numbered modulo this (docs/wire.md §3). */
 const NUMBERS = 65_536;
@@ -148,13 +150,12 @@ export class Intake {
   }
 
   /** The actor that answers for `key` ended. */
-  ended(key: string, broke: boolean, context: ConnectionContext): void {
-    const detail = 'it is being restarted; what was asked may be stored';
+  ended(key: string, reason: ExitReason['type'], context: ConnectionContext): void {
     const { awaited, fabric } = this.#connection;
-    const { sends, asks, claim, receipts } = awaited.ended(key, broke, fabric.chats, context);
+    const { sends, asks, claim, receipts } = awaited.ended(key, reason, fabric.chats, context);
     if (claim !== null || receipts) this.#connection.followUp.again(key, claim, receipts, context);
-    for (const n of sends) this.failed(n, { code: 'unavailable', detail });
-    for (const r of asks) this.answered(r, { code: 'unavailable', detail });
+    for (const n of sends) this.failed(n, RESTARTED);
+    for (const r of asks) this.answered(r, RESTARTED);
   }
 
   // ---- requests ----

@@ -239,8 +239,6 @@ class Run {
   }
 }
 
-/** ms that a chat which may be swept stays awake, at least. */
-const SWEPT_MS = 10_000;
 /** Sweeps within a second of what frees them: histories are short. */
 const QUICK_SWEEPS: SweepPace = { restMs: 200, tickMs: 10, scanMs: 50, roundMs: 500 };
 
@@ -249,8 +247,7 @@ function settingsOf({ options, steps, cluster }: Plan): Settings {
   const ends = options.retention !== 'forever' || steps.some((step) => step.do === 'expiry');
   return {
     fanOutThreshold: options.fanOutThreshold,
-    // Sweeps wake chats: not so often that nothing ever rests.
-    passivateMs: Math.max(ends ? SWEPT_MS : 0, cluster?.passivateMs ?? LIMITS.passivateMs),
+    passivateMs: cluster?.passivateMs ?? LIMITS.passivateMs,
     retention: retentionOf(options),
     sweep: ends ? QUICK_SWEEPS : SWEEP_PACE,
     quotas: options.quotas ? { ...DEFAULT_QUOTAS, loopback: true } : UNLIMITED,

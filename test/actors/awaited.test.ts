@@ -28,7 +28,7 @@ function scenery() {
   };
   const end = (key: string, broke: boolean): unknown => {
     alive.delete(key);
-    const { claim: lost } = awaited.ended(key, broke, chats, context);
+    const { claim: lost } = awaited.ended(key, broke ? 'crash' : 'normal', chats, context);
     return lost === null ? null : [lost.delivered, lost.read];
   };
   return { awaited, monitored, released, claim, end, chats, context };
@@ -50,9 +50,21 @@ test('the furthest claim stands until the chat’s actor has ended, and is to be
 test('a successor that is there before the news of its predecessor’s end is watched in its place', () => {
   const { awaited, monitored, claim, end, chats, context } = scenery();
   claim('a', 5, 0);
-  assert.equal(awaited.ended('a', false, chats, context).claim, null);
+  assert.equal(awaited.ended('a', 'normal', chats, context).claim, null);
   assert.deepEqual(monitored, ['a', 'a']);
   assert.deepEqual(end('a', true), [5, 0]);
+});
+
+test('where no successor came, nothing is told again: a chat that rests is left in peace', () => {
+  const { awaited, monitored, claim, chats, context } = scenery();
+  claim('a', 5, 0);
+  awaited.ended('a', 'normal', chats, context);
+  assert.deepEqual(monitored, ['a', 'a']);
+  assert.equal(awaited.ended('a', 'noproc', chats, context).claim, null);
+  claim('a', 6, 0);
+  awaited.ended('a', 'normal', chats, context);
+  claim('a', 7, 0);
+  assert.equal(awaited.ended('a', 'noproc', chats, context).claim?.delivered, 7, 'told since: it is lost');
 });
 
 test('as many chats as a user may have: who names more loses what he said first', () => {
