@@ -3,7 +3,7 @@
 // cannot be resolved costs the connection, never a guess.
 // Must not: send anything but through its parts.
 
-import { type PageRow, type ServerFrame, T } from '../transport/frames.js';
+import { CHAT_KIND, type PageRow, type Plain, type ServerFrame, T } from '../transport/frames.js';
 import type { Account } from './account.js';
 import type { Changes } from './changes.js';
 import { type ChatDetails, detailsOf } from './chat-info.js';
@@ -249,6 +249,8 @@ export class Receiver {
     if (entry.start <= entry.head) list.missed();
     // Of chats that the vector lacked the server tells the receipts by itself.
     log.missed = entry.kind === undefined && entry.start <= entry.head ? entry.head : 0;
+    // Not in the vector, so the server tells no receipts of a group (docs/wire.md).
+    if (!log.placed && log.lastOwn > 0 && log.kind === CHAT_KIND.group) this.#ticks(log);
     if (!log.placed) log.place(Math.max(0, entry.start - 1));
     else if (entry.head < log.listed) {
       this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.listed}`));
@@ -263,30 +265,25 @@ export class Receiver {
 
   /** Own messages were missed, of another device or a run whose store lost them: so were receipts, and SYNC did not ask for them. */
   #ticks(log: ChatLog): void {
-    const chat = log.id;
-    if (chat === undefined) return;
     log.missed = 0;
-    const asked = this.#parts.requests.ask((r) => ({ type: T.INFO, r, chat }));
     // A hint like a receipt: the next SYNC asks for them.
-    asked
-      .then((answer) => (answer.type === 'ok' ? this.informed(log, detailsOf(answer.results)) : undefined))
-      .catch(() => {});
+    void this.#info(log, (results) => this.informed(log, detailsOf(results)));
   }
 
   /** CHAT tells names along with aliases, and those are limited: further chats are asked about. */
   #name(log: ChatLog): void {
-    const chat = log.id;
-    if (chat === undefined || this.#naming.has(log)) return;
+    if (this.#naming.has(log)) return;
     this.#naming.add(log);
-    this.#parts.requests
-      .ask((r) => ({ type: T.INFO, r, chat }))
-      .then((answer) => {
-        const [kind, name] = answer.type === 'ok' ? answer.results : [];
-        if (typeof kind === 'number' && typeof name === 'string') this.describe(log, kind, name);
-      })
-      // The next message of the chat asks again.
-      .catch(() => {})
-      .finally(() => this.#naming.delete(log));
+    // The next message of the chat asks again.
+    void this.#info(log, ([kind, name]) => {
+      if (typeof kind === 'number' && typeof name === 'string') this.describe(log, kind, name);
+    }).then(() => this.#naming.delete(log));
+  }
+
+  async #info({ id: chat }: ChatLog, told: (results: readonly Plain[]) => void): Promise<void> {
+    if (chat === undefined) return;
+    const asked = this.#parts.requests.ask((r) => ({ type: T.INFO, r, chat }));
+    await asked.then((answer) => (answer.type === 'ok' ? told(answer.results) : undefined)).catch(() => {});
   }
 
   #began(log: ChatLog): void {

@@ -19,6 +19,11 @@ import {
   put,
 } from './spoil.js';
 
+/** So many ms in which nothing that matters happens. */
+function idle(ms: number): Told[] {
+  return Array.from({ length: ms }, () => ({ kind: 'state', device: 'bob.1', life: 1, state: 'online' }));
+}
+
 export const OTHER_CASES: readonly Case[] = [
   [
     'a stream that goes back',
@@ -72,12 +77,14 @@ export const OTHER_CASES: readonly Case[] = [
       put(
         scene,
         find(scene, 'send', ({ name }) => name === 'g1') - 2_000 < 0 ? 30 : 0,
+        // Tokens are from the next second.
+        ...idle(1_100),
         ...ask('bob.1', 9, 'remove_device', '', ['bob.2'], []),
       );
       scene.facts.splice(
         calm(scene),
         0,
-        ...Array.from({ length: 1_100 }, (): Told => ({ kind: 'state', device: 'bob.1', life: 1, state: 'online' })),
+        ...idle(1_100),
         into('bob.2', 6, [], 0),
         out('bob.2', 34, bytes(DIRECT), 'ada', 2, bytes(IDS.second), 0, Buffer.from(SECOND)),
       );
