@@ -27,6 +27,11 @@ export class Unread {
   #outdated = false;
   /** What comes of what the server counted is no more than that. */
   #exact = false;
+  /**
+   * By how many there are more here, up to `listed`, than the server counted. They were deleted; events that say which may still come,
+   * but not what happened while the user was out of the group.
+   */
+  #surplus = 0;
 
   /** Unread messages; LIMITS.unread stands for that many or more. */
   get count(): number {
@@ -47,7 +52,7 @@ export class Unread {
     this.#known++;
     if (seq <= this.#listed) {
       if (this.#elsewhere > 0) this.#elsewhere--;
-      else if (this.#exact) this.#forget(seq, this.#known - 1);
+      else if (this.#exact) this.#surplus++;
     }
     if (this.#known <= LIMITS.unread) return;
     this.#floor = this.#runs[0]! + 1;
@@ -58,7 +63,9 @@ export class Unread {
   /** These are no longer to be read: deleted, hidden or expired. Those below the floor are known to have been unread. */
   remove(from: number, to: number, read: number): void {
     this.#outdated = true;
+    const before = this.#known;
     this.#cut(from, to);
+    this.#surplus = Math.max(0, this.#surplus - (before - this.#known));
     const below = Math.min(to, this.#floor - 1) - Math.max(from, read + 1) + 1;
     if (below > 0) this.#exact = false;
     this.#elsewhere = Math.max(0, this.#elsewhere - Math.max(0, below));
@@ -66,7 +73,11 @@ export class Unread {
 
   /** Everything up to `read` was read or cleared, everything up to `done` handled. */
   settle(read: number, done: number): void {
+    const before = this.#known;
     this.#cut(0, read);
+    // Perhaps those were among them.
+    if (this.#known < before) this.#surplus = 0;
+    if (this.#surplus > 0 && done >= this.#listed) this.#forget();
     // Nothing of what is not here can be unread any more.
     if (this.#floor <= read + 1) this.#floor = 1;
     const below = Math.max(0, this.#floor - 1 - read);
@@ -82,15 +93,11 @@ export class Unread {
   /** The server counted `count` when `head` was the newest. False: that may be too much by now, and it is to be asked again. */
   list(count: number, head: number, read: number, done: number): boolean {
     if (this.#outdated) return false;
-    let here = 0;
-    for (let i = 0; i < this.#runs.length; i += 2) {
-      const first = this.#runs[i]!;
-      here += Math.max(0, Math.min(first + this.#runs[i + 1]!, head + 1) - first);
-    }
+    const here = this.#upTo(head);
     this.#listed = head;
     this.#elsewhere = Math.max(0, count - here);
     this.#exact = count < LIMITS.unread;
-    if (this.#exact && count < here) this.#forget(head, count);
+    this.#surplus = this.#exact ? Math.max(0, here - count) : 0;
     this.settle(read, done);
     return true;
   }
@@ -115,11 +122,23 @@ export class Unread {
     return length === 0 ? 0 : this.#runs[length - 2]! + this.#runs[length - 1]!;
   }
 
-  /** Of those up to `seq` only `count` are left: some were deleted while the user was out of the group, and nobody says which. */
-  #forget(seq: number, count: number): void {
-    this.#cut(0, seq);
-    this.#floor = Math.max(this.#floor, seq + 1);
-    this.#elsewhere = count;
+  /** How many of the runs' numbers are at most `seq`. */
+  #upTo(seq: number): number {
+    let count = 0;
+    for (let i = 0; i < this.#runs.length; i += 2) {
+      const first = this.#runs[i]!;
+      count += Math.max(0, Math.min(first + this.#runs[i + 1]!, seq + 1) - first);
+    }
+    return count;
+  }
+
+  /** All that the server counted was handled, and nothing said which of them were deleted: from here on only how many are left is known. */
+  #forget(): void {
+    const left = Math.max(0, this.#upTo(this.#listed) - this.#surplus);
+    this.#cut(0, this.#listed);
+    this.#floor = Math.max(this.#floor, this.#listed + 1);
+    this.#elsewhere += left;
+    this.#surplus = 0;
   }
 
   /** Takes `from` to `to` out of the runs. */

@@ -269,10 +269,22 @@ describe('unread', () => {
     // Of 1 to 4 one is gone; 2 to 4 were here, and wait for the application.
     assert.equal(unread.list(3, 5, 0, 1), true);
     for (const seq of [2, 3, 4]) unread.add(seq);
+    unread.settle(0, 5);
     assert.equal(unread.count, 3);
     unread.add(6);
     unread.settle(5, 6);
     assert.equal(unread.count, 1);
+  });
+
+  test('what the server no longer counted, and whose deletion is told later, is taken away once', () => {
+    const unread = new Unread();
+    for (let seq = 1; seq <= 5; seq += 1) unread.add(seq);
+    // 6 says that 4 was deleted.
+    unread.asked();
+    assert.equal(unread.list(4, 6, 0, 5), true);
+    unread.remove(4, 4, 0);
+    unread.settle(0, 6);
+    assert.equal(unread.count, 4);
   });
 
   test('what the server counted and has not sent yet is counted once', () => {
