@@ -289,7 +289,9 @@ export class Receiver {
   #began(log: ChatLog): void {
     // A watch ends with membership, and the application's goes on.
     this.#parts.watches.began(log);
-    if (log.state.unread.count > 0) this.#parts.list.again();
+    if (log.state.unread.count === 0) return;
+    log.state.unread.returned();
+    this.#parts.list.again();
   }
 
   #with(chat: Uint8Array | number, user: string | number, then: (log: ChatLog, user: string) => void): void {

@@ -25,7 +25,9 @@ export class Unread {
   #listed = 0;
   /** Something was taken out since the server was asked to count: it may have counted it still. */
   #outdated = false;
-  /** What comes of what the server counted is no more than that. */
+  /** The user was out of the group: of what was deleted meanwhile no event comes. */
+  #returned = false;
+  /** So what comes of what the server counted is no more than that. */
   #exact = false;
   /**
    * By how many there are more here, up to `listed`, than the server counted. They were deleted; events that say which may still come,
@@ -41,6 +43,11 @@ export class Unread {
   /** This device's log of the chat begins here. */
   begin(seq: number): void {
     if (this.#runs.length === 0) this.#floor = Math.max(this.#floor, seq);
+  }
+
+  /** The user is a member again. The server's next count tells what was deleted meanwhile. */
+  returned(): void {
+    this.#returned = true;
   }
 
   /** Somebody else's message was handled, in order. Again: changes nothing. */
@@ -77,7 +84,11 @@ export class Unread {
     this.#cut(0, read);
     // Perhaps those were among them.
     if (this.#known < before) this.#surplus = 0;
-    if (this.#surplus > 0 && done >= this.#listed) this.#forget();
+    if (this.#exact && done >= this.#listed) {
+      if (this.#surplus > 0) this.#forget();
+      this.#returned = false;
+      this.#exact = false;
+    }
     // Nothing of what is not here can be unread any more.
     if (this.#floor <= read + 1) this.#floor = 1;
     const below = Math.max(0, this.#floor - 1 - read);
@@ -96,7 +107,7 @@ export class Unread {
     const here = this.#upTo(head);
     this.#listed = head;
     this.#elsewhere = Math.max(0, count - here);
-    this.#exact = count < LIMITS.unread;
+    this.#exact = this.#returned && count < LIMITS.unread;
     this.#surplus = this.#exact ? Math.max(0, here - count) : 0;
     this.settle(read, done);
     return true;

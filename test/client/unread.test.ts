@@ -252,6 +252,7 @@ describe('unread', () => {
   test('what was deleted while its user was out of the group is not unread', () => {
     const unread = new Unread();
     for (let seq = 1; seq <= 5; seq += 1) unread.add(seq);
+    unread.returned();
     unread.asked();
     assert.equal(unread.list(2, 5, 0, 5), true);
     assert.equal(unread.count, 2);
@@ -266,6 +267,7 @@ describe('unread', () => {
   test('what was deleted while its user was out of the group, and is handled after the server counted, is not unread', () => {
     const unread = new Unread();
     unread.add(1);
+    unread.returned();
     // Of 1 to 4 one is gone; 2 to 4 were here, and wait for the application.
     assert.equal(unread.list(3, 5, 0, 1), true);
     for (const seq of [2, 3, 4]) unread.add(seq);
@@ -279,6 +281,7 @@ describe('unread', () => {
   test('what the server no longer counted, and whose deletion is told later, is taken away once', () => {
     const unread = new Unread();
     for (let seq = 1; seq <= 5; seq += 1) unread.add(seq);
+    unread.returned();
     // 6 says that 4 was deleted.
     unread.asked();
     assert.equal(unread.list(4, 6, 0, 5), true);
