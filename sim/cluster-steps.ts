@@ -3,6 +3,7 @@
 // Must not: draw what happens (plans do), or wait for it to have an effect.
 
 import { LIMITS } from '../actors/limits.js';
+import { WORLD } from './clock.js';
 import type { ClusterSite } from './cluster-site.js';
 import type { Node } from './node.js';
 import type { ClusterTrouble } from './plan.js';
@@ -25,6 +26,14 @@ export function takeInCluster(stage: Stage, site: ClusterSite, step: ClusterTrou
   }
   if (step.do === 'fail_store') return store.plan(step.node, step.fault, step.count);
   const { node: name } = step;
+  if (step.do === 'cut_wires_at') {
+    return universe.at(step.event, step.count, () => {
+      const { clock } = universe;
+      clock.schedule(clock.now + step.after, WORLD, () => {
+        if (!stage.calm && wires.cutAll(name) > 0) fault('wire_cut', name, step.event);
+      });
+    });
+  }
   if ('to' in step) {
     const { to } = step;
     if (to === name) return;

@@ -87,6 +87,16 @@ export const BLOWS: Readonly<Record<string, readonly [weight: number, draw: Draw
     }),
   ],
   cut_wires: [12, (random, nodes) => ({ do: 'cut_wires', ...other(random, nodes), deaf: random.chance(0.3) })],
+  cut_wires_at: [
+    12,
+    (random, nodes) => ({
+      do: 'cut_wires_at',
+      node: random.pick([...nodes, '*', '*']),
+      event: random.pick(['flush', 'flush', 'commit', 'out']),
+      count: random.between(1, 6),
+      after: random.pick([0, 0.3, 1, 3]),
+    }),
+  ],
   slow_wires: [
     6,
     (random, nodes) => ({
@@ -179,11 +189,16 @@ export function drawCluster(seed: number): Plan {
   return { seed, options, users: cast.users, steps, calmAt, restWithin: REST_MS, cluster };
 }
 
-/** A message, and a blow as it is on its way. */
+/** Some messages, and a blow to each as it is on its way: to what is between nodes, or to one of them. */
 function lastWords(steps: Step[], at: number, cast: Cast, blows: Blows, luck: Random, nodes: readonly string[]): void {
-  const device = luck.pick(cast.devices);
-  add(steps, at, { do: 'send', device, chat: chatOf(cast, device, luck), body: `${device}#0000;`, size: 0 });
-  blow(steps, at + luck.between(0, 6), blows, luck, nodes);
+  const close = luck.pick(['cut_wires_at', 'kill_member_at', '']);
+  for (let n = luck.between(1, 4); n > 0; n -= 1) {
+    const when = at - luck.between(0, 400);
+    const device = luck.pick(cast.devices);
+    add(steps, when, { do: 'send', device, chat: chatOf(cast, device, luck), body: `${device}#000${n};`, size: 0 });
+    if (close === '') blow(steps, when + luck.between(0, 6), blows, luck, nodes);
+    else add(steps, Math.max(0, when - 1), BLOWS[close]![1](luck, nodes));
+  }
 }
 
 type Blows = readonly { readonly upTo: number; readonly draw: Draw }[];

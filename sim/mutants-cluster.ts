@@ -38,15 +38,29 @@ const ALL: readonly InCluster[] = [
   {
     name: 'eviction by wall clock',
     promise: '5. One writer',
-    breaks: 'How long a node has been silent is measured with clocks that jump.',
+    breaks: 'A beat is the time by its node’s clock, and whoever reads it compares it with his own.',
     limit: 200,
     edits: [
       {
+        file: 'cluster/membership.js',
+        from: 'this.#key = nodeKey(node);',
+        to: 'this.#key = nodeKey(node);\n        this.wall = () => world.wall();',
+      },
+      {
+        file: 'cluster/membership.js',
+        from: 'beat: this.#row.beat + 1',
+        to: 'beat: Math.max(this.#row.beat + 1, this.wall())',
+      },
+      {
         file: 'cluster/life.js',
         from: 'const silent = this.observer.see(nodes.rows, began, world.now(), counts);',
-        to: 'const silent = this.observer.see(nodes.rows, world.wall(), world.wall(), counts);',
+        to: 'const silent = this.observer.see(nodes.rows, world.wall(), world.now(), counts);',
       },
-      { file: 'cluster/observer.js', from: 'Math.min(passed, 2 * LIMITS.beatMs)', to: 'passed' },
+      {
+        file: 'cluster/observer.js',
+        from: 'seen.silence >= LIMITS.leaseMs',
+        to: 'seen.member.beat > 0 && began - seen.member.beat >= LIMITS.leaseMs',
+      },
     ],
   },
   {
@@ -79,15 +93,9 @@ const ALL: readonly InCluster[] = [
   {
     name: 'dirty set cleared too early',
     promise: '2. Never lost',
-    breaks: 'A chat leaves the dirty set with the next transaction, whether or not its news have arrived anywhere.',
-    limit: 500,
-    edits: [
-      {
-        file: 'storage/untold.js',
-        from: 'this.#sweep();\n        if (this.#open.size === 0)\n            return { chats: batch, more: this.#more };',
-        to: 'this.#sweep();\n        if (batch.length > 0)\n            return { chats: batch, more: false };',
-      },
-    ],
+    breaks: 'Who takes a shard forgets what its last owner left untold, before anybody was told.',
+    limit: 200,
+    edits: [{ file: 'cluster/recovery.js', from: 'this.#decode(shard, rows[at])', to: 'NOTHING_LEFT' }],
   },
   {
     name: 'link reset without needs-sync',

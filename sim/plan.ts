@@ -194,6 +194,14 @@ export type ClusterTrouble =
   | { readonly do: 'part'; readonly node: string; readonly to: string; readonly ms: number; readonly both: boolean }
   /** Wires between two nodes break; `deaf`: one of them does not learn it. */
   | { readonly do: 'cut_wires'; readonly node: string; readonly to: string; readonly deaf: boolean }
+  /** All wires of a node (`*`: of all) break, `after` ms from such an event. */
+  | {
+      readonly do: 'cut_wires_at';
+      readonly node: string;
+      readonly event: 'flush' | 'commit' | 'out';
+      readonly count: number;
+      readonly after: number;
+    }
   | {
       readonly do: 'slow_wires';
       readonly node: string;

@@ -180,6 +180,18 @@ export class Wires {
     this.#slow.set(`${from}>${to}`, ms);
   }
 
+  /** All wires of a host (`*`: of all hosts) break. Answers how many there were. */
+  cutAll(host: string): number {
+    let count = 0;
+    for (const side of [...this.all]) {
+      if (host !== '*' && side.host !== host && side.address !== host) continue;
+      count += 1;
+      side.lost = true;
+      side.process.arrive(0, () => side.closed('broken'));
+    }
+    return count;
+  }
+
   /** All wires between two hosts break; the host `deaf` does not learn it. Answers how many there were. */
   cut(a: string, b: string, deaf = ''): number {
     let count = 0;

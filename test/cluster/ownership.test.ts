@@ -12,7 +12,7 @@ import type { Commit, CommitResult } from '../../storage/store.js';
 
 test('what another member took meanwhile is not taken from it', async () => {
   const asked: { readonly shards: number[]; answer(result: CommitResult): void }[] = [];
-  const parts = {
+  const parts: OwnershipParts = {
     node: 'a',
     store: {
       commit: ({ writes }: Commit) =>
@@ -24,8 +24,8 @@ test('what another member took meanwhile is not taken from it', async () => {
     lapsed: () => false,
     moved: () => undefined,
     again: () => undefined,
-  };
-  const ownership = new Ownership(parts as unknown as OwnershipParts);
+  } as never;
+  const ownership = new Ownership(parts);
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const plan = Array.from({ length: LIMITS.shards }, () => 'a');
   ownership.reconcile([], 0, plan);
