@@ -87,14 +87,15 @@ export const BLOWS: Readonly<Record<string, readonly [weight: number, draw: Draw
     }),
   ],
   cut_wires: [12, (random, nodes) => ({ do: 'cut_wires', ...other(random, nodes), deaf: random.chance(0.3) })],
+  // The first frame that leaves for a client is the sender's answer: the members' news are on their way then.
   cut_wires_at: [
     12,
     (random, nodes) => ({
       do: 'cut_wires_at',
       node: random.pick([...nodes, '*', '*']),
-      event: random.pick(['flush', 'flush', 'commit', 'out']),
-      count: random.between(1, 6),
-      after: random.pick([0, 0.3, 1, 3]),
+      event: random.pick(['out', 'out', 'flush', 'commit']),
+      count: random.pick([1, 1, 2, 4]),
+      after: random.pick([0, 0.1, 0.5, 2]),
     }),
   ],
   slow_wires: [
