@@ -36,9 +36,12 @@ import { setProfile, tellProfile } from './profile.js';
 import type { UserContext } from './user.js';
 
 /** The user's connections. */
+/** A connection that registers. */
+export type Arrival = Extract<UserMessage, { type: 'register' }>;
+
 export interface Home {
-  /** The device is on record: from now on the connection is told of everything. */
-  admit(device: string, connection: ConnectionRef, context: UserContext): void;
+  /** The device is on record: from now on the connection is told of everything. False: the device has a newer one. */
+  admit(arrival: Arrival, context: UserContext): boolean;
   online(device: string): boolean;
   /** The user chose who may see whether it is online. */
   privacy(audience: number): void;
@@ -75,7 +78,7 @@ export class Desk {
 
   // ---- devices ----
 
-  register(message: Extract<UserMessage, { type: 'register' }>, context: UserContext): void {
+  register(message: Arrival, context: UserContext): void {
     const { device, issued, connection, round } = message;
     const answer = (registration: Registration): void =>
       void connection.tell({ type: 'registered', round, registration });
@@ -83,7 +86,7 @@ export class Desk {
       answer,
       (devices, account) => registerDevice(this.#user, device, issued, this.#now, devices, account),
       (devices, later) => {
-        this.#home.admit(device, connection, later);
+        if (!this.#home.admit(message, later)) return void connection.tell({ type: 'replaced' });
         answer(null);
         const last = devices.get(device)?.last ?? this.#now;
         if (this.#now - last >= LIMITS.seenMs) this.#seen(device, LIMITS.seenMs, later);

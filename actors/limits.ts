@@ -134,6 +134,8 @@ export const LIMITS = {
   retryMs: 100,
   /** ms over which connections register anew when their users' actors have moved: 15,000 of them at 15 a ms. */
   registerMs: 1_000,
+  /** ms by which nodes' wall clocks may differ: a new connection counts as a device's newest unless its node made it that long before the other. */
+  clockSkewMs: 5_000,
   /** The same for a chat that was given up after too many crashes, which lasts for minutes. */
   givenUpMs: 5_000,
   /** ms between looks at the files of the TLS certificate, and ms that they must be at rest: two files are not replaced at once. */

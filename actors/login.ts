@@ -22,6 +22,8 @@ export class Login {
   #checking = false;
   /** When the token of HELLO was issued, wall ms. */
   #issued = 0;
+  /** When HELLO came, wall ms. */
+  #since = 0;
   /** Of the user's actor. */
   #monitor = 0;
   /** Counts what it was asked: an answer to an older question is void. */
@@ -45,6 +47,7 @@ export class Login {
       return this.#connection.violation('bad_version', CLOSE.badFrame, detail, context);
     }
     const { fabric, network } = this.#connection;
+    this.#since = fabric.world.wall();
     const pause = network === '' ? 0 : fabric.allowances.wait('badLogins', network);
     if (pause > 0) {
       const detail = 'too many refused logins from this address';
@@ -125,6 +128,8 @@ export class Login {
       issued: this.#issued,
       connection: context.self,
       round: this.#round,
+      since: this.#since,
+      again: this.#welcomed,
     });
     const actor = told === 'ok' ? users.lookup(user) : undefined;
     if (actor === undefined) context.after(LIMITS.retryMs, { type: 'register' });

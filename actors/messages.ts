@@ -138,6 +138,10 @@ export type UserMessage =
       readonly connection: ConnectionRef;
       /** Tells this attempt of the connection from its others. */
       readonly round: number;
+      /** When the connection was made, wall ms of its node. */
+      readonly since: number;
+      /** The device was on record by this connection before: the user's actor is another one, or was out of reach. */
+      readonly again: boolean;
     }
   /** A client asks for, or changes, what its user owns. */
   | { readonly type: 'request'; readonly asker: Asker; readonly frame: AccountFrame }

@@ -8,7 +8,7 @@ import type { AppendResult } from '../storage/append.js';
 import type { Decided } from './account.js';
 import type { Behaviour, Context, Signal } from './behaviour.js';
 import { Fence, type Fenced, type Seen } from './blocks.js';
-import { Desk, type Home } from './desk.js';
+import { type Arrival, Desk, type Home } from './desk.js';
 import type { Stage } from './errand.js';
 import { type Fabric, restMs } from './fabric.js';
 import { LIMITS } from './limits.js';
@@ -27,6 +27,7 @@ interface Session {
   readonly device: string;
   readonly connection: ConnectionRef;
   readonly monitor: number;
+  readonly since: number;
 }
 
 class User implements Home {
@@ -155,9 +156,11 @@ class User implements Home {
 
   // ---- connections ----
 
-  admit(device: string, connection: ConnectionRef, context: UserContext): void {
+  admit({ device, connection, since, again }: Arrival, context: UserContext): boolean {
     const older = this.#sessions.find((session) => session.device === device);
-    if (older?.connection === connection) return;
+    if (older?.connection === connection) return true;
+    // One that its client has left may be the last to say that it is there: after a move, or from a node that stood still.
+    if (older !== undefined && since + (again ? 0 : LIMITS.clockSkewMs) < older.since) return false;
     if (older !== undefined) {
       older.connection.tell({ type: 'replaced' });
       // Quietly: the device does not go, so nobody hears of it and last seen stays.
@@ -165,8 +168,9 @@ class User implements Home {
       this.#sessions = this.#sessions.filter((session) => session !== older);
     }
     // Not pushed: an array that grows makes room for sixteen more, and most users have one.
-    this.#sessions = [...this.#sessions, { device, connection, monitor: context.monitor(connection) }];
+    this.#sessions = [...this.#sessions, { device, connection, monitor: context.monitor(connection), since }];
     if (this.#sessions.length === 1 && older === undefined) this.#presence.came(context);
+    return true;
   }
 
   online(device: string): boolean {

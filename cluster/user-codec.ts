@@ -13,11 +13,11 @@ type Of<K extends UserMessage['type']> = Extract<UserMessage, { readonly type: K
 
 const register: Shape<Of<'register'>> = {
   tag: 10,
-  fields: 4,
-  write({ device, issued, connection, round }, w, refs) {
+  fields: 6,
+  write({ device, issued, connection, round, since, again }, w, refs) {
     w.str(device).int(issued);
     refs.write(w, connection);
-    w.int(round);
+    w.int(round).int(since).flag(again);
   },
   read: (r, refs) => ({
     type: 'register',
@@ -25,6 +25,8 @@ const register: Shape<Of<'register'>> = {
     issued: r.uint(),
     connection: refs.read(r),
     round: r.uint(),
+    since: r.uint(),
+    again: r.flag(),
   }),
 };
 

@@ -20,7 +20,15 @@ async function desk() {
   let ref = spawn();
   const phone = scene.connection();
   const register = (ear: Ear<ConnectionMessage>, device: string): void => {
-    ref.tell({ type: 'register', device, issued: scene.world.wall(), connection: ear.ref, round: 1 });
+    ref.tell({
+      type: 'register',
+      device,
+      issued: scene.world.wall(),
+      connection: ear.ref,
+      round: 1,
+      since: 0,
+      again: false,
+    });
   };
   register(phone, 'phone');
   await scene.settle();

@@ -51,7 +51,15 @@ class Town {
   }
 
   async register(name: string, line: Line, device = '1'): Promise<void> {
-    this.live(name).tell({ type: 'register', device, issued: 0, connection: line.ref, round: 1 });
+    this.live(name).tell({
+      type: 'register',
+      device,
+      issued: 0,
+      connection: line.ref,
+      round: 1,
+      since: 0,
+      again: false,
+    });
     await this.scene.settle();
   }
 

@@ -28,9 +28,9 @@ const answers = ({ heard }: Ear<ConnectionMessage>): (Code | null)[] =>
 async function home() {
   const scene = await ChatScene.open();
   const ref = scene.runtime.spawn(user, 'ada', { fabric: scene.fabric, key: 'ada' });
-  const register = async (device: string): Promise<Ear<ConnectionMessage>> => {
+  const register = async (device: string, since = 0, again = false): Promise<Ear<ConnectionMessage>> => {
     const ear = scene.connection();
-    ref.tell({ type: 'register', device, issued: 0, connection: ear.ref, round: 1 });
+    ref.tell({ type: 'register', device, issued: 0, connection: ear.ref, round: 1, since, again });
     await scene.settle();
     return ear;
   };
@@ -67,6 +67,27 @@ test('a newer connection of a device takes over, and the late end of the older o
   await scene.settle();
   assert.deepEqual([heard(older), heard(newer)], [['replaced'], [1, 2]]);
   assert.deepEqual([...answers(older), ...answers(newer)], [null, null]);
+});
+
+test('a connection that its client has left does not take over by being the last to register again', async () => {
+  const { scene, ref, register } = await home();
+  const live = await register('1', 9_000);
+  const left = await register('1', 8_999, true);
+  const thawed = await register('1', 8_999 - LIMITS.clockSkewMs);
+  ref.tell(message(1));
+  await scene.settle();
+  assert.deepEqual([heard(live), heard(left), heard(thawed)], [[1], ['replaced'], ['replaced']]);
+  assert.deepEqual([...answers(left), ...answers(thawed)], []);
+});
+
+test('of connections that register again the newer one takes over, and a new one even if its node’s clock is behind', async () => {
+  const { scene, ref, register } = await home();
+  const left = await register('1', 8_000, true);
+  const live = await register('1', 9_000, true);
+  const next = await register('1', 9_001 - LIMITS.clockSkewMs);
+  ref.tell(message(1));
+  await scene.settle();
+  assert.deepEqual([heard(left), heard(live), heard(next)], [['replaced'], ['replaced'], [1]]);
 });
 
 test('news that do not fit: every connection is told to ask where it stands', async () => {

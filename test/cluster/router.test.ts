@@ -73,7 +73,15 @@ describe('messages', () => {
     const line = c.connection();
     c.router.routed.chats.tell(KEY, send(line.ref, 1));
     c.router.routed.chats.tell(KEY, send(line.ref, 2));
-    c.router.routed.users.tell('bob', { type: 'register', device: '1', issued: 0, connection: line.ref, round: 1 });
+    c.router.routed.users.tell('bob', {
+      type: 'register',
+      device: '1',
+      issued: 0,
+      connection: line.ref,
+      round: 1,
+      since: 0,
+      again: false,
+    });
     scene.settle();
     const refs = a.chats.ear(KEY).heard.map((message) => (message as { connection: ConnectionRef }).connection);
     assert.equal(refs[0], refs[1]);
@@ -100,6 +108,8 @@ describe('messages', () => {
         issued: 0,
         connection: line.ref,
         round: 1,
+        since: 0,
+        again: false,
       });
       b.users.ear(user);
       return line;
@@ -185,7 +195,15 @@ describe('messages', () => {
       b.router.routed.chats.tell(KEY, send(line.ref));
       b.router.routed.chats.tell(KEY, { type: 'info', asker });
       b.router.routed.chats.tell(KEY, { type: 'typing', user: 'ada', connection: line.ref, on: true });
-      b.router.routed.users.tell('bob', { type: 'register', device: '', issued: 0, connection: line.ref, round: 7 });
+      b.router.routed.users.tell('bob', {
+        type: 'register',
+        device: '',
+        issued: 0,
+        connection: line.ref,
+        round: 7,
+        since: 0,
+        again: false,
+      });
       scene.settle();
     }
     const codes = line.heard.map((message) => {
