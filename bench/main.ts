@@ -14,6 +14,8 @@ export interface SuiteOptions {
   /** Messages in all chats together, and how often they are sent and swept; undefined: the suite's own default. */
   readonly messages: number | undefined;
   readonly cycles: number | undefined;
+  /** Nodes of one host to measure beside a node alone; undefined: none. */
+  readonly nodes: number | undefined;
   /** A store to measure beside the embedded one, as in --store of `weft start`. */
   readonly store: string | undefined;
   /** Says what goes on. */
@@ -40,6 +42,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
       'a group of 1,024 with 1,000 online devices beside raw uWebSockets.js publish: server CPU a delivery, latency',
     load: () => import('./group.js'),
   },
+  failover: {
+    about: 'three nodes under load, one killed with -9 or stopped: how soon each chat accepts sends again',
+    load: () => import('./failover.js'),
+  },
   flood: {
     about: 'ten honest clients beside 50 hostile ones at the limit of everything: their latency, against quiet times',
     load: () => import('./flood.js'),
@@ -51,6 +57,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly load: (
   link: {
     about: 'a link between two nodes of this machine beside bare WebSockets: round trip, CPU a message',
     load: () => import('./link.js'),
+  },
+  storm: {
+    about: 'devices that all lose their node at once and come back: until each has caught up, memory of the nodes',
+    load: () => import('./storm.js'),
   },
   connections: {
     about:
@@ -84,6 +94,7 @@ interface Options {
   readonly connections?: number;
   readonly messages?: number;
   readonly cycles?: number;
+  readonly nodes?: number;
   readonly store?: string;
   readonly json?: string;
 }
@@ -96,9 +107,10 @@ const program = new Command('bench')
   .description('Measures Weft, beside its peers where they are installed.')
   .argument('<suite>', `one of: ${Object.keys(SUITES).join(', ')}`)
   .option('--seconds <S>', 'seconds to measure each figure for', seconds)
-  .option('--connections <N>', 'connections to open (suite connections)', connections)
+  .option('--connections <N>', 'connections to open (suite connections), devices (suite storm)', connections)
   .option('--messages <N>', 'messages a cycle (suite retention)', whole)
   .option('--cycles <N>', 'how often they are sent and swept (suite retention)', whole)
+  .option('--nodes <N>', 'a host of so many nodes, measured beside a node alone (suite path)', whole)
   .option('--store <fdb:FILE>', 'another store, measured beside the embedded one (suite path)')
   .option('--json <FILE>', 'also write {suite, machine, rows} to FILE ("-": to standard output, without the table)')
   .addHelpText(
@@ -112,6 +124,7 @@ Examples:
   npm run bench -- kernel --seconds 5          longer, for steadier figures
   npm run bench -- kernel --json kernel.json   the same rows for a program
   npm run bench -- path --store fdb:/etc/foundationdb/fdb.cluster
+  npm run bench -- path --nodes 2              a host of two nodes beside a node alone
   npm run bench -- retention --cycles 2        two cycles of 1,000,000 messages
   npm run bench -- connections                 15,000 idle connections, about eight minutes
 
@@ -127,6 +140,7 @@ Machines differ and are shared: compare ratios within one run, not figures of tw
       connections: options.connections,
       messages: options.messages,
       cycles: options.cycles,
+      nodes: options.nodes,
       store: options.store,
       progress: (line) => process.stderr.write(`${line}\n`),
     });

@@ -4,15 +4,17 @@
 // Must not: measure in its own process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { issueToken } from '../cli/token.js';
+import type { ClusterReport } from '../services/cluster-report.js';
 import type { SuiteOptions } from './main.js';
 import type { PathLoad, PathResult } from './path-load.js';
-import { cpuSeconds } from './process-stat.js';
+import { childrenOf, cpuSeconds } from './process-stat.js';
 import { median, type Row, row } from './report.js';
 
 const PAIRS = 200;
@@ -21,6 +23,8 @@ const BODY_BYTES = 100;
 const ROUNDS = 3;
 const SECONDS = 5;
 const WARM_MS = 2_000;
+/** Looks, half a second apart, in which no shard moves. */
+const SETTLED = 4;
 
 interface Measured extends PathResult {
   /** µs of server CPU a message. */
@@ -43,9 +47,34 @@ function serve(args: readonly string[]): Promise<{ child: ChildProcess; url: str
   });
 }
 
-async function measure(args: readonly string[], tokens: PathLoad['tokens'], measureMs: number): Promise<Measured> {
+/** CPU seconds of a server, and of its nodes where it is a host of several. */
+function cpuOf(pid: number): number {
+  return [pid, ...childrenOf(pid).values()].reduce((sum, one) => sum + cpuSeconds(one), 0);
+}
+
+/** Resolves when shards have gone where they belong: until then chats are refused for moments, and clients of this suite take no refusal. */
+async function settled(url: string): Promise<void> {
+  let before = '';
+  for (let same = 0; same < SETTLED; ) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const answer = await fetch(new URL('/cluster', url.replace(/^ws/, 'http')));
+    if (!answer.ok) continue;
+    const { shards } = (await answer.json()) as ClusterReport;
+    const owners = shards.map(({ owner }) => owner).join(' ');
+    same = owners === before ? same + 1 : 0;
+    before = owners;
+  }
+}
+
+async function measure(
+  args: readonly string[],
+  tokens: PathLoad['tokens'],
+  measureMs: number,
+  several = false,
+): Promise<Measured> {
   const { child, url } = await serve(args);
   try {
+    if (several) await settled(url);
     const load: PathLoad = {
       url,
       tokens,
@@ -65,9 +94,9 @@ async function measure(args: readonly string[], tokens: PathLoad['tokens'], meas
     for await (const line of createInterface({ input: generator.stdout })) {
       if (line === 'measure') {
         transactions = await storeTransactions(url);
-        began = cpuSeconds(child.pid!);
+        began = cpuOf(child.pid!);
       } else if (line === 'done') {
-        spent = cpuSeconds(child.pid!) - began;
+        spent = cpuOf(child.pid!) - began;
         transactions = (await storeTransactions(url)) - transactions;
       } else result = JSON.parse(line) as PathResult;
     }
@@ -76,7 +105,10 @@ async function measure(args: readonly string[], tokens: PathLoad['tokens'], meas
     return { ...result, cpu: (spent / messages) * 1e6, transactions: transactions / messages };
   } finally {
     child.removeAllListeners('exit');
+    const gone = once(child, 'close');
     child.kill('SIGKILL');
+    // A host's nodes have its store open a moment longer.
+    await gone;
   }
 }
 
@@ -88,7 +120,7 @@ async function storeTransactions(url: string): Promise<number> {
   return store.transactions;
 }
 
-async function durable(folder: string, measureMs: number, store: readonly string[] = []): Promise<Measured> {
+async function durable(folder: string, measureMs: number, flags: readonly string[] = []): Promise<Measured> {
   const secret = Buffer.from('0123456789abcdef0123456789abcdef');
   const file = join(folder, 'secret');
   writeFileSync(file, secret, { mode: 0o600 });
@@ -101,7 +133,8 @@ async function durable(folder: string, measureMs: number, store: readonly string
   const args = ['--data', folder, '--listen', '127.0.0.1:0', '--jwt-secret-file', file, '--log-level', 'warn'];
   // Each pair sends as fast as it is answered.
   const unlimited = ['--send-rate', '0', '--user-send-rate', '0', '--frame-rate', '0'];
-  return measure([program('../cli/main.js'), 'start', ...args, ...store, ...unlimited], tokens, measureMs);
+  const server = [program('../cli/main.js'), 'start', ...args, ...flags, ...unlimited];
+  return measure(server, tokens, measureMs, flags.includes('--nodes'));
 }
 
 function relay(measureMs: number): Promise<Measured> {
@@ -119,10 +152,11 @@ const FIGURES: readonly (readonly [string, string, (measured: Measured) => numbe
 ];
 const TRANSACTIONS = ['store transactions a message', '', (measured: Measured) => measured.transactions] as const;
 
-export async function run({ seconds = SECONDS, store, progress }: SuiteOptions): Promise<readonly Row[]> {
+export async function run({ seconds = SECONDS, store, nodes = 1, progress }: SuiteOptions): Promise<readonly Row[]> {
   const floor: Measured[] = [];
   const weft: Measured[] = [];
   const other: Measured[] = [];
+  const several: Measured[] = [];
   const inFolder = async (flags: readonly string[]): Promise<Measured> => {
     const folder = mkdtempSync(join(tmpdir(), 'weft-path-'));
     try {
@@ -136,11 +170,21 @@ export async function run({ seconds = SECONDS, store, progress }: SuiteOptions):
     floor.push(await relay(seconds * 1_000));
     progress(`round ${round} of ${ROUNDS}: weft`);
     weft.push(await inFolder([]));
+    if (nodes > 1) {
+      progress(`round ${round} of ${ROUNDS}: ${nodes} nodes`);
+      several.push(await inFolder(['--nodes', `${nodes}`]));
+    }
     if (store === undefined) continue;
     progress(`round ${round} of ${ROUNDS}: weft on ${store}`);
     other.push(await inFolder(['--store', store]));
   }
   const rows = FIGURES.map(([name, unit, pick]) => row(name, median(weft.map(pick)), unit, median(floor.map(pick))));
+  if (nodes > 1) {
+    const name = `${nodes} nodes: `;
+    const beside = ([what, unit, pick]: (typeof FIGURES)[number]): Row =>
+      row(`${name}${what}, beside one`, median(several.map(pick)), unit, median(weft.map(pick)));
+    rows.push(...FIGURES.map(beside));
+  }
   if (store === undefined) return rows;
   const [engine] = store.split(':');
   const beside = [...FIGURES, TRANSACTIONS].map(([name, unit, pick]) =>
