@@ -89,6 +89,11 @@ const registered: Rule = {
       // Of a chat that a vector lacked, what is before the backfill it asked for is not coming (docs/wire.md), kept or not (seed 203540).
       if (evidence.plan.options.backfill > 0 && Math.min(...had) > to) continue;
       const fresh = runs.findLast((run) => run.fresh && run.life <= life);
+      // A removed device claims nothing, and one that its token from the next second lets in again claims from then on (seed 728226).
+      const removals = [...evidence.requests.values()].filter(
+        ({ asked }) => asked.what === 'remove_device' && asked.users[0] === device,
+      );
+      if (removals.some(({ asked }) => asked.order > (fresh?.start.order ?? 0))) continue;
       for (let seq = from; seq <= to; seq += 1) {
         const entry = chat.ever.get(seq);
         const sent = entry === undefined ? undefined : evidence.sends.get(entry.body)?.sent[0];

@@ -12,8 +12,9 @@ import { DEEDS, TROUBLES } from './draw-steps.js';
 import type { Plan, Step } from './plan.js';
 import { type Random, stream } from './random.js';
 
-/** Virtual ms that the world has for coming to rest: a client's longest pause, a dead connection and a slow disk, several times. */
-export const REST_MS = 400_000;
+/** Virtual ms that the world has for coming to rest: a client's longest pause, a dead connection, a slow disk and applications that
+ * take seconds for each of a hundred messages, several times. */
+export const REST_MS = 800_000;
 
 export function draw(seed: number): Plan {
   const random = stream(seed, 'plan');

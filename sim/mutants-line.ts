@@ -116,7 +116,7 @@ export const lineMutants: readonly Mutant[] = [
     name: "user's crash not noticed",
     promise: '7. Isolated',
     breaks: "A connection whose user's actor broke off does not register again.",
-    limit: 100,
+    limit: 500,
     edits: [{ file: 'actors/login.js', from: 'if (monitor !== this.#monitor)', to: 'if (true)' }],
   },
   {
