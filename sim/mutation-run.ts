@@ -35,7 +35,7 @@ const WIDTH = 90;
 export async function mutation(options: MutationOptions): Promise<boolean> {
   const { only, first, ink, say, live } = options;
   const chosen = MUTANTS.filter(
-    (mutant) => (only === undefined || mutant.name.includes(only)) && (!options.cluster || mutant.cluster === true),
+    (mutant) => (only === undefined || mutant.name.includes(only)) && (mutant.cluster === true) === options.cluster,
   );
   const all = [...chosen, ...controls(chosen)];
   if (chosen.length === 0) throw new Error(`there is no mutant named ${only}; docs/semantics.md lists them`);
