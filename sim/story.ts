@@ -37,7 +37,7 @@ export class ChatStory {
 
   /** Every number from 1 to the newest was seen by somebody before it was erased, so membership can be followed without a gap. */
   get whole(): boolean {
-    return this.ever.size === this.head && ![...this.ever.values()].some(isErased);
+    return this.ever.size > 0 && this.ever.size === this.head && ![...this.ever.values()].some(isErased);
   }
 
   saw(entry: Entry, who: string): void {
