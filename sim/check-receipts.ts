@@ -152,7 +152,15 @@ const early: Rule = {
       // With a backfill a chat that was not written down begins anew, further up.
       const present =
         evidence.plan.options.backfill > 0 ? installed.filter((run) => run.start.order < order).slice(-1) : installed;
-      const shown = present.flatMap((run) => run.shown.filter((each) => each.chat === what.chat));
+      const gone = evidence.ends(what.chat);
+      const shown = present.flatMap((run) =>
+        run.shown.filter(
+          ({ chat: of, entry }) =>
+            of === what.chat &&
+            // What ended by its age after the application that was shown it had ended does not come again (seed 539639317151).
+            !(gone && run.end !== null && run.end.order < order && !chat?.final.has(entry.seq)),
+        ),
+      );
       const key = `${tap.device} ${what.chat}`;
       const user = runs[0]?.user ?? '';
       const open = shown.find(
