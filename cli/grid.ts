@@ -2,7 +2,7 @@
 // Invariant: numbers align right, words left; control characters never reach the terminal.
 // Must not: know what the columns mean.
 
-import pc from 'picocolors';
+import { out as pc } from './ink.js';
 import { clean } from './table.js';
 
 export type Cell = string | number | null;

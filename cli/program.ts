@@ -3,10 +3,10 @@
 // Must not: hold what a command does.
 
 import { Command, CommanderError } from 'commander';
-import pc from 'picocolors';
 import * as chat from './chat.js';
 import { CliFailure, EXIT } from './failure.js';
 import * as hosted from './hosted.js';
+import { err as pc } from './ink.js';
 import * as shards from './shards.js';
 import * as start from './start.js';
 import * as status from './status.js';

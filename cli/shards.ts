@@ -3,11 +3,11 @@
 // Must not: ask anything itself (cluster-view.ts).
 
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { addUrl } from './ask.js';
 import { askCluster, type ClusterView } from './cluster-view.js';
 import { EXIT } from './failure.js';
 import { renderGrid } from './grid.js';
+import { out as pc } from './ink.js';
 
 interface Shard {
   readonly shard: number;

@@ -3,12 +3,12 @@
 // Must not: know the fields of a node's own status: it shows what it gets.
 
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import type { ClusterReport } from '../services/cluster-report.js';
 import { addressOf, addUrl, get, noNode, parse } from './ask.js';
 import { askCluster, type ClusterView } from './cluster-view.js';
 import { EXIT } from './failure.js';
 import { renderGrid } from './grid.js';
+import { out as pc } from './ink.js';
 import { bytes, duration, renderTable } from './table.js';
 
 interface Report {

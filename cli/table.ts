@@ -2,7 +2,7 @@
 // Invariant: every leaf of the data is one line; control characters never reach the terminal.
 // Must not: know what the data means, beyond the units that names end in.
 
-import pc from 'picocolors';
+import { out as pc } from './ink.js';
 
 /** Lines `name  value`, nested names joined by dots, names padded to the longest. */
 export function renderTable(data: unknown): string {

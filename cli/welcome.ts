@@ -4,8 +4,8 @@
 // Must not: print anything that programs read; that is the line `weft ready …`.
 
 import { join, relative } from 'node:path';
-import pc from 'picocolors';
 import type { NodeConfig } from './config.js';
+import { out as pc } from './ink.js';
 
 /** `url` is where the node listens. */
 export function welcome(config: NodeConfig, url: string): string {
