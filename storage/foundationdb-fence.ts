@@ -9,9 +9,9 @@
 // and is refused.
 
 import { randomBytes } from 'node:crypto';
+import { FDB_LIMITS } from '../actors/limits.js';
 import type { FdbDatabase } from './foundationdb-client.js';
 import { isPassing } from './foundationdb-error.js';
-import { FDB_LIMITS } from './foundationdb-limits.js';
 import type { Space } from './foundationdb-space.js';
 
 export class Fence {

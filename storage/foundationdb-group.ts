@@ -4,11 +4,11 @@
 // Must not: choose who is in the group (foundationdb-lineup.ts).
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { FDB_LIMITS } from '../actors/limits.js';
 import { equalBytes } from './bytes.js';
 import type { FdbDatabase, FdbTransaction } from './foundationdb-client.js';
 import { describe, failed, isOpen, isPassing, isSettled } from './foundationdb-error.js';
 import type { Fence } from './foundationdb-fence.js';
-import { FDB_LIMITS } from './foundationdb-limits.js';
 import type { Space } from './foundationdb-space.js';
 import type { Commit, CommitResult, Write } from './store.js';
 import { nameOf } from './watch-list.js';

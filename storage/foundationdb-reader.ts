@@ -7,12 +7,12 @@
 // with the first of them, and nothing can be answered before the turn ends.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { FDB_LIMITS } from '../actors/limits.js';
 import { compareBytes } from './bytes.js';
 import { StoreReadError } from './failure.js';
 import type { FdbClient, FdbTransaction } from './foundationdb-client.js';
 import { describe, isPassing } from './foundationdb-error.js';
 import type { Cluster } from './foundationdb-group.js';
-import { FDB_LIMITS } from './foundationdb-limits.js';
 import type { RangePage, RangeQuery, Row } from './store.js';
 
 export class FdbReader {

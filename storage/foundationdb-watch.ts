@@ -10,10 +10,10 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { assert } from '../actors/errors.js';
+import { FDB_LIMITS } from '../actors/limits.js';
 import { equalBytes } from './bytes.js';
 import type { FdbWatch } from './foundationdb-client.js';
 import type { Cluster } from './foundationdb-group.js';
-import { FDB_LIMITS } from './foundationdb-limits.js';
 import { nameOf, WatchList } from './watch-list.js';
 
 type Value = Uint8Array | null;

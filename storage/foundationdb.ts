@@ -14,14 +14,13 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { LIMITS } from '../actors/limits.js';
+import { FDB_LIMITS, LIMITS } from '../actors/limits.js';
 import { assertRange, refusal } from './admission.js';
 import { reasonOf, StoreOpenError, StoreReadError } from './failure.js';
 import { type FdbClient, type FdbDatabase, loadClient, openDatabase } from './foundationdb-client.js';
 import { describe } from './foundationdb-error.js';
 import { Fence } from './foundationdb-fence.js';
 import { type Cluster, commitGroup } from './foundationdb-group.js';
-import { FDB_LIMITS } from './foundationdb-limits.js';
 import { Lineup, type Waiting } from './foundationdb-lineup.js';
 import { FdbReader } from './foundationdb-reader.js';
 import { openSpace, type Space } from './foundationdb-space.js';

@@ -35,8 +35,8 @@ test("a number of one's own does not say where a chat begins: what is before it 
   assert.deepEqual([log.cursor, log.gap], [0, true]);
 });
 
-test('what was dropped for want of room is pulled, though a CERT counts it as had; the answer to a SYNC counts it no more', () => {
-  const world = new ManualWorld();
+/** With a connection whose SYNC is not answered yet; `pulls`: before which numbers were asked for. */
+function connected(world: ManualWorld) {
   const pulls: number[] = [];
   const gaps = new Gaps(world, {
     pull: (_log, before) => {
@@ -48,6 +48,12 @@ test('what was dropped for want of room is pulled, though a CERT counts it as ha
     flowing: () => true,
   });
   gaps.connected();
+  return { gaps, pulls };
+}
+
+test('what was dropped for want of room is pulled, though a CERT counts it as had; the answer to a SYNC counts it no more', () => {
+  const world = new ManualWorld();
+  const { gaps, pulls } = connected(world);
   gaps.synced();
   const log = new ChatLog();
   log.place(2);
@@ -71,17 +77,7 @@ test('what was dropped for want of room is pulled, though a CERT counts it as ha
 
 test('a CERT for a device that does not know the chat says nothing to one that began it meanwhile', () => {
   const world = new ManualWorld();
-  const pulls: number[] = [];
-  const gaps = new Gaps(world, {
-    pull: (_log, before) => {
-      pulls.push(before);
-      return new Promise(() => undefined);
-    },
-    sync: () => undefined,
-    placed: () => undefined,
-    flowing: () => true,
-  });
-  gaps.connected();
+  const { gaps, pulls } = connected(world);
   const log = new ChatLog();
   gaps.begin(log, 2);
   assert.deepEqual([gaps.young(log), gaps.young(log)], [true, false], 'one CERT is the answer to its absence');
