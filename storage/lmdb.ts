@@ -116,7 +116,7 @@ class Lmdb implements Store {
     this.#file = identify(options.path);
     // A process that was killed while it read holds back every page freed since, and the file grows.
     this.#readers = setInterval(() => database.readerCheck(), LIMITS.storeReadersMs).unref();
-    this.#watches = new LmdbWatch((key) => database.getBinary(key));
+    this.#watches = new LmdbWatch((key) => this.#read(() => database.getBinary(key)));
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -153,6 +153,8 @@ class Lmdb implements Store {
 
   #read<T>(read: () => T): T {
     try {
+      // The package keeps a snapshot for the rest of the turn, in which another process may have committed and told us of it.
+      this.#database.resetReadTxn();
       return read();
     } catch (error) {
       if (isCorrupt(error)) this.#damaged(error);
@@ -200,8 +202,6 @@ class Lmdb implements Store {
       clearTimeout(stall);
     }
     this.#stalled = false;
-    // The package keeps a read snapshot for the rest of the turn; the readers we are about to wake must see the commit.
-    this.#database.resetReadTxn();
     this.transactions += 1;
     failure ??= this.#displaced();
     if (failure === undefined) this.#options.onFlushed?.(group.length);

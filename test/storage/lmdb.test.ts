@@ -3,7 +3,7 @@
 // Must not: repeat the contract suite.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -223,6 +223,19 @@ test('lmdb: two processes take turns, see each other at once, and wake each othe
   }
   end();
   clearInterval(alive);
+  await store.close();
+});
+
+test('lmdb: what another process told of in this turn is seen in this turn', async () => {
+  const path = folder();
+  const store = await openLmdb({ path });
+  const before = store.get(text('total'));
+  const writer = join(import.meta.dirname, 'writer.js');
+  const { status } = spawnSync(process.execPath, [writer, path, 'total', 'increment', '1'], { stdio: 'inherit' });
+  const after = store.get(text('total'));
+  const page = store.range({ start: text('t'), end: text('u'), limit: 1 });
+  assert.equal(status, 0);
+  assert.deepEqual([show(await before), show(await after), (await page).rows.length], [undefined, '1', 1]);
   await store.close();
 });
 
