@@ -35,6 +35,7 @@ const NEEDS_A_PERSON: readonly string[] = [
   'store_newer',
   'store_client_missing',
   'store_bad_cluster_file',
+  'cluster_secret',
 ];
 
 export interface NodeRun {

@@ -12,6 +12,7 @@ import type { Store } from '../storage/store.js';
 import type { Tellings } from '../storage/untold.js';
 import type { Service } from '../supervisors/worker.js';
 import { Life } from './life.js';
+import type { Mac } from './link-greeting.js';
 import type { Identity } from './membership.js';
 import type { Member } from './observer.js';
 import type { Owner, Placement } from './placement.js';
@@ -20,6 +21,8 @@ export interface ClusterOptions {
   readonly world: World;
   /** Asked at the start of each life. */
   readonly store: () => Store;
+  /** With the cluster's secret. */
+  readonly mac: Mac;
   /** Asked at the start of each life: the address is known when the links listen. */
   readonly identity: () => Identity | Promise<Identity>;
   /** The shard's actors, where they are this node's. */

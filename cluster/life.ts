@@ -66,7 +66,7 @@ export class Life {
     this.#events = events;
     this.#node = identity.node;
     this.lease = new Lease(world);
-    this.membership = new Membership(store, world, identity);
+    this.membership = new Membership(store, world, options.mac, identity);
     const lapsed = (): boolean => this.lease.lapsed;
     this.log = new Log({ store, world, lapsed, onLost: (shard) => this.ownership.lost(shard) });
     const mine = (shard: number): boolean => this.ownership.owner(shard)?.mine === true;

@@ -9,6 +9,8 @@ import { nodeInKey, nodeKey, nodeRange, viewKey } from '../storage/cluster-keys.
 import { decodeNode, decodeView, encodeNode, encodeView, NODE_STATE, type NodeRow } from '../storage/cluster-rows.js';
 import { StoreOpenError } from '../storage/failure.js';
 import type { Store } from '../storage/store.js';
+import { Charter } from './charter.js';
+import type { Mac } from './link-greeting.js';
 
 /** What other nodes are told of this one. */
 export interface Identity {
@@ -30,6 +32,7 @@ const BEAT_TRIES = 3;
 export class Membership {
   readonly #store: Store;
   readonly #key: Uint8Array;
+  readonly #charter: Charter;
   #row: NodeRow;
   #bytes: Uint8Array | null = null;
   /** What became of the newest attempt is not known. */
@@ -37,8 +40,9 @@ export class Membership {
   /** Wanted with the next beat. */
   #state: number = NODE_STATE.up;
 
-  constructor(store: Store, world: World, { node, ...identity }: Identity) {
+  constructor(store: Store, world: World, mac: Mac, { node, ...identity }: Identity) {
     this.#store = store;
+    this.#charter = new Charter(store, world, mac);
     this.#key = nodeKey(node);
     const nonce = world.randomBytes(6).reduce((sum, byte) => sum * 256 + byte, 0);
     this.#row = { ...identity, incarnation: 0, beat: 0, state: NODE_STATE.up, nonce };
@@ -54,7 +58,7 @@ export class Membership {
 
   /**
    * Joins; a row of an earlier life is replaced.
-   * @throws StoreOpenError when the store refuses, or when there are as many nodes as there may be.
+   * @throws StoreOpenError when the store refuses, is of another cluster, or when there are as many nodes as there may be.
    */
   async join(): Promise<void> {
     for (let tries = 0; tries < LIMITS.joinTries; tries += 1) {
@@ -63,17 +67,12 @@ export class Membership {
       if (own === undefined && (await this.#full())) {
         throw new StoreOpenError('store_unavailable', `${LIMITS.nodes} nodes share this store: no more may join`);
       }
+      const admission = await this.#charter.admission(this.#key);
       const number = decodeView(view) + 1;
       const bytes = encodeNode({ ...this.#row, incarnation: number });
       const result = await this.#store.commit({
-        checks: [
-          { key: this.#key, value: own ?? null },
-          { key: viewKey(), value: view ?? null },
-        ],
-        writes: [
-          { key: this.#key, value: bytes },
-          { key: viewKey(), value: encodeView(number) },
-        ],
+        checks: [{ key: this.#key, value: own ?? null }, { key: viewKey(), value: view ?? null }, ...admission.checks],
+        writes: [{ key: this.#key, value: bytes }, { key: viewKey(), value: encodeView(number) }, ...admission.writes],
       });
       if (result.outcome === 'committed') {
         this.#adopt(bytes);

@@ -65,10 +65,11 @@ export class Member {
     this.#setting = setting;
     this.#parts = parts;
     const actors = new ShardActors(runtime, users, chatPools);
-    const { net: _net, mac: _mac, url, replaced, ...versions } = setting;
+    const { net: _net, mac, url, replaced, ...versions } = setting;
     this.cluster = startCluster({
       world: runtime.world,
       store: parts.store,
+      mac,
       identity: () => ({ node, address: this.links.address, url: url(), ...versions }),
       chats: {
         // A life begins before its actors do.

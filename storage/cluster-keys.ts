@@ -1,10 +1,10 @@
-// Owns the keys of what belongs to no chat and no user: shards, nodes, the view.
+// Owns the keys of what belongs to no chat and no user: shards, nodes, the view, the charter.
 // Invariant: tags stand in the table of keys.ts, and none has two meanings.
 // Must not: read or write a store.
 
 import { prefixRange } from './keys.js';
 
-const TAG = { grant: 7, dirty: 8, node: 16, view: 17 } as const;
+const TAG = { grant: 7, dirty: 8, node: 16, view: 17, charter: 18 } as const;
 
 interface Range {
   readonly start: Uint8Array;
@@ -49,6 +49,10 @@ export function nodeInKey(key: Uint8Array): string {
 
 export function viewKey(): Uint8Array {
   return Uint8Array.of(TAG.view);
+}
+
+export function charterKey(): Uint8Array {
+  return Uint8Array.of(TAG.charter);
 }
 
 function withShard(tag: number, shard: number): Uint8Array {

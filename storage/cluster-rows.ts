@@ -1,10 +1,11 @@
-// Owns the bytes of the rows by which nodes share a store: grants, node rows, the view.
+// Owns the bytes of the rows by which nodes share a store: grants, node rows, the view, the charter.
 // Invariant: each starts with what it always started with and only gains trailing bytes; no two lives of a node ever write the same
 // node row (its nonce is random), and no two processes ever hold the same grant (its epoch rises with each).
 // Must not: read or write a store, or know what a lease is.
 //
 //   grant   epoch·6, node id
 //   view    version·1, number·6
+//   charter version·1, nonce·16, proof·32
 //
 //   node    0     1             7      13      14      20
 //          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+---
@@ -46,6 +47,26 @@ export function decodeView(row: Uint8Array | undefined): number {
   if (row === undefined) return 0;
   assertRow(row.length > 0 && row[0]! >= VERSION, 'no view of a known version');
   return getNumber(row, 1);
+}
+
+const CHARTER_NONCE = 16;
+const CHARTER_BYTES = 1 + CHARTER_NONCE + 32;
+
+/** HMAC-SHA256 of the nonce under the cluster's secret (cluster/charter.ts). */
+export interface CharterRow {
+  readonly nonce: Uint8Array;
+  readonly proof: Uint8Array;
+}
+
+export function encodeCharter({ nonce, proof }: CharterRow): Uint8Array {
+  const row = Uint8Array.of(VERSION, ...nonce, ...proof);
+  assert(row.length === CHARTER_BYTES, 'charter row size');
+  return row;
+}
+
+export function decodeCharter(row: Uint8Array): CharterRow {
+  assertRow(row.length >= CHARTER_BYTES && row[0]! >= VERSION, 'no charter of a known version');
+  return { nonce: row.subarray(1, 1 + CHARTER_NONCE), proof: row.subarray(1 + CHARTER_NONCE, CHARTER_BYTES) };
 }
 
 export const NODE_STATE = { up: 1, draining: 2 } as const;

@@ -15,6 +15,8 @@ export type StoreFailure =
   | 'store_client_missing'
   /** The cluster file is absent or is none. */
   | 'store_bad_cluster_file'
+  /** It is another cluster's: the node has not the secret that its members have. */
+  | 'cluster_secret'
   /** No access, read-only, or the disk answers with errors. */
   | 'store_unavailable';
 

@@ -21,6 +21,7 @@
 //   0x0f  chat·16                    sweep row: how far the log is emptied (sweep-row.ts)  with every sweep
 //   0x10  node id                    node row: incarnation, beat, addresses (cluster-rows.ts)  with every beat of a node
 //   0x11                             view: number·6 (cluster-rows.ts)                     when a node joins, leaves, is evicted
+//   0x12                             charter: proof of the cluster's secret (cluster-rows.ts)  by the first node that joins
 //   0xff  'weft-format'              format version of the store                          by the engine
 //
 // A user id holds no control characters, so the 00 after it ends it without ambiguity and keeps prefixes apart.
@@ -30,7 +31,7 @@ import { assert, assertRow } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import { CHAT_KIND } from '../transport/frames.js';
 
-/** Those of 0x07, 0x08, 0x10 and 0x11 are in cluster-keys.ts. */
+/** Those of 0x07, 0x08 and from 0x10 on are in cluster-keys.ts. */
 const TAG = {
   message: 1,
   id: 2,

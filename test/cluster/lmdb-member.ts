@@ -10,6 +10,7 @@ import { startCluster } from '../../cluster/cluster.js';
 import { messageKey, seqOf } from '../../storage/keys.js';
 import { openLmdb } from '../../storage/lmdb.js';
 import { machine } from '../storage/world.js';
+import { macOf } from './link-scene.js';
 
 const [path = '', node = ''] = process.argv.slice(2);
 const say = (line: string): void => void writeSync(1, `${line}\n`);
@@ -32,6 +33,7 @@ async function load(shard: number): Promise<void> {
 const cluster = startCluster({
   world: machine,
   store: () => store,
+  mac: macOf('secret'),
   identity: () => ({ node, address: `${node}:1`, url: '', wire: 1, rows: 1 }),
   chats: {
     tell: (_, message) => {

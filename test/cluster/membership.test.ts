@@ -11,6 +11,7 @@ import { nodeKey } from '../../storage/cluster-keys.js';
 import { decodeNode, encodeNode, NODE_STATE } from '../../storage/cluster-rows.js';
 import { openMemory } from '../../storage/memory.js';
 import type { Store } from '../../storage/store.js';
+import { macOf } from './link-scene.js';
 
 const WORLD: World = {
   now: () => 0,
@@ -36,7 +37,13 @@ test('a beat that was written by an earlier call renews nothing: another one is 
     watch: (key, changed) => memory.watch(key, changed),
     close: () => memory.close(),
   };
-  const membership = new Membership(store, WORLD, { node: 'a', address: '', url: '', wire: 1, rows: 1 });
+  const membership = new Membership(store, WORLD, macOf('secret'), {
+    node: 'a',
+    address: '',
+    url: '',
+    wire: 1,
+    rows: 1,
+  });
   const stored = async (): Promise<number> => decodeNode((await memory.get(nodeKey('a')))!).beat;
   await membership.join();
   assert.equal(await membership.beat(), 'held');

@@ -13,6 +13,7 @@ import { Clock } from '../../sim/clock.js';
 import { Process } from '../../sim/process.js';
 import { chatKey, messageKey, seqOf } from '../../storage/keys.js';
 import type { Service } from '../../supervisors/worker.js';
+import { macOf } from './link-scene.js';
 import { SharedStore } from './shared-store.js';
 
 /** The chat that stands for a shard: its bytes 1 and 2 say which. */
@@ -61,7 +62,7 @@ export class SceneNode {
   behind = 0;
   #service: Service | null = null;
 
-  constructor(scene: Scene, name: string, number: number) {
+  constructor(scene: Scene, name: string, number: number, secret: string) {
     this.scene = scene;
     this.name = name;
     this.process = new Process({
@@ -77,6 +78,7 @@ export class SceneNode {
     this.cluster = startCluster({
       world: this.#world(),
       store: () => store,
+      mac: macOf(secret),
       identity: () => ({ node: name, address: `${name}:1`, url: '', wire: 1, rows: 1 }),
       chats: { tell: (key, message) => this.#told(key, message), lookup: () => undefined },
       close: (shard) => this.#close(shard),
@@ -256,9 +258,9 @@ export class Scene {
     this.store = new SharedStore(this.clock, seed);
   }
 
-  add(name: string): SceneNode {
+  add(name: string, secret = 'secret'): SceneNode {
     this.#numbers += 1;
-    const node = new SceneNode(this, name, this.#numbers);
+    const node = new SceneNode(this, name, this.#numbers, secret);
     this.nodes.push(node);
     node.process.defer(() => node.retry());
     const beat = (): void => {

@@ -47,6 +47,7 @@ const any: fc.Arbitrary<Key> = fc.oneof(
   shard.map((n) => made('dirty', cluster.dirtyKey(n), n)),
   user.map((name) => made('node', cluster.nodeKey(name), name)),
   fc.constant(made('view', cluster.viewKey())),
+  fc.constant(made('charter', cluster.charterKey())),
   fc
     .tuple(bytes16, number, number)
     .map(([chat, at, seq]) => made('page', keys.idPageKey(chat, at, seq), chat, at, seq)),
