@@ -101,18 +101,20 @@ export class Chat {
         if (this.sequencer !== null) this.#fanOut.again(this.sequencer.head, this.roster, message.telling);
         return;
       default:
-        if (this.roster === null) return this.#away(message);
         // By the audience: who joins with what is in flight is no member before that is durable.
-        if (!this.roster.audience.has(message.user)) return;
+        if (this.roster?.audience.has(message.user) !== true) return this.#away(message);
         if (message.type === 'typing') this.#typists.said(message, this.roster, context);
         else if (message.type === 'receipts') this.#receipts(message.user, message.connection, this.roster);
         else this.#fanOut.onlookers.watch(message, this.roster, context);
     }
   }
 
-  /** After a failed append the state is not there for a while, or cannot be read: nobody would ask again by himself. */
+  /**
+   * After a failed append the state is not there for a while, or cannot be read; who is just joining may have read that in the
+   * store. Nobody would ask again by himself.
+   */
   #away(message: ChatMessage): void {
-    if (this.sequencer !== null) return;
+    if (this.sequencer?.changing === false) return;
     if (message.type === 'receipts') message.connection.tell({ type: 'unpassed', key: this.key, large: false });
     else if (message.type === 'watch') this.#fanOut.onlookers.hold(message);
   }
@@ -179,8 +181,7 @@ export class Chat {
     );
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
-    // All of them before the first is written, or their users would be told step by step.
-    if (this.#pace.release().filter((cursor) => this.#take(cursor, context)).length > 0) this.#gate.append(context);
+    if (this.#takeHeld(context)) this.#gate.append(context);
     this.#fanOut.onlookers.begin(this.roster, context);
     if (this.roster === null) return;
     // A crash may have left members' rows without the title.
@@ -231,6 +232,11 @@ export class Chat {
     this.#gate.append(context);
   }
 
+  /** What was said too early, all of it before the first is written, or users would be told step by step. True: as of `take`. */
+  #takeHeld(context: ChatContext): boolean {
+    return this.#pace.release().filter((position) => this.#take(position, context)).length > 0;
+  }
+
   /** Somebody's word for how far a device of his is. */
   cursor(position: DevicePosition, context: ChatContext): void {
     if (this.#take(position, context)) this.#gate.append(context);
@@ -273,9 +279,10 @@ export class Chat {
     // Before the next append, which puts the roster ahead of the disk.
     if (this.#gate.publish()) {
       this.#tally.moved(this.roster!, context);
-      this.#fanOut.onlookers.arm(context);
+      this.#fanOut.onlookers.begin(this.roster, context);
     }
     this.#pace.rename(this.roster!, context);
+    this.#takeHeld(context);
     this.#gate.append(context);
   }
 

@@ -1,7 +1,7 @@
 // Owns when what devices say of their positions is written: at once in small chats; in large groups the first at once,
 // then what has gathered, at most once in LIMITS.cursorMs.
-// Invariant: a position is written in the end, also one that came while the chat could not be read or went down with a
-// failed append.
+// Invariant: a position is written in the end, also one that came while the chat could not be read, went down with a failed
+// append, or is ahead of what the chat knows to be durable: an append's answer may be late, and who reads the store was faster.
 // Must not: write or tell anything itself.
 
 import type { ChatContext } from './chat-rules.js';
@@ -13,8 +13,10 @@ import type { Sequencer } from './sequencer.js';
 /** Every device that a chat knows: beyond are such as are no members', and nobody knows yet who is. */
 const HELD = LIMITS.members * (LIMITS.devices + 2) + LIMITS.conversationInFlight;
 
+const nothing: readonly DevicePosition[] = [];
+
 export class CursorPace {
-  /** What goes on top of the state that is read next, by device. */
+  /** What goes on top of the state that is read next, or of the append in flight, by device. */
   #held = new Map<string, DevicePosition>();
   /** A timer is set: until then positions of a large group gather. */
   #gathering = false;
@@ -26,6 +28,8 @@ export class CursorPace {
       return false;
     }
     const { user, device, delivered, read } = position;
+    // Cut to the head it would be lost; what is claimed of entries that never were is cut when they are not there either.
+    if (sequencer.inFlight && Math.max(delivered, read) > sequencer.head) this.#hold(position);
     if (roster?.cursor(user, device, delivered, read, sequencer.head) !== true) return false;
     return !roster.large || (!this.#gathering && this.due(roster, context));
   }
@@ -42,7 +46,7 @@ export class CursorPace {
     return this.#gathering;
   }
 
-  /** Nothing waits for the state to be read. */
+  /** Nothing waits for the state to be read, or for the append in flight. */
   get none(): boolean {
     return this.#held.size === 0;
   }
@@ -54,6 +58,7 @@ export class CursorPace {
 
   /** What was held, to be taken again. */
   release(): readonly DevicePosition[] {
+    if (this.none) return nothing;
     const held = [...this.#held.values()];
     this.#held.clear();
     return held;

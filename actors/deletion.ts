@@ -54,6 +54,7 @@ export class Deletion {
     const { user } = message.asker;
     if (roster?.rights.has(user) !== true) return refuse('unknown_chat', 'no such chat, or you are not in it');
     const seq = targetOf(message);
+    if (sequencer!.arriving(seq)) return refuse('busy', 'the message is not known to be stored yet');
     const spans = roster.members.get(user)?.inbox.spans ?? [];
     if (seq < 1 || seq > sequencer!.head || visibleFrom(spans, seq)?.from !== seq || sequencer!.erases(seq)) {
       return refuse('bad_request', 'no message of this number');

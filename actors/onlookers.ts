@@ -19,7 +19,7 @@ export class Onlookers {
   readonly #fabric: Fabric;
   readonly #chat: string;
   #counting = false;
-  /** What came while the chat's state was away, the last word of each connection. */
+  /** What came while the chat's state was away, or from who was just joining: the last word of each connection. */
   readonly #held = new Map<ConnectionRef, WatchMessage>();
   /** Of the direct chat's users, who has written since this actor began. */
   readonly #wrote = new Set<string>();
@@ -40,7 +40,7 @@ export class Onlookers {
     if (this.#held.size < LIMITS.watchers) this.#held.set(message.connection, message);
   }
 
-  /** The chat was read. `roster`: null where there is none. */
+  /** The chat was read, or its members changed. `roster`: null where there is none. */
   begin(roster: Roster | null, context: ChatContext): void {
     const held = [...this.#held.values()];
     this.#held.clear();

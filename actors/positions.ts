@@ -47,6 +47,7 @@ export class Positions {
     if (sequencer === null) return refuse(asker, 'unavailable', 'the chat cannot be read now');
     const member = roster?.audience.has(asker.user) === true ? roster.members.get(asker.user) : undefined;
     if (member === undefined) return refuse(asker, 'unknown_chat', 'no such chat, or you are not in it');
+    if (sequencer.arriving(seq)) return refuse(asker, 'busy', 'that entry is not known to be stored yet');
     if (seq > sequencer.head || !sees(member, seq)) {
       return refuse(asker, 'bad_request', 'no such entry, or none that you may see');
     }

@@ -80,6 +80,11 @@ export class Sequencer {
     return this.#swept;
   }
 
+  /** The number is given, and its append not answered: the store may show the entry already, to whoever reads there. */
+  arriving(seq: number): boolean {
+    return seq > this.#head && seq <= this.#head + (this.#flight?.length ?? 0);
+  }
+
   get inFlight(): boolean {
     return this.#flight !== null;
   }
