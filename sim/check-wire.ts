@@ -31,20 +31,16 @@ const streamed: Rule = {
   promise: 'one connection gets the entries of a chat in order, each once (unless it asks to begin anew)',
   check({ wire, answersLate }, fault) {
     const last = new Map<string, number>();
-    /** SYNCs of a link, and of those the ones that a chat was certified for. */
-    const asked = new Map<number, number>();
-    const answered = new Map<string, number>();
+    /** By link: where its CERTs have its chats begin. What was streamed before a SYNC was read has some too: the last before SYNCED holds. */
+    const begun = new Map<number, Map<string, number>>();
     for (const { at, tap, way, what } of wire) {
-      if (way === 'in') {
-        if (what.kind === 'sync' && !what.more) asked.set(tap.link, (asked.get(tap.link) ?? 0) + 1);
-        continue;
-      }
+      if (way === 'in') continue;
       if (what.kind === 'cert') {
-        const key = `${tap.link} ${what.chat}`;
-        const count = (answered.get(key) ?? 0) + 1;
-        if (count > (asked.get(tap.link) ?? 0)) continue;
-        answered.set(key, count);
-        last.set(key, what.start - 1);
+        const certified = begun.get(tap.link) ?? new Map<string, number>();
+        begun.set(tap.link, certified.set(`${tap.link} ${what.chat}`, what.start - 1));
+      } else if (what.kind === 'synced') {
+        for (const [key, before] of begun.get(tap.link) ?? []) last.set(key, before);
+        begun.delete(tap.link);
       }
       if (what.kind !== 'entry' || what.by !== 'push') continue;
       const { chat, seq } = what.entry;
@@ -54,6 +50,7 @@ const streamed: Rule = {
       if (seq <= before && !answersLate(at))
         fault(`link ${tap.link} of ${tap.device}: ${seq} of ${chat.slice(0, 8)} after ${before}`, at);
       last.set(key, Math.max(seq, before));
+      begun.get(tap.link)?.delete(key);
     }
   },
 };

@@ -113,6 +113,7 @@ function wireText({ tap, way, what }: Seen): string {
       return `${text} ERROR ${what.code}`;
     case 'hello':
     case 'sync':
+    case 'synced':
     case 'welcome':
     case 'ok':
       return `${text} ${what.kind.toUpperCase()}`;

@@ -50,6 +50,7 @@ export type Told =
   | { readonly kind: 'ok'; readonly asked: Asking; readonly results: readonly unknown[] }
   | { readonly kind: 'error'; readonly asked: Asking | null; readonly code: string }
   | { readonly kind: 'welcome' }
+  | { readonly kind: 'synced' }
   /** What cannot be read as docs/wire.md says. */
   | { readonly kind: 'garbled'; readonly why: string };
 

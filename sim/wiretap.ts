@@ -144,6 +144,8 @@ class Ear {
             ? [cert]
             : [cert, { kind: 'party', chat: hex(chat), type: count(kind), name: text(name) }];
         });
+      case 38:
+        return [{ kind: 'synced' }];
       case 39:
         this.#chats.set(count(a), hex(b));
         return [{ kind: 'party', chat: hex(b), type: count(c), name: text(d) }];

@@ -32,6 +32,17 @@ export const OTHER_CASES: readonly Case[] = [
       put(scene, calm(scene), out('bob.1', 34, bytes(DIRECT), 'ada', 1, bytes(IDS.first), 0, Buffer.from(FIRST))),
   ],
   [
+    'a stream that goes back, and says so unasked',
+    ['streamed_in_order'],
+    (scene) =>
+      put(
+        scene,
+        calm(scene),
+        out('bob.1', 37, [[bytes(DIRECT), 2, 1]]),
+        out('bob.1', 34, bytes(DIRECT), 'ada', 1, bytes(IDS.first), 0, Buffer.from(FIRST)),
+      ),
+  ],
+  [
     'more than the credit',
     ['credit'],
     (scene) => change(scene, 'in', (fact) => fact.link === 2, into('bob.1', 1, 1, 'token', 4) as Of<'in'>),
@@ -214,7 +225,7 @@ export const OTHER_CASES: readonly Case[] = [
         scene,
         'in',
         ({ link, bytes: frame }) =>
-          (link === 2 || link === 3) && frame[1] === 3 && Buffer.from(frame).includes(bytes(DIRECT)),
+          (link === 2 || link === 3) && [3, 6].includes(frame[1]!) && Buffer.from(frame).includes(bytes(DIRECT)),
       );
       dropAll(
         scene,

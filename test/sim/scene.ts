@@ -138,8 +138,14 @@ export function clean(): Scene {
       { kind: 'sent', device: 'ada.1', life: 1, by: 'promise', chat: DIRECT, id, body, seq },
     );
     for (const name of ['bob.1', 'bob.2'] as const) {
+      const delivery = out(name, 34, bytes(DIRECT), 'ada', seq, bytes(id), 0, Buffer.from(body));
+      // Begins anew, while the stream from before goes on past a hole.
+      if (name === 'bob.2' && seq === 2) {
+        const cert = out(name, 37, [[bytes(DIRECT), 2, 2]]);
+        add(into(name, 6, [[bytes(DIRECT), 1, 0]], 0), cert, delivery, cert, out(name, 38, 1));
+      }
       add(
-        out(name, 34, bytes(DIRECT), 'ada', seq, bytes(id), 0, Buffer.from(body)),
+        delivery,
         { kind: 'shown', device: name, life: 1, chat: DIRECT, entry: message(seq, id, 'ada', body) },
         { kind: 'handled', device: name, life: 1, chat: DIRECT, seq },
         into(name, 3, bytes(DIRECT), seq),
