@@ -161,6 +161,8 @@ export const LIMITS = {
   hostStopMs: 10_000,
   /** ms for the store to finish its last commits and close. */
   storeStopMs: 2_000,
+  /** ms that the exit of a process may take before it is killed: its disk may hang. Half of it is for what may yet end by itself. */
+  exitMs: 1_000,
   /** ms that clients are asked to wait before they reconnect to a node that stops. */
   goawayMs: 1_000,
   /** What a client may do how often, and the same of all a user's devices: the default throughput of the WhatsApp Business

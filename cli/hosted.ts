@@ -8,6 +8,7 @@ import type { HostMessage, NodeMessage } from '../services/host-process.js';
 import { createLog } from '../services/log.js';
 import type { Node } from '../services/node.js';
 import { gather } from './config.js';
+import { endNow, endSoon } from './end.js';
 import { CliFailure, EXIT } from './failure.js';
 import { ended, runNode } from './run-node.js';
 import { configOf } from './start.js';
@@ -28,6 +29,7 @@ export function register(program: Command): void {
       // Its end is the process's: the channel would keep it alive.
       process.off('disconnect', orphaned);
       process.disconnect();
+      endSoon(Number(process.exitCode ?? EXIT.ok));
     });
 }
 
@@ -39,7 +41,7 @@ function orphaned(): void {
 async function serve(crashes: number): Promise<void> {
   let node: Node | null = null;
   const stop = (): void => {
-    if (node === null) process.exit(EXIT.ok);
+    if (node === null) endNow(EXIT.ok);
     void node.stop();
   };
   process.on('disconnect', orphaned);

@@ -22,6 +22,7 @@ import { createPeerNet } from '../transport/peer-net.js';
 import type { HttpRequest, HttpResponse } from '../transport/socket.js';
 import { CLUSTER_SECRET_FILE } from './cluster-settings.js';
 import type { NodeConfig } from './config.js';
+import { endNow } from './end.js';
 import { CliFailure, EXIT } from './failure.js';
 import { version } from './version.js';
 
@@ -147,7 +148,10 @@ function readKey(path: string): string {
 /** Nothing can be written any more, and an ordered stop would wait for what never comes. */
 function giveUp(code: string, reason: string, log: Logger): void {
   log.fatal({ reason }, code);
-  log.flush(() => process.exit(exitOf(code)));
+  const end = (): void => endNow(exitOf(code));
+  log.flush(end);
+  // Whoever should read the log may have stopped to.
+  setTimeout(end, LIMITS.exitMs);
 }
 
 /** Whoever runs us may start us again, but not where that ends the same way (docs/operations.md). */

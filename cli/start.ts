@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { type Claim, claim } from '../services/lock.js';
 import { createLog, createOutput } from '../services/log.js';
 import { addSettings, type Flags, gather, type NodeConfig, parseConfig } from './config.js';
+import { endSoon } from './end.js';
 import { CliFailure, EXIT } from './failure.js';
 import { runHost } from './run-host.js';
 import { ended, runNode } from './run-node.js';
@@ -74,6 +75,7 @@ async function start(flags: Flags): Promise<void> {
     running.said?.();
     await served;
     release('stopped');
+    endSoon(EXIT.ok);
   } catch (error) {
     // A node of a host crashed too often, as by a damaged page: a parent that lives on has to tell.
     release(error instanceof CliFailure && error.code === 'node_crashed' ? 'crashed' : 'failed');

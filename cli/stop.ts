@@ -3,6 +3,7 @@
 // Must not: decide what stopping means.
 
 import process from 'node:process';
+import { endNow } from './end.js';
 
 /**
  * ms within which another signal is the same one. Ctrl-C under npm arrives twice: from the terminal, which tells the
@@ -24,7 +25,7 @@ export function onStop(stop: (signal: NodeJS.Signals) => void, signals = SIGNALS
       first = now;
       stop(signal);
     } else if (signal === 'SIGINT' && now - first > SAME) {
-      process.exit(INTERRUPTED);
+      endNow(INTERRUPTED);
     }
   };
   for (const signal of signals) process.on(signal, heard);

@@ -107,6 +107,10 @@ export class Host {
     this.#stopping = true;
     this.#tell({ type: 'stop' });
     void this.#tree?.stop();
+    // The tree ends one after the other, and all were told now.
+    this.#options.world.timer(LIMITS.hostStopMs, () => {
+      for (const { process } of this.#seats) process?.kill();
+    });
   }
 
   #tell(message: HostMessage): void {
