@@ -35,7 +35,9 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
   readonly key: string;
   readonly incarnation: number;
   nextReady: Runnable | null = null;
-  readonly #core: Core;
+  previousReady: Runnable | null = null;
+  lowered = false;
+  readonly core: Core;
   readonly #kind: Kind;
   #state: unknown = undefined;
   #flags = SCHEDULED;
@@ -46,7 +48,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   constructor(core: Core, kind: Kind, key: string, incarnation: number) {
     super();
-    this.#core = core;
+    this.core = core;
     this.#kind = kind;
     this.key = key;
     this.incarnation = incarnation;
@@ -62,10 +64,6 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   get alive(): boolean {
     return this.#reason === null;
-  }
-
-  get core(): Core {
-    return this.#core;
   }
 
   get handled(): number {
@@ -91,26 +89,26 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   tell(message: unknown): Delivery {
     if (this.#reason !== null) {
-      this.#core.deadLetter(this, message, null);
+      this.core.deadLetter(this, message, null);
       return 'dead';
     }
     if ((this.#flags & SUSPENDED) !== 0 && this.#urgent(message)) return 'ok';
-    if (!this.offer(message, this.#kind.capacity, this.#core.rings)) return this.#overflow(message);
-    this.#core.accepted++;
-    if ((this.#flags & (SCHEDULED | SUSPENDED)) === 0) this.#schedule();
+    if (!this.offer(message, this.#kind.capacity, this.core.rings)) return this.#overflow(message);
+    this.core.accepted++;
+    if ((this.#flags & SUSPENDED) === 0) this.#schedule();
     return 'ok';
   }
 
-  /** Queues a signal. One for an ended actor is void: nobody waits for it any more. */
-  signal(signal: Signal): void {
+  /** Queues a signal. One for an ended actor is void: nobody waits for it any more. `bulk`: what bulk work led to. */
+  signal(signal: Signal, bulk = this.core.queue.bulk): void {
     if (this.#reason !== null) return;
-    this.offerSignal(signal, this.#core.rings);
-    if ((this.#flags & SCHEDULED) === 0) this.#schedule();
+    this.offerSignal(signal, this.core.rings);
+    this.#schedule(bulk);
   }
 
   /** Runs `init`. If that throws, undoes all that it did through the context, and throws the same. */
   start(args: unknown): void {
-    const { context } = this.#core;
+    const { context } = this.core;
     const outer = context.enter(this);
     try {
       this.#state = this.#kind.behaviour.init(context, args);
@@ -132,16 +130,16 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
   }
 
   slice(queue: RunQueue): boolean {
-    const { context } = this.#core;
+    const { context } = this.core;
     const { behaviour } = this.#kind;
-    const { trace } = this.#core;
+    const { trace } = this.core;
     const timed = trace?.timed === true;
     let messages = 0;
     let signals = 0;
     const outer = context.enter(this);
     try {
       while (this.#reason === null) {
-        const began = timed ? this.#core.world.now() : 0;
+        const began = timed ? this.core.world.now() : 0;
         const signal = this.nextSignal();
         if (signal !== EMPTY) {
           signals++;
@@ -153,7 +151,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
           messages++;
           behaviour.receive(this.#state, message, context);
         }
-        if (trace !== null) this.#core.traceHandled(this, began);
+        if (trace !== null) this.core.traceHandled(this, began);
         if ((this.#flags & PASSIVATE) !== 0) this.#passivate();
         if (!queue.spend()) break;
       }
@@ -164,14 +162,14 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
     }
     context.leave(outer);
     this.#handled += messages + signals;
-    this.#core.taken += messages;
+    this.core.taken += messages;
     if (this.#reason !== null) {
       this.#end(this.#reason);
       return false;
     }
     if (this.#unfinished()) return true;
     this.#flags &= ~SCHEDULED;
-    this.relax(this.#core.rings);
+    this.relax(this.core.rings);
     return false;
   }
 
@@ -209,7 +207,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   resume(): void {
     this.#flags &= ~SUSPENDED;
-    if ((this.#flags & SCHEDULED) === 0 && this.#unfinished()) this.#schedule();
+    if (this.#unfinished()) this.#schedule();
   }
 
   unlinked(peer: Cell): void {
@@ -221,9 +219,12 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
     return (this.#flags & SUSPENDED) === 0 && this.queued > 0;
   }
 
-  #schedule(): void {
-    this.#flags |= SCHEDULED;
-    this.#core.queue.wake(this);
+  /** There is something more to do. */
+  #schedule(bulk = this.core.queue.bulk): void {
+    if ((this.#flags & SCHEDULED) === 0) {
+      this.#flags |= SCHEDULED;
+      this.core.queue.wake(this, bulk);
+    } else if (this.lowered && !bulk) this.core.queue.raise(this);
   }
 
   #passivate(): void {
@@ -233,7 +234,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   #endSoon(reason: ExitReason): void {
     this.#reason = reason;
-    if ((this.#flags & SCHEDULED) === 0) this.#schedule();
+    this.#schedule();
   }
 
   /** True: the message went past the held lane. */
@@ -282,13 +283,13 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
   }
 
   #admit(message: unknown): Delivery {
-    if (!this.offer(message, this.#kind.capacity + this.#core.limits.admitted, this.#core.rings)) return 'busy';
-    this.#core.accepted++;
+    if (!this.offer(message, this.#kind.capacity + this.core.limits.admitted, this.core.rings)) return 'busy';
+    this.core.accepted++;
     return 'ok';
   }
 
   #end(reason: ExitReason): void {
-    const core = this.#core;
+    const core = this.core;
     this.#flags |= ENDED;
     this.#kind.alive--;
     this.#bonds?.letGo();
@@ -309,10 +310,10 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
 
   #discard(reason: ExitReason): void {
     for (let message = this.nextMessage(); message !== EMPTY; message = this.nextMessage()) {
-      this.#core.taken++;
-      this.#core.deadLetter(this, message, reason);
+      this.core.taken++;
+      this.core.deadLetter(this, message, reason);
     }
     while (this.nextSignal() !== EMPTY);
-    this.relax(this.#core.rings);
+    this.relax(this.core.rings);
   }
 }

@@ -201,12 +201,13 @@ export class OutsideMonitor extends Monitor {
   }
 }
 
-/** A callback for one result. The cell drops what comes after its end. */
+/** A callback for one result. The cell drops what comes after its end. What bulk work asked for is answered as bulk work. */
 export function completion(cell: Cell, op: number, tag: unknown): (value: unknown) => void {
+  const { bulk } = cell.core.queue;
   let open = true;
   return (value) => {
     if (!open) return;
     open = false;
-    cell.signal({ type: 'result', op, tag, value });
+    cell.signal({ type: 'result', op, tag, value }, bulk);
   };
 }

@@ -7,9 +7,12 @@ import type { World } from './world.js';
 
 /** Something that can be ready. Waiting costs no allocation: the queue runs through the cells themselves. */
 export interface Runnable {
-  /** The queue's own link. */
+  /** The queue's own links. */
   nextReady: Runnable | null;
+  previousReady: Runnable | null;
   readonly level: number;
+  /** All that it has to do was caused by bulk work, so it waits in the bulk line, whatever its level. The queue sets it. */
+  lowered: boolean;
   /** Handles messages for as long as `queue.spend()` allows. True: it is not finished and goes to the end of its level. */
   slice(queue: RunQueue): boolean;
 }
@@ -103,17 +106,34 @@ export class RunQueue {
     return !this.#turnOver;
   }
 
-  /** Of a cell that the running one, if there is one, gave something to do. */
-  wake(cell: Runnable): void {
-    // What bulk work causes is bulk work too: else a flood that was put back would come to the front one step later.
-    const caused = this.#slicing && this.#level === LEVELS.bulk && cell.level === LEVELS.interactive;
-    this.push(cell, caused ? LEVELS.bulk : cell.level);
+  /** What is done now is bulk work, and so is what it causes, also what comes of it later. */
+  get bulk(): boolean {
+    return this.#slicing && this.#level === LEVELS.bulk;
   }
 
-  /** Puts a cell at the end of its level's line, or of a lower one's. */
-  push(cell: Runnable, level = cell.level): void {
-    const line = this.#line(level);
+  /**
+   * Of a cell that was given something to do. What bulk work causes is bulk work too: else a flood that was put back would come
+   * to the front one step later.
+   */
+  wake(cell: Runnable, bulk: boolean): void {
+    cell.lowered = bulk && cell.level === LEVELS.interactive;
+    this.push(cell);
+  }
+
+  /** A cell that is ready, or has its turn, was given something that is not bulk work: it waits behind bulk work no longer. */
+  raise(cell: Runnable): void {
+    cell.lowered = false;
+    const line = this.#line(LEVELS.bulk);
+    if (line.head !== cell && cell.previousReady === null) return;
+    this.#remove(line, cell);
+    this.push(cell);
+  }
+
+  /** Puts a cell at the end of its line. */
+  push(cell: Runnable): void {
+    const line = this.#line(cell.lowered ? LEVELS.bulk : cell.level);
     cell.nextReady = null;
+    cell.previousReady = line.tail;
     if (line.tail === null) line.head = cell;
     else line.tail.nextReady = cell;
     line.tail = cell;
@@ -157,11 +177,7 @@ export class RunQueue {
       this.#nextLevel();
       return;
     }
-    line.head = cell.nextReady;
-    if (line.head === null) line.tail = null;
-    cell.nextReady = null;
-    line.size--;
-    this.#ready--;
+    this.#remove(line, cell);
     const granted = Math.min(sliceMessages, this.#credit);
     this.#sliceLeft = granted;
     this.#sliceBegan = this.#looked;
@@ -174,6 +190,18 @@ export class RunQueue {
     this.#turnLeft -= used;
     if (this.#turnLeft <= 0) this.#turnOver = true;
     if (again) this.push(cell);
+  }
+
+  #remove(line: Line, cell: Runnable): void {
+    const { nextReady, previousReady } = cell;
+    if (previousReady === null) line.head = nextReady;
+    else previousReady.nextReady = nextReady;
+    if (nextReady === null) line.tail = previousReady;
+    else nextReady.previousReady = previousReady;
+    cell.nextReady = null;
+    cell.previousReady = null;
+    line.size--;
+    this.#ready--;
   }
 
   #nextLevel(): void {

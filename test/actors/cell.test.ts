@@ -85,6 +85,46 @@ describe('handlers', () => {
     assert.ok(waited() > 3 * before);
   });
 
+  test('what bulk work asked for is answered as bulk work, and waits no longer when something else comes as well', () => {
+    const { world, runtime } = setUp();
+    const polite = runtime.spawn(puppet(), 'polite', []);
+    const busy = runtime.spawn(puppet(), 'busy', []);
+    let left = 0;
+    let open = 0;
+    let seen = 0;
+    const work: Act = (context) => {
+      left -= 1;
+      if (left > 0) context.tell(busy, work);
+    };
+    const answered = puppet({
+      signal() {
+        open -= 1;
+        if (open === 0) seen = 10_000 - left;
+      },
+    });
+    const crowd = Array.from({ length: 256 }, (_, at) => runtime.spawn(answered, `crowd${at}`, []));
+    /** Messages that the busy one handles until all answers were taken. */
+    const waited = (asker: Ref<Act>, more: boolean): number => {
+      const answers: (() => void)[] = [];
+      asker.tell((context) => {
+        for (const one of crowd) context.tell(one, (mine) => void answers.push(mine.completion('load') as () => void));
+      });
+      world.settle();
+      left = 10_000;
+      open = crowd.length;
+      busy.tell(work);
+      for (const answer of answers) answer();
+      if (more) for (const one of crowd) one.tell(say('more'));
+      world.settle();
+      return seen;
+    };
+    const plain = waited(polite, false);
+    polite.tell((context) => context.giveWay(true));
+    world.settle();
+    assert.ok(waited(polite, false) > 3 * plain);
+    assert.ok(waited(polite, true) < 2 * plain);
+  });
+
   test('signals come before messages', () => {
     const { world, runtime } = setUp();
     const log: unknown[] = [];

@@ -13,6 +13,8 @@ import { ManualWorld } from './manual-world.js';
 /** Has `left` messages; each costs `ms` on the manual clock. */
 class Job implements Runnable {
   nextReady: Runnable | null = null;
+  previousReady: Runnable | null = null;
+  lowered = false;
   done = 0;
   left: number;
   readonly level: number;
