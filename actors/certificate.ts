@@ -68,10 +68,9 @@ export async function readCertificates(
       const has = entry?.seq ?? 0;
       const missed = entry === undefined ? backfill : 0;
       const known = inbox.devices.find((cursor) => cursor.device === device)?.delivered ?? 0;
-      const news =
-        entry !== undefined && left === null && (Math.min(has, head) > known || Math.min(entry.read, head) > inbox.read)
-          ? { delivered: has, read: entry.read }
-          : null;
+      // Of who left only what he has read counts, for his own list.
+      const further = Math.min(entry?.read ?? 0, head) > inbox.read || (left === null && Math.min(has, head) > known);
+      const news = entry !== undefined && further ? { delivered: has, read: entry.read } : null;
       const start = await firstStored(store, after, spans, startOf(spans, has, head, missed), head);
       certificates.push({
         chat: after,

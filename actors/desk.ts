@@ -33,6 +33,7 @@ import type {
   UserMessage,
 } from './messages.js';
 import { setProfile, tellProfile } from './profile.js';
+import { removal, removalOf } from './removal.js';
 import type { UserContext } from './user.js';
 
 /** The user's connections. */
@@ -93,7 +94,7 @@ export class Desk {
         // Left so by a life that ended before it was done.
         this.#leaving.delete(device);
         for (const [name, { lingers }] of devices) {
-          if (lingers && !this.errands.has(dropping(name))) this.#drop(name, later);
+          if (lingers && !this.errands.has(removalOf(name))) this.#drop(name, later);
         }
       },
       context,
@@ -114,20 +115,13 @@ export class Desk {
     this.#devices(nobody, seen, nobody, context);
   }
 
-  /** Has the chats forget how far the device is; where none knows it any more, that goes on record. */
+  /** Has the chats forget how far the device is; where no row says it any more, that goes on record. */
   #drop(device: string, context: UserContext): void {
-    const { chats } = this.#fabric;
-    const user = this.#user;
     const nobody = (): void => undefined;
+    const settle = (later: UserContext): void =>
+      this.#devices(nobody, (devices) => settleDevice(this.#user, device, devices), nobody, later);
     this.errands.add(
-      {
-        name: dropping(device),
-        visit(chat, { devices }) {
-          if (!devices.some((cursor) => cursor.device === device)) return null;
-          return Promise.resolve(() => chats.tell(chatKey(chat), { type: 'forget', user, device }) !== 'busy');
-        },
-        end: (later) => this.#devices(nobody, (devices) => settleDevice(user, device, devices), nobody, later),
-      },
+      removal(this.#fabric, this.#user, device, () => this.#home.online(device), settle),
       context,
     );
   }
@@ -281,10 +275,6 @@ export class Desk {
   get #now(): number {
     return this.#fabric.world.wall();
   }
-}
-
-function dropping(device: string): string {
-  return `drop ${device}`;
 }
 
 function answer({ connection, r }: Asker, results: readonly Plain[]): void {

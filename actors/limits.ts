@@ -254,6 +254,9 @@ export const LIMITS = {
   /** Chats looked at in one step of an errand through all of a user's, and ms between two steps: 160 a second. */
   errandChats: 16,
   errandMs: 100,
+  /** How often a chat is told to forget a device, until its member's row shows that it did: 5 s, in which a disk is slow or an append
+   * failed and the chat was read again. */
+  forgetTries: 50,
   /** Removed devices whose tokens are still refused; of more, the longest gone are forgotten. */
   removedDevices: 64,
   /** Bytes of a device's name, of a display name, of an avatar's reference (a URL), of a profile's text. */

@@ -7,10 +7,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { readMarksPage } from '../../actors/marks.js';
-import type { AccountFrame, ConnectionMessage } from '../../actors/messages.js';
+import type { AccountFrame, ChatMessage, ConnectionMessage } from '../../actors/messages.js';
 import { user } from '../../actors/user.js';
 import { decodeAccount, decodeDevice } from '../../storage/account-rows.js';
-import { accountKey, blockKey, chatFromKey, chatKey, deviceKey, groupChat } from '../../storage/keys.js';
+import { accountKey, blockKey, chatFromKey, chatKey, deviceKey, groupChat, inboxKey } from '../../storage/keys.js';
+import { decodeInbox } from '../../storage/rows.js';
 import { MARK_OP, T } from '../../transport/frames.js';
 import { ChatScene, DIRECT, type Ear } from './chat-scene.js';
 
@@ -193,9 +194,52 @@ test('a removed device: its chats are gone through at a pace, again where the st
   await scene.pass(LIMITS.errandMs);
   assert.equal(await holding(), 4);
   assert.equal((await row()).lingers, true);
-  await scene.pass(2 * LIMITS.errandMs);
+  await scene.pass(3 * LIMITS.errandMs);
   assert.equal(await holding(), 0);
   assert.deepEqual([(await row()).removed, (await row()).lingers], [true, false]);
+});
+
+test('a chat that lost what it was told of a removed device is told again; one that cannot be told holds up no other', async () => {
+  const { scene, phone, ask, register } = await desk();
+  const old = scene.connection();
+  register(old, 'old');
+  await scene.settle();
+  const keys = [await scene.group(phone.ref, []), await scene.group(phone.ref, [])].sort();
+  const tell = scene.fabric.chats.tell;
+  for (const key of keys) tell(key, { type: 'cursor', user: 'ada', device: 'old', delivered: 1, read: 0 });
+  await scene.settle();
+  scene.runtime.exit(old.ref, { type: 'shutdown' });
+  await scene.settle();
+  const lingers = async () => decodeDevice((await scene.memory.get(deviceKey('ada', 'old')))!).lingers;
+  const holding = async (): Promise<string[]> => {
+    const rows = await Promise.all(keys.map((key) => scene.memory.get(inboxKey('ada', chatFromKey(key)))));
+    return keys.filter((_, at) => decodeInbox(rows[at]!).devices.some(({ device }) => device === 'old'));
+  };
+  assert.deepEqual(await holding(), keys);
+  let told = 0;
+  let given = true;
+  Object.assign(scene.fabric.chats, {
+    tell(key: string, message: ChatMessage) {
+      if (message.type === 'forget' && key === keys[1] && given) return 'dead';
+      const answer = tell(key, message);
+      if (message.type !== 'forget') return answer;
+      told += 1;
+      // Before it has written anything.
+      if (told === 1) scene.runtime.exit(scene.chats.get(key)!, { type: 'killed' });
+      if (told === 2) scene.faults = ['store_unavailable'];
+      return answer;
+    },
+  });
+  ask({ type: T.DEVICE, device: 'old', op: 2, name: '' });
+  await scene.pass(LIMITS.forgetTries * LIMITS.errandMs + 200);
+  assert.ok(told > 2, 'killed, then failed');
+  assert.deepEqual(await holding(), [keys[1]]);
+  assert.equal(await lingers(), true);
+  given = false;
+  register(scene.connection(), 'phone');
+  await scene.pass(5 * LIMITS.errandMs);
+  assert.deepEqual(await holding(), []);
+  assert.equal(await lingers(), false);
 });
 
 test('a page of marks while they move: what got a later place comes there, and the page says that there is more', async () => {

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { chatFromKey, inboxKey } from '../../storage/keys.js';
 import { decodeInbox } from '../../storage/rows.js';
-import { T } from '../../transport/frames.js';
+import { OP, T } from '../../transport/frames.js';
 import { ChatScene, DIRECT } from './chat-scene.js';
 import { Client } from './client-scene.js';
 
@@ -61,6 +61,29 @@ test('a position that a chat had not written when it broke off is told again; on
   // At rest it is written: nobody wakes the chat for it.
   await scene.pass(2 * LIMITS.passivateMs);
   assert.equal(scene.fabric.chats.lookup(key), undefined);
+});
+
+test('what who left a group has read meanwhile counts from his next SYNC on', async () => {
+  const scene = await ChatScene.open();
+  const ada = await Client.join(scene, 'ada/1');
+  const key = await scene.group(ada.ref!, ['bob']);
+  const chat = chatFromKey(key);
+  for (const op of [0, OP.left]) {
+    const asker = { user: 'bob', connection: ada.ref!, r: 9 };
+    const [id, users, args] = [scene.id(), [], []];
+    if (op === OP.left) scene.fabric.chats.tell(key, { type: 'change', asker, id, op, users, args });
+    else ada.say({ type: T.SEND, chat, id, body: new Uint8Array(3) });
+    await scene.settle();
+  }
+  const bob = await Client.join(scene, 'bob/1');
+  bob.say({ type: T.SYNC, entries: [{ chat, seq: 3, read: 9, flags: 0 }], more: false, backfill: 0 });
+  await scene.pass(2 * LIMITS.followMs);
+  const { delivered, read } = decodeInbox((await scene.memory.get(inboxKey('bob', chat)))!);
+  assert.deepEqual({ delivered, read }, { delivered: 3, read: 3 });
+  const { appends } = scene.log.stats();
+  bob.say({ type: T.SYNC, entries: [{ chat, seq: 3, read: 9, flags: 0 }], more: false, backfill: 0 });
+  await scene.pass(2 * LIMITS.followMs);
+  assert.equal(scene.log.stats().appends, appends, 'told once');
 });
 
 test('what a client says while its vector is answered is told, also where the chat could not take it', async () => {
