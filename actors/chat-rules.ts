@@ -3,6 +3,7 @@
 // Must not: hold state.
 
 import type { ChatRow } from '../storage/rows.js';
+import type { Telling } from '../storage/untold.js';
 import type { Behaviour, Context } from './behaviour.js';
 import { Chat } from './chat.js';
 import type { DevicePosition } from './cursor.js';
@@ -48,6 +49,7 @@ export type Tag =
   | { readonly type: 'typing' }
   | { readonly type: 'positions'; readonly question: Extract<ChatMessage, { type: 'positions' }> }
   | { readonly type: 'former'; readonly round: number; readonly position: DevicePosition }
+  | { readonly type: 'leavers'; readonly round: number; readonly telling: Telling }
   | { readonly type: 'reload' };
 
 /** What names a chat's actor and gives it its node. */

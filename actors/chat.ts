@@ -25,6 +25,7 @@ import { LIMITS } from './limits.js';
 import type { ChatInfo, ChatMessage, ConnectionRef } from './messages.js';
 import { type Found, Positions } from './positions.js';
 import { type Read, Reads, UNREADABLE } from './reads.js';
+import { type Leavers, Retelling } from './retelling.js';
 import { Roster } from './roster.js';
 import { Sequencer, sequencerRoom } from './sequencer.js';
 import type { Survey } from './survey.js';
@@ -55,6 +56,7 @@ export class Chat {
   readonly #reads: Reads;
   readonly #admission: Admission;
   readonly #gate: Gate;
+  readonly #retelling: Retelling;
   #clock = 0;
   #lastActive: number;
 
@@ -68,6 +70,7 @@ export class Chat {
     this.#tally = new Tally(fabric);
     this.#reads = new Reads(fabric, key);
     this.#admission = new Admission(this, rules, this.#reads, this.#typists);
+    this.#retelling = new Retelling(this, this.#fanOut);
     this.#gate = new Gate(this, this.#fanOut, this.#inquiry);
     this.#lastActive = context.now();
     this.#load(context);
@@ -97,9 +100,7 @@ export class Chat {
       case 'forget':
         return this.#forget(message.user, message.device, context);
       case 'recover':
-        // While it cannot be read it is asked again.
-        if (this.sequencer !== null) this.#fanOut.again(this.sequencer.head, this.roster, message.telling);
-        return;
+        return this.#retelling.asked(message.telling, context);
       default:
         // By the audience: who joins with what is in flight is no member before that is durable.
         if (this.roster?.audience.has(message.user) !== true) return this.#away(message);
@@ -142,6 +143,7 @@ export class Chat {
     if (tag.type === 'former') {
       return this.#formers.found(signal.value as Read<Inbox | undefined>, tag, context);
     }
+    if (tag.type === 'leavers') return this.#retelling.read(signal.value as Read<Leavers>, tag);
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
     if (tag.type === 'survey') {
       return tag.round === this.round ? this.sweep.surveyed(signal.value as Read<Survey>, context) : undefined;

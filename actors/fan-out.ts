@@ -3,11 +3,11 @@
 // reachable finds everything in the log.
 // Must not: be called with anything that is not durable, or touch the store.
 
-import type { Telling } from '../storage/untold.js';
 import type { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
 import type { ConnectionRef, News } from './messages.js';
 import { Onlookers } from './onlookers.js';
+import type { Leavers } from './retelling.js';
 import type { Roster } from './roster.js';
 
 const nobody: readonly string[] = [];
@@ -38,24 +38,12 @@ export class FanOut {
     this.onlookers.changed(change, roster);
   }
 
-  /**
-   * Whoever had the chat before may have ended before it told of all that it made durable: everybody is told how far the log goes.
-   * Not what is in it: a connection that is behind reads it there, as after news that it had no room for.
-   */
-  again(head: number, roster: Roster | null, telling: Telling): void {
-    telling.done = true;
-    if (roster === null || head === 0) return;
+  /** How far the log goes, to everybody; to who is out of it, how far theirs does (retelling.ts). */
+  again(head: number, roster: Roster, leavers: Leavers): void {
     const { info } = roster;
-    this.#tell(roster, {
-      type: 'delivery',
-      info,
-      from: '',
-      seq: head,
-      row: NOTHING,
-      origin: null,
-      joined: nobody,
-      again: true,
-    });
+    const news = { type: 'delivery', info, from: '', row: NOTHING, origin: null, joined: nobody, again: true } as const;
+    this.#tell(roster, { ...news, seq: head });
+    for (const [user, seq] of leavers) if (!roster.audience.has(user)) this.#users.lookup(user)?.tell({ ...news, seq });
   }
 
   /** Durable receipts; false: there are none. In large groups n members would cause n² frames: a tally takes their place. */

@@ -487,6 +487,9 @@ export const LIMITS = {
   joinTries: 128,
   /** Chats of a taken shard that are told to tell their news again before other work has its turn. */
   recoverChats: 64,
+  /** Entries of a group in which it is looked for who was taken out, when it tells its news again: more than go into one append
+   * but by a flood. */
+  recoverEntries: 256,
   /** Cells looked at for those of one shard before other work has its turn: a hash each for users. */
   shardCells: 1_000,
 

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { T } from '../../transport/frames.js';
+import { OP, T } from '../../transport/frames.js';
 import { ChatScene, DIRECT_KEY } from './chat-scene.js';
 import { Client } from './client-scene.js';
 
@@ -98,4 +98,51 @@ test('a connection that does not know where its client stands asks it', async ()
     messages.map(({ seq }) => seq),
     [1],
   );
+});
+
+test('who was taken out of a group by an entry that nobody heard of is told, too; who came back is told as a member', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const key = await scene.group(ada.ref, ['bob', 'cat', 'eve']);
+  let r = 1;
+  const change = async (user: string, op: number, users: string[]): Promise<void> => {
+    r += 1;
+    const asker = { user, connection: ada.ref, r };
+    scene.fabric.chats.tell(key, { type: 'change', asker, id: scene.id(), op, users, args: [] });
+    await scene.settle();
+  };
+  const bob = await Client.join(scene, 'bob/1');
+  bob.say({ type: T.SYNC, entries: [], more: false, backfill: 10 });
+  await scene.settle();
+  const [chat] = bob.of(T.CERT).flatMap(({ entries }) => entries);
+  assert.ok(chat !== undefined, 'its client knows the group');
+  for (const [op, users] of [
+    [OP.removed, ['bob', 'eve']],
+    [OP.added, ['eve']],
+  ] as const)
+    await change('ada', op, [...users]);
+  await change('cat', OP.left, []);
+  const people = ['bob', 'cat', 'eve'].map((name) => scene.user(name));
+  for (const { heard } of people) heard.length = 0;
+  scene.chats.delete(key);
+  assert.equal(await recover(scene, key), true);
+  const told = people.map(({ heard }) => heard.flatMap((news) => (news.type === 'delivery' ? [news.seq] : [])));
+  assert.deepEqual(told, [[2], [4], [4]]);
+  for (const news of people[0]!.heard) if (news.type === 'delivery') bob.ref!.tell(news);
+  await scene.settle();
+  const events = bob.of(T.EVENT).map(({ seq, op }) => [seq, op]);
+  assert.deepEqual(events.at(-1), [2, OP.removed]);
+  assert.ok(
+    events.every(([seq]) => seq! <= 2),
+    'and nothing that came after',
+  );
+});
+
+test('as long as it cannot be read who was taken out, nothing counts as told', async () => {
+  const scene = await ChatScene.open();
+  const key = await scene.group(scene.connection().ref, ['bob']);
+  scene.unreadable = true;
+  assert.equal(await recover(scene, key), false);
+  scene.unreadable = false;
+  assert.equal(await recover(scene, key), true);
 });
