@@ -17,9 +17,10 @@ import { tokenOf, verdict } from '../../sim/node.js';
 import { Process, wallAt } from '../../sim/process.js';
 import { stream } from '../../sim/random.js';
 import { Shelf } from '../../sim/shelf.js';
+import { Wires } from '../../sim/wires.js';
 import { directHost } from '../../supervisors/direct-host.js';
 import { NO_QUOTAS } from '../quotas.js';
-import { PeerWires } from './peer-world.js';
+
 import { SharedStore } from './shared-store.js';
 
 const SETTINGS: Settings = {
@@ -116,7 +117,7 @@ export class NodeScene {
   readonly seed: number;
   readonly clock = new Clock();
   readonly store: SharedStore;
-  readonly wires: PeerWires;
+  readonly wires: Wires;
   readonly network: Network;
   readonly nodes = new Map<string, SceneNode>();
   readonly devices: Device[] = [];
@@ -128,7 +129,7 @@ export class NodeScene {
   constructor(seed = 1) {
     this.seed = seed;
     this.store = new SharedStore(this.clock, seed);
-    this.wires = new PeerWires(this.clock, stream(seed, 'wires'));
+    this.wires = new Wires(this.clock, stream(seed, 'wires'));
     const nothing = (): void => undefined;
     const network = { latency: [0.5, 2], kernel: 65_536, bandwidth: Number.POSITIVE_INFINITY } as const;
     this.network = new Network(this.clock, seed, network, {
