@@ -20,7 +20,7 @@ import { LIMITS } from './limits.js';
 import { Login } from './login.js';
 import type { ConnectionMessage, ConnectionRef } from './messages.js';
 import { Meter } from './meter.js';
-import { outdates, tellNews, tellOwn, tellPresence } from './news.js';
+import { endWatches, outdates, tellNews, tellOwn, tellPresence } from './news.js';
 import type { Outbox } from './outbox.js';
 import { connectionOverflow } from './overflow.js';
 import { Peer } from './peer.js';
@@ -128,9 +128,10 @@ export class Connection {
         this.#heed(message);
         return tellOwn(message, this);
       case 'presence':
+      case 'unviewed':
       case 'count':
         // Whatever its SYNC stands at: WATCH asked for it, and nothing else would bring it.
-        return tellPresence(message, this);
+        return tellPresence(message, this, context.self);
       case 'unpassed':
         return this.followUp.unpassed(message.key, message.large, context);
       default:
@@ -182,7 +183,7 @@ export class Connection {
 
   /** The socket is gone, or the actor failed. */
   terminated(crashed: boolean, self: ConnectionRef): void {
-    this.fabric.watches.ended(self);
+    endWatches(this.fabric, self);
     if (this.phase !== 'closed') this.peer.close(crashed ? CLOSE.failed : CLOSE.goingAway, 'connection ended');
     this.phase = 'closed';
     this.meter.leave();

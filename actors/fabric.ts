@@ -6,6 +6,7 @@ import type { Log } from '../storage/log.js';
 import type { Reader, Store } from '../storage/store.js';
 import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
+import type { Board } from './board.js';
 import { shrunk } from './buggify.js';
 import type { ChatMessage, UserMessage } from './messages.js';
 import type { Online } from './online.js';
@@ -71,6 +72,8 @@ export interface Fabric {
   owns(chat: string): boolean;
   readonly online: Online;
   readonly watches: Watches;
+  /** Null: user actors tell presence themselves. */
+  readonly board: Board | null;
   readonly settings: Settings;
   readonly allowances: Allowances;
   verify(token: string): Promise<Verdict>;

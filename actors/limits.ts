@@ -596,3 +596,34 @@ export const FDB_LIMITS = {
   /** ms before a watch that the cluster did not take is asked for again. */
   rewatchMs: 500,
 } as const;
+
+/** Of presence in Redis alone (actors/board.ts). */
+export const BOARD_LIMITS = {
+  /** ms that changes wait for others to go along: nobody sees them, and a storm of logins becomes some commands. */
+  gatherMs: 20,
+  /** Users written, or read, in one round. Redis does nothing else meanwhile: 512 take it half a ms. */
+  slice: 512,
+  /** ms after which a user who is online is written again, and one who is watched is read again. */
+  beatMs: 30_000,
+  /** ms after which an entry that was not written again is gone: its node is. Two beats, as a connection has. */
+  entryMs: 60_000,
+  /** ms that a table must have been there before a missing entry means offline: every node has written its users by then. */
+  settledMs: 35_000,
+  /** ms for which the word of the user's own actor counts where the table has nothing: its entry is on the way. */
+  freshMs: 5_000,
+  /** ms between two probes. */
+  probeMs: 500,
+  /** ms without an answer to a probe after which Redis counts as gone: a failover of sentinels takes longer anyway. */
+  silenceMs: 2_000,
+  /** ms to open a session. Large clusters are asked for their slots in it. */
+  openMs: 5_000,
+  /** ms before the first try of a new session, and before each later one at most, with jitter. */
+  redialMs: 100,
+  redialMostMs: 2_000,
+  /** Users whose watchers are told in one turn that nothing is known: what hurries waits for this. */
+  tellSlice: 256,
+  /** Frames of typing that wait for one turn. What is more goes by the links. */
+  posts: 1_024,
+  /** Bytes of one post of typing. */
+  postBytes: 65_536,
+} as const;

@@ -79,6 +79,8 @@ export interface PresenceNews {
   readonly lastSeen: number;
   /** PRECISION in transport/frames.ts. */
   readonly precision: number;
+  /** By the board, to a connection of its own node, for the client. Else, where there is a board, it says what may be shown. */
+  readonly shown?: true;
 }
 
 /** How many members of a large chat are online. */
@@ -95,6 +97,8 @@ export type ConnectionMessage =
   | News
   | PresenceNews
   | CountNews
+  /** Nothing of the user's presence is to be shown any more. */
+  | { readonly type: 'unviewed'; readonly user: string }
   /** `bytes`: size of the frame as it came. */
   | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number }
   /** A long frame as it came: it is decoded in its connection's turn, so that others have theirs in between. */

@@ -6,7 +6,8 @@
 import { chatKey } from '../storage/keys.js';
 import { T } from '../transport/frames.js';
 import { rowDeletes } from '../transport/row.js';
-import type { ConnectionMessage, CountNews, Delivery, News, PresenceNews } from './messages.js';
+import type { Fabric } from './fabric.js';
+import type { ConnectionMessage, ConnectionRef, CountNews, Delivery, News, PresenceNews } from './messages.js';
 import type { Peer } from './peer.js';
 import type { Views } from './views.js';
 
@@ -15,6 +16,15 @@ export interface Audience {
   readonly peer: Peer;
   readonly views: Views;
   readonly login: { readonly user: string; readonly device: string };
+}
+
+type Watching = Audience & { readonly fabric: Fabric };
+type Presence = PresenceNews | CountNews | Extract<ConnectionMessage, { type: 'unviewed' }>;
+
+/** The connection watches nobody any more. */
+export function endWatches({ watches, board }: Fabric, self: ConnectionRef): void {
+  watches.ended(self);
+  board?.readers.ended(self);
 }
 
 /** What other members do. */
@@ -31,9 +41,12 @@ export function tellNews(news: Exclude<News, Delivery>, { peer, views, login }: 
   else peer.frame({ type: T.RECEIPT, chat, user, delivered: news.delivered, read: news.read });
 }
 
-/** Whether they are there. */
-export function tellPresence(news: PresenceNews | CountNews, { peer, views, login }: Audience): void {
+/** Whether they are there; or, where a board knows that, whose presence it may show. */
+export function tellPresence(news: Presence, { peer, views, login, fabric }: Watching, self: ConnectionRef): void {
+  const readers = fabric.board?.readers;
+  if (news.type === 'unviewed') return readers?.unview(news.user, self);
   if (news.type === 'presence') {
+    if (readers !== undefined && news.shown !== true) return readers.view(news, self);
     const { online, lastSeen, precision } = news;
     return peer.frame({ type: T.PRESENCE, user: peer.userRef(news.user), online, lastSeen, precision });
   }

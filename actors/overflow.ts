@@ -44,6 +44,7 @@ export const connectionOverflow = {
       case 'rewatch':
         return 'latest';
       case 'presence':
+      case 'unviewed':
       case 'count':
         // One for each user or chat that is watched, which is bounded: nothing would say it again.
         return 'keep';
@@ -53,7 +54,10 @@ export const connectionOverflow = {
     }
   },
   coalesce(message: ConnectionMessage): unknown {
-    if (message.type === 'presence') return `p${message.user}`;
+    // What may be shown and what is shown do not replace each other.
+    if (message.type === 'presence') return `${message.shown === true ? 'P' : 'p'}${message.user}`;
+    // The last word on what may be shown.
+    if (message.type === 'unviewed') return `p${message.user}`;
     if (message.type === 'profiled') return `d${message.user}`;
     if (message.type === 'count') return `n${message.info.key}`;
     return message.type === 'typing' ? `t${message.info.key}${message.user}` : null;

@@ -11,9 +11,11 @@
 
 import { NUMBER_BYTES, putNumber, seenKey } from '../storage/keys.js';
 import { AUDIENCE, PRECISION } from '../transport/frames.js';
+import type { State } from './board-line.js';
 import type { Fabric } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { ConnectionRef, PresenceNews, UserMessage } from './messages.js';
+import { precisionFor, tellHidden } from './precision.js';
 import { type Own, readBlocked, readOwn } from './privacy.js';
 import type { UserContext } from './user.js';
 import type { Watched, Watcher } from './watches.js';
@@ -41,6 +43,8 @@ export class Presence {
   #reading = false;
   #waiting = false;
   #retrying = false;
+  /** What the board was given last. */
+  #posted: State | null = null;
 
   constructor(fabric: Fabric, user: string) {
     this.#fabric = fabric;
@@ -169,6 +173,10 @@ export class Presence {
   /** A chat has it that the connection watches by way of it no more. */
   unwatch(connection: ConnectionRef, chat: string): void {
     this.#fabric.watches.leave(this.#user, chat, connection);
+    // An actor of another node may have shown it before.
+    if (this.#fabric.board !== null && !this.#watchers().has(connection)) {
+      connection.tell({ type: 'unviewed', user: this.#user });
+    }
   }
 
   /** A connection in the list of watchers is to be told how things stand. */
@@ -177,9 +185,10 @@ export class Presence {
     if (watcher === undefined) return;
     watcher.told = -1;
     if (watcher.blocked === null) this.#ask(watcher, context);
-    if (!this.#known()) this.#read(context);
+    if (!this.#known()) return this.#read(context);
+    this.#post();
     // With one more they may all be told less exactly.
-    else if (!this.#adjust()) this.#answer(watcher);
+    if (!this.#adjust()) this.#answer(watcher);
   }
 
   /** The user chose who may see it. */
@@ -241,8 +250,10 @@ export class Presence {
   /** The user's presence, or what is known of it, is another one. */
   #changed(context: UserContext | null): void {
     this.#count();
+    this.#post();
     const watched = this.#fabric.watches.watched(this.#user);
     if (watched === undefined || this.#adjust() || watched.precision === PRECISION.count) return;
+    if (this.#fabric.board !== null) return this.#tellAll(watched, -1);
     if (watched.precision === PRECISION.exact || context === null) return this.#tellAll(watched);
     if (this.#waiting) return;
     const rest = watched.toldAt < 0 ? 0 : watched.toldAt + LIMITS.coarseMs - context.now();
@@ -253,6 +264,16 @@ export class Presence {
     this.#waiting = true;
     this.#open += 1;
     context.after(rest, { type: 'presence', of: { type: 'coarse' } });
+  }
+
+  /** Who may see it is told by the board, which has it from here. Each actor says it at least once: the one before may have gone without
+   * a word. */
+  #post(): void {
+    const { board } = this.#fabric;
+    const [online, lastSeen] = [this.#online, this.#lastSeen ?? 0];
+    if (board === null || (this.#posted?.online === online && this.#posted.lastSeen === lastSeen)) return;
+    this.#posted = { online, lastSeen };
+    board.put(this.#user, this.#posted);
   }
 
   #count(): void {
@@ -272,8 +293,9 @@ export class Presence {
     return true;
   }
 
-  #tellAll({ watchers }: Watched): void {
-    for (const watcher of watchers.values()) this.#answer(watcher);
+  /** `told`: only those who were told that last. */
+  #tellAll({ watchers }: Watched, told?: number): void {
+    for (const watcher of watchers.values()) if (told === undefined || watcher.told === told) this.#answer(watcher);
   }
 
   #answer(watcher: Watcher): void {
@@ -293,20 +315,4 @@ export class Presence {
     const rounded = precision === coarse ? lastSeen - (lastSeen % LIMITS.coarseSeenMs) : lastSeen;
     return { type: 'presence', user: this.#user, online: this.#online, lastSeen: rounded, precision };
   }
-}
-
-function tellHidden(watcher: Watcher, user: string): void {
-  if (watcher.told === PRECISION.hidden) return;
-  watcher.told = PRECISION.hidden;
-  watcher.connection.tell({ type: 'presence', user, online: false, lastSeen: 0, precision: PRECISION.hidden });
-}
-
-/** Back to more exact only well below the bound, so that one who comes and goes does not have all of them told each time. */
-function precisionFor(watchers: number, before: number): number {
-  const { exact, coarse, count } = PRECISION;
-  const slack = 3 / 4;
-  if (watchers > LIMITS.coarseWatchers) return count;
-  if (before === count && watchers > LIMITS.coarseWatchers * slack) return count;
-  if (watchers > LIMITS.exactWatchers) return coarse;
-  return before !== exact && watchers > LIMITS.exactWatchers * slack ? coarse : exact;
 }

@@ -54,6 +54,12 @@ export class Watches {
   readonly #chats = new Map<string, Map<ConnectionRef, Onlooker>>();
   readonly #users = new Map<string, Watched>();
   readonly #connections = new Map<ConnectionRef, Holder>();
+  readonly #over: (user: string, connection: ConnectionRef) => void;
+
+  /** `over`: a live connection is not told of the user any more. */
+  constructor(over: (user: string, connection: ConnectionRef) => void = () => undefined) {
+    this.#over = over;
+  }
 
   /** Connections that watch, users that are watched, chats that are open. */
   get sizes(): { readonly connections: number; readonly users: number; readonly chats: number } {
@@ -200,7 +206,7 @@ export class Watches {
 
   #drop(user: string, connection: ConnectionRef): void {
     const watched = this.#users.get(user);
-    watched?.watchers.delete(connection);
+    if (watched?.watchers.delete(connection) === true && connection.alive) this.#over(user, connection);
     if (watched?.watchers.size === 0) this.#users.delete(user);
   }
 }

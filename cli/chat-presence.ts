@@ -11,6 +11,8 @@ import { clock, dayOf } from './chat-view.js';
 export class Presence {
   readonly #changed: () => void;
   readonly #seen = new Map<string, { readonly online: boolean; readonly lastSeen: number }>();
+  /** Of whom the server cannot tell now. */
+  readonly #unknown = new Set<string>();
   readonly #typing = new Map<string, NodeJS.Timeout>();
   #members: readonly string[] = [];
   /** How many of a large group are online. */
@@ -31,6 +33,7 @@ export class Presence {
     this.#members = [];
     this.#count = undefined;
     this.#seen.clear();
+    this.#unknown.clear();
     for (const timer of this.#typing.values()) clearTimeout(timer);
     this.#typing.clear();
   }
@@ -53,9 +56,13 @@ export class Presence {
 
   /** Nothing is known of who hides it, or is only counted. */
   set({ user, online, lastSeen, precision }: UserPresence): void {
-    if (precision === 'hidden' || precision === 'count') this.#seen.delete(user);
+    const unknown = precision === 'unknown';
+    if (unknown) this.#unknown.add(user);
+    else this.#unknown.delete(user);
+    if (unknown || precision === 'hidden' || precision === 'count') this.#seen.delete(user);
     else this.#seen.set(user, { online, lastSeen });
-    if (!online) this.types(user, false);
+    // Typing comes another way, where presence is not known.
+    if (!online && !unknown) this.types(user, false);
     this.#changed();
   }
 
@@ -84,6 +91,7 @@ export class Presence {
     const others = this.#members.filter((user) => this.online(user)).length;
     const members = this.#members.length;
     if (members === 0) return { text: '', online: false };
+    if (this.#unknown.size > 0) return { text: `${members} members · presence unknown`, online: false };
     if (this.#count !== undefined) {
       return { text: `${members} members · ${this.#count} online`, online: this.#count > 1 };
     }
@@ -92,7 +100,7 @@ export class Presence {
 
   #one(user: string): { readonly text: string; readonly online: boolean } {
     const seen = this.#seen.get(user);
-    if (seen === undefined) return { text: '', online: false };
+    if (seen === undefined) return { text: this.#unknown.has(user) ? 'presence unknown' : '', online: false };
     if (seen.online) return { text: 'online', online: true };
     if (seen.lastSeen === 0) return { text: 'offline', online: false };
     const today = dayOf(seen.lastSeen) === dayOf(Date.now());

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { LIMITS } from '../actors/limits.js';
 import { FOREVER, type Retention } from '../actors/retention.js';
 import { LOG_LEVELS } from '../services/log.js';
+import { parseRedis } from '../services/redis-target.js';
 import { SECRET_FILE } from '../services/secret.js';
 import { parseAddress } from './address.js';
 import { CLUSTER_SETTINGS, type ClusterConfig, clusterOf, clusterSchema } from './cluster-settings.js';
@@ -20,6 +21,11 @@ export const SETTINGS = {
   listen: ['--listen <host:port>', 'WEFT_LISTEN', 'where to listen; port 0 takes a free one (default 127.0.0.1:7400)'],
   data: ['--data <dir>', 'WEFT_DATA', 'folder of the store and the secret (default ./data)'],
   store: ['--store <engine:where>', 'WEFT_STORE', 'the store, lmdb:DIR or fdb:CLUSTER_FILE (default lmdb:DATA/store)'],
+  redis: [
+    '--redis <url>',
+    'WEFT_REDIS',
+    'presence in Redis: redis://HOST:PORT, redis+sentinel://HOST,HOST/NAME, redis+cluster://HOST,HOST (default none)',
+  ],
   nodeId: ['--node-id <id>', 'WEFT_NODE_ID', 'name of this node (default the host name)'],
   jwtSecretFile: [
     '--jwt-secret-file <file>',
@@ -90,6 +96,15 @@ const schema = z.object({
     .transform((text): StoreConfig => {
       const colon = text.indexOf(':');
       return { engine: text.slice(0, colon) === 'fdb' ? 'fdb' : 'lmdb', path: resolve(text.slice(colon + 1)) };
+    })
+    .optional(),
+  redis: z
+    .string()
+    .transform((text, context) => {
+      const target = parseRedis(text);
+      if (typeof target !== 'string') return target;
+      context.addIssue({ code: 'custom', message: target });
+      return z.NEVER;
     })
     .optional(),
   nodeId: z
@@ -246,7 +261,9 @@ function named(setting: Setting): string {
 
 function problem(flags: Flags, issue: z.core.$ZodIssue): Problem {
   const setting = String(issue.path[0]) as Setting;
-  return { code: 'bad_config', message: `${named(setting)}: "${flags[setting]}": ${issue.message}` };
+  // It may have a password in it.
+  const value = setting === 'redis' ? '' : ` "${flags[setting]}":`;
+  return { code: 'bad_config', message: `${named(setting)}:${value} ${issue.message}` };
 }
 
 /** Characters of an id that may get `-1` to `-N` behind it. */

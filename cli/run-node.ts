@@ -2,6 +2,7 @@
 // Invariant: what ends the node tells its code and what to do.
 // Must not: wire the node's parts (services/node.ts), or know whether a host started it.
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { LIMITS } from '../actors/limits.js';
@@ -10,6 +11,7 @@ import { createVerifier, type KeySource, type Verifier } from '../services/auth.
 import { hmac } from '../services/mac.js';
 import { createMachine } from '../services/machine.js';
 import { type Node, type NodeOptions, startNode } from '../services/node.js';
+import { redisLine } from '../services/redis-line.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, SECRET_FILE, type SecretResult } from '../services/secret.js';
 import { FORMAT } from '../storage/format.js';
@@ -38,6 +40,8 @@ const NEEDS_A_PERSON: readonly string[] = [
   'store_bad_cluster_file',
   'cluster_secret',
 ];
+
+const GOOD_NEWS: readonly string[] = ['certificate_renewed', 'presence_known'];
 
 export interface NodeRun {
   readonly config: NodeConfig;
@@ -72,11 +76,12 @@ export async function runNode(run: NodeRun): Promise<Node> {
       },
       verifier: verifierOf(config, log),
       ...clusterOf(run, () => node),
+      ...(await presenceOf(config)),
       openStore: () => openStore(run),
       fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
       http: createRoutes(facts),
       event: (event) => record(event, log, running),
-      report: (event, fields) => (event === 'certificate_renewed' ? log.info(fields, event) : log.warn(fields, event)),
+      report: (event, fields) => (GOOD_NEWS.includes(event) ? log.info(fields, event) : log.warn(fields, event)),
     });
     running = true;
     return node;
@@ -98,6 +103,11 @@ function clusterOf({ config, log }: NodeRun, node: () => Node | null): Pick<Node
   const wires = createPeerNet({ ...net, host: listen.host, port: listen.port, engine: transport ?? 'auto', http });
   const replaced = (): void => giveUp('node_replaced', `another process runs under the id ${config.nodeId}`, log);
   return { cluster: { net: wires, mac, url: () => '', wire: WIRE_VERSION, rows: FORMAT, replaced } };
+}
+
+async function presenceOf({ redis, nodeId }: NodeConfig): Promise<Pick<NodeOptions, 'presence'>> {
+  if (redis === undefined) return {};
+  return { presence: await redisLine(redis, nodeId, randomBytes(8).toString('hex')) };
 }
 
 /** A damaged page can end the process by a signal, without a word; who ended so twice in a row looks at all of them first. */

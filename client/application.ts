@@ -94,7 +94,7 @@ export class Application {
         void this.emit('receipt', { chat: this.chat(log), user, delivered, read }),
       typing: (log, user, on) => void this.emit('typing', { chat: this.chat(log), user, on }),
       presence: (user, online, lastSeen, precision) =>
-        void this.emit('presence', { user, online, lastSeen, precision: PRECISIONS[precision] ?? 'coarse' }),
+        void this.emit('presence', { user, online, lastSeen, precision: PRECISIONS[precision] ?? 'unknown' }),
       tally: (log, delivered, read) => void this.emit('tally', { chat: this.chat(log), delivered, read }),
       count: (log, online) => void this.emit('count', { chat: this.chat(log), online }),
       profiled: (user, version) => {

@@ -14,12 +14,13 @@ export interface UserPresence {
   readonly lastSeen: number;
   /**
    * `exact`; `coarse`: too many watch, so changes come once a minute and `lastSeen` is rounded; `count`: told only as
-   * part of counts from now on; `hidden`: not for this user to see, and `online` says nothing.
+   * part of counts from now on; `hidden`: not for this user to see; `unknown`: the server cannot tell now, and says so when
+   * it can again. In the last three `online` says nothing.
    */
   readonly precision: Precision;
 }
 
-export const PRECISIONS = ['exact', 'coarse', 'count', 'hidden'] as const;
+export const PRECISIONS = ['exact', 'coarse', 'count', 'hidden', 'unknown'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
 export interface SessionEvents {

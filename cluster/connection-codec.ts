@@ -138,6 +138,12 @@ export const connectionCodec = new MessageCodec<ConnectionMessage>({
     write: ({ key, large }, w) => w.str(key).flag(large),
     read: (r) => ({ type: 'unpassed', key: r.str(), large: r.flag() }),
   },
+  unviewed: {
+    tag: 23,
+    fields: 1,
+    write: ({ user }, w) => w.str(user),
+    read: (r) => ({ type: 'unviewed', user: r.str() }),
+  },
   // What its own socket and node tell it.
   frame: null,
   raw: null,

@@ -12,6 +12,7 @@ import { PARTY } from './envelope.js';
 import { type Elsewhere, FarActor } from './outsiders.js';
 import type { Peer } from './peer.js';
 import type { Placement } from './placement.js';
+import type { SoftPost } from './soft-post.js';
 
 /** Where shards and their owners' sessions are known. */
 export interface Ways {
@@ -104,17 +105,20 @@ export class RoutedUsers extends Routed<UserMessage> {
   readonly kind = 'user';
   readonly #shardOf: (key: string) => number;
   readonly #unheard: (key: string, message: UserMessage) => boolean;
+  readonly #soft: SoftPost | null;
 
-  /** `unheard`: of a user that could not be told; true: he will be. */
+  /** `unheard`: of a user that could not be told; true: he will be. `soft`: the other way for what may be lost. */
   constructor(
     ways: Ways,
     local: Directory<UserMessage>,
     shardOf: (key: string) => number,
     unheard: (key: string, message: UserMessage) => boolean,
+    soft: SoftPost | null,
   ) {
     super(ways, local);
     this.#shardOf = shardOf;
     this.#unheard = unheard;
+    this.#soft = soft;
   }
 
   protected shardOf(key: string): number {
@@ -127,7 +131,10 @@ export class RoutedUsers extends Routed<UserMessage> {
 
   whisper(key: string, message: UserMessage): Delivery {
     const shard = this.shardOf(key);
-    const told = this.peer(shard)?.whisperUser(key, shard, message) ?? 'busy';
+    const peer = this.peer(shard);
+    if (peer !== undefined && message.type === 'typing' && this.#soft?.tell(peer.node, key, message) === true)
+      return 'ok';
+    const told = peer?.whisperUser(key, shard, message) ?? 'busy';
     if (told !== 'busy') return told;
     if (!this.#unheard(key, message)) this.ways.missed(shard);
     return 'busy';

@@ -25,6 +25,7 @@ import type { FarConnection } from './outsiders.js';
 import { type Hub, Peer } from './peer.js';
 import type { Placement } from './placement.js';
 import { shardOfChat, UserShards } from './shards.js';
+import type { SoftPost } from './soft-post.js';
 
 /** The actors of one kind that live here. */
 export interface Local<M> extends Directory<M> {
@@ -36,6 +37,7 @@ export interface RouterOptions {
   readonly placement: Placement;
   readonly users: Local<UserMessage>;
   readonly chats: Directory<ChatMessage>;
+  readonly soft: SoftPost | null;
   /** A connection of another node has ended, or cannot be reached. */
   ended(connection: FarConnection): void;
   /** Actors may live elsewhere than before, or be reached again. */
@@ -99,6 +101,7 @@ export class Router implements Hub, Ways {
         if (lasts(message)) this.again({ party: 'user', key, message });
         return lasts(message);
       },
+      options.soft,
     );
     const routedChats = new RoutedChats(this, chats, shardOfChat, (key, message) => {
       if (lasts(message)) this.again({ party: 'chat', key, message });
@@ -108,7 +111,6 @@ export class Router implements Hub, Ways {
     this.#unsubscribe = placement.subscribe((shard, owner) => this.#moved(shard, owner?.node ?? null));
   }
 
-  /** Nothing is told to other nodes any more. */
   close(): void {
     this.#unsubscribe();
     for (const peer of [...this.#peers.values()]) this.#lost(peer);

@@ -14,6 +14,7 @@ import type { Net } from '../cluster/net.js';
 import type { FarConnection } from '../cluster/outsiders.js';
 import { Router } from '../cluster/router.js';
 import { ShardActors } from '../cluster/shard-actors.js';
+import type { SoftPost } from '../cluster/soft-post.js';
 import type { Store } from '../storage/store.js';
 import type { Pool } from '../supervisors/pool.js';
 import type { Service } from '../supervisors/worker.js';
@@ -39,6 +40,8 @@ interface MemberParts {
   readonly store: () => Store;
   readonly users: Pool<UserMessage>;
   readonly chatPools: readonly Pool<ChatMessage>[];
+  /** Null: all goes by links. */
+  readonly soft: SoftPost | null;
   /** This node's own. */
   readonly chats: Directory<ChatMessage>;
   /** The actors are started: what is told to them now is taken, or refused for good. */
@@ -61,7 +64,7 @@ export class Member {
   readonly #parts: MemberParts;
 
   constructor(setting: ClusterSetting, parts: MemberParts) {
-    const { node, runtime, users, chatPools, chats, ready, ended, leaving, report } = parts;
+    const { node, runtime, users, chatPools, chats, soft, ready, ended, leaving, report } = parts;
     this.#setting = setting;
     this.#parts = parts;
     const actors = new ShardActors(runtime, users, chatPools);
@@ -93,6 +96,7 @@ export class Member {
       placement: this.cluster.placement,
       users,
       chats,
+      soft,
       ended,
       shaken: () => this.#shake(),
     });

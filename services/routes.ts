@@ -3,6 +3,7 @@
 // Must not: grow into an API of the product (clients speak the wire protocol).
 
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { BoardStats } from '../actors/board.js';
 import { json, Router, text } from '../transport/http.js';
 import type { HttpRequest, HttpResponse } from '../transport/socket.js';
 import { addClusterMetrics } from './cluster-metrics.js';
@@ -64,6 +65,7 @@ function status(node: Node, { version, path, started }: NodeFacts): unknown {
     conversations: chats[0]!.size,
     groups: chats[1]!.size,
     log: log.stats(),
+    presence: presence(node),
     cluster: clusterSummary(node),
     sweeps,
     actors: cells,
@@ -71,6 +73,14 @@ function status(node: Node, { version, path, started }: NodeFacts): unknown {
     deadLetters,
     faults: faults + acceptor.crashes,
   };
+}
+
+/** Where it is kept, and whether it can be told. */
+function presence({ fabric }: Node): unknown {
+  const stats = fabric.board?.stats();
+  if (stats === undefined) return { kept: 'here', known: true };
+  const { where, up, reason, sinceMs, own, followed, losses } = stats;
+  return { kept: where, known: up, ...(up ? {} : { reason }), sinceMs, entries: own, followed, losses };
 }
 
 function metrics(node: () => Node): Registry {
@@ -113,6 +123,27 @@ function metrics(node: () => Node): Registry {
       for (const [limit, count] of Object.entries(node().allowances.refused)) this.set({ limit }, count);
     },
   });
+  if (node().fabric.board !== null) addPresenceMetrics(gauge);
   if (node().member !== null) addClusterMetrics(registry, () => node().member!);
   return registry;
+}
+
+/** Of a table outside. */
+function addPresenceMetrics(gauge: (name: string, help: string, read: (node: Node) => number) => void): void {
+  const of = (read: (stats: BoardStats) => number) => (node: Node) => {
+    const { board } = node.fabric;
+    return board === null ? 0 : read(board.stats());
+  };
+  const add = (name: string, help: string, read: (stats: BoardStats) => number): void => {
+    gauge(`weft_presence_${name}`, help, of(read));
+  };
+  add('up', '1 while Redis answers, else presence is unknown', ({ up }) => (up ? 1 : 0));
+  add('losses_total', 'Times that Redis was lost', ({ losses }) => losses);
+  add('entries', 'Users whose entry in Redis this node keeps', ({ own }) => own);
+  add('followed_users', 'Users that connections here are shown', ({ followed }) => followed);
+  add('written_total', 'Entries written to Redis', ({ written }) => written);
+  add('read_total', 'Entries read from Redis', ({ read }) => read);
+  add('heard_total', 'Changes heard from Redis', ({ heard }) => heard);
+  add('stale_total', 'Entries not written because a later owner of the user had written one', ({ stale }) => stale);
+  add('posts_total', 'Typing sent to other nodes by way of Redis', ({ posts }) => posts);
 }

@@ -5,6 +5,7 @@
 
 import { Acceptor } from '../actors/acceptor.js';
 import { Allowances } from '../actors/allowances.js';
+import type { Line } from '../actors/board-line.js';
 import { conversation } from '../actors/conversation.js';
 import type { Directory, Fabric, Settings } from '../actors/fabric.js';
 import { group } from '../actors/group.js';
@@ -32,6 +33,7 @@ import { CHAT_KIND } from '../transport/frames.js';
 import type { Server } from '../transport/socket.js';
 import type { Verifier } from './auth.js';
 import { type ClusterSetting, Member } from './member.js';
+import { type Outside, outsidePresence } from './presence.js';
 
 export interface WiringOptions {
   readonly node: string;
@@ -43,6 +45,8 @@ export interface WiringOptions {
   readonly runtime?: RuntimeOptions;
   /** Absent: the node is alone, and its store's only writer. */
   readonly cluster?: ClusterSetting;
+  /** Absent: user actors tell presence themselves. */
+  readonly presence?: Line;
   /** Opens the store; called again when its supervisor restarts it. */
   openStore(): Promise<Store>;
   /** Opens the door, as often as its supervisor starts it. */
@@ -92,6 +96,10 @@ export class Wiring {
     this.chats = [conversations, groups];
     const chats = byKind(conversations, groups);
     const { cluster, node, report } = options;
+    const epoch = (shard: number): number | null =>
+      this.placement.owner(shard)?.mine === true ? this.log.epoch(shard) : null;
+    const { presence: line, world } = options;
+    const outside = line === undefined ? null : outsidePresence({ line, world, epoch, report }, users);
     this.member =
       cluster === undefined
         ? null
@@ -102,6 +110,7 @@ export class Wiring {
             users,
             chatPools: this.chats,
             chats,
+            soft: outside?.soft ?? null,
             ready: () => parts.sweeper?.alive === true,
             ended: (connection) => this.watches.ended(connection),
             shaken: () => parts.acceptor?.rewatch(),
@@ -109,7 +118,7 @@ export class Wiring {
             report,
           });
     this.placement = this.member?.cluster.placement ?? alone(node);
-    this.fabric = fabricOf(options, parts, this.member?.router.routed ?? { users, chats }, this.member);
+    this.fabric = fabricOf(options, parts, this.member?.router.routed ?? { users, chats }, this.member, outside);
     const { member } = this;
     this.#root = nodeTree({
       store: () => storeService(options, parts),
@@ -131,6 +140,7 @@ export class Wiring {
   /** Resolves when clients can be served. Rejects when a part cannot start (`listen_failed`, `store_corrupt`, …). */
   async start(): Promise<void> {
     const { world, seats, event } = this.#options;
+    this.fabric.board?.start();
     this.#tree = await startTree({ world, actors: this.runtime, seats }, this.#root, { emit: event });
   }
 
@@ -172,6 +182,7 @@ export class Wiring {
 
   /** What is known here of the shard's users will be another node's to know. */
   #leaving(shard: number): void {
+    this.fabric.board?.leave(shard);
     for (const [user] of this.users.entries()) if (shardOfUser(user) === shard) this.online.delete(user);
     for (const user of this.watches.users()) if (shardOfUser(user) === shard) this.watches.dismiss(user);
     for (const chat of this.watches.chats()) if (shardOfChat(chat) === shard) this.watches.forget(chat);
@@ -181,6 +192,7 @@ export class Wiring {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.tree.stop();
+    this.fabric.board?.stop();
   }
 }
 
@@ -205,6 +217,7 @@ function fabricOf(
   parts: Parts,
   { users, chats }: Pick<Fabric, 'users' | 'chats'>,
   member: Member | null,
+  outside: Outside | null,
 ): Fabric {
   const { node, world, settings, verifier, report } = options;
   const allowances = new Allowances(world, settings.quotas);
@@ -224,7 +237,12 @@ function fabricOf(
     users,
     owns: (chat) => member === null || member.cluster.placement.owner(shardOfChat(chat))?.mine === true,
     online: new Online(member === null),
-    watches: new Watches(),
+    board: outside?.board ?? null,
+    watches: new Watches((user, connection) => {
+      // The chats' nodes have lists, too, but only the user's own knows all of them.
+      const owner = member?.cluster.placement.owner(shardOfUser(user));
+      if (outside !== null && owner?.mine !== false) connection.tell({ type: 'unviewed', user });
+    }),
     chats,
     sweeper: { due: (chat, ms) => parts.sweeper?.tell({ type: 'due', chat, ms }) === 'ok' },
     verify: (token) => verifier.verify(token),

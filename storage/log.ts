@@ -186,6 +186,11 @@ export class Log {
     return this.#shards[shard]?.untold?.size ?? 0;
   }
 
+  /** Of the shard's grant; null: it is not mine. */
+  epoch(shard: number): number | null {
+    return this.#shards[shard]?.epoch ?? null;
+  }
+
   stats(): LogStats {
     return { ...this.#stats };
   }

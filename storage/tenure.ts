@@ -5,11 +5,13 @@
 
 import { LIMITS } from '../actors/limits.js';
 import type { Append } from './append.js';
+import { decodeGrant } from './cluster-rows.js';
 import type { Untold } from './untold.js';
 
 export class Tenure {
   readonly index: number;
   readonly grant: Uint8Array;
+  readonly epoch: number;
   /** Null where nobody else could tell members anything: the dirty set is the newest transaction's. */
   readonly untold: Untold | null;
   queue: Append[] = [];
@@ -24,6 +26,7 @@ export class Tenure {
   constructor(index: number, grant: Uint8Array, untold: Untold | null) {
     this.index = index;
     this.grant = grant;
+    this.epoch = decodeGrant(grant).epoch;
     this.untold = untold;
   }
 

@@ -99,7 +99,7 @@ export const DEVICE_OP = { rename: 1, remove: 2 } as const;
 /** Who may see a user's presence. */
 export const AUDIENCE = { everyone: 0, contacts: 1, nobody: 2 } as const;
 /** How exact a PRESENCE is. */
-export const PRECISION = { exact: 0, coarse: 1, count: 2, hidden: 3 } as const;
+export const PRECISION = { exact: 0, coarse: 1, count: 2, hidden: 3, unknown: 4 } as const;
 /** `op` of MARK: a user's own state of a chat. */
 export const MARK_OP = { muted: 1, pinned: 2, archived: 3, unread: 4, cleared: 5, hidden: 6 } as const;
 

@@ -134,6 +134,7 @@ export class ChatScene {
       owns: () => true,
       online: new Online(),
       watches: new Watches(),
+      board: null,
       chats: scene.#chatDirectory(),
       users: {
         tell: (name, message) => {

@@ -133,6 +133,7 @@ const CONNECTION: Samples<ConnectionMessage> = {
   presence: [{ type: 'presence', user: 'eve', online: true, lastSeen: 1.7e12, precision: 2 }],
   count: [{ type: 'count', info: group, count: 512 }],
   unpassed: [{ type: 'unpassed', key: group.key, large: true }],
+  unviewed: [{ type: 'unviewed', user: 'bob' }],
   frame: null,
   raw: null,
   violation: null,

@@ -119,6 +119,7 @@ export class TestNode {
       placement: this.beliefs,
       users: this.users,
       chats: this.chats,
+      soft: null,
       ended: (connection) => this.ended.push(connection),
       shaken: () => undefined,
     });

@@ -204,6 +204,7 @@ const server: readonly (readonly [string, ServerFrame])[] = [
   ['ERROR about the connection', { type: 42, r: 0, code: 'bad_frame', retry: false, after: 0, detail: '' }],
   ['TYPING', { type: 43, chat: 1, user: 2, on: true }],
   ['PRESENCE', { type: 44, user: 2, online: false, lastSeen: 1_760_000_000_000, precision: 0 }],
+  ['PRESENCE, unknown', { type: 44, user: 2, online: false, lastSeen: 0, precision: 4 }],
   ['PRESENCE, coarse', { type: 44, user: 'bob', online: true, lastSeen: 0, precision: 1 }],
   [
     'PAGE',

@@ -75,7 +75,7 @@ test('the vocabularies of requests are as documented', () => {
     `\`[reference]\`, up to ${LIMITS.avatar} bytes`,
     `\`op\` ${DEVICE_OP.rename}: name it (up to ${LIMITS.deviceName} bytes); ${DEVICE_OP.remove}: remove it`,
     `${AUDIENCE.everyone} everyone, ${AUDIENCE.contacts} contacts, ${AUDIENCE.nobody} nobody`,
-    `${PRECISION.exact} exact, ${PRECISION.coarse} coarse, ${PRECISION.count} only counted, ${PRECISION.hidden} hidden`,
+    `${PRECISION.exact} exact, ${PRECISION.coarse} coarse, ${PRECISION.count} only counted, ${PRECISION.hidden} hidden, ${PRECISION.unknown} unknown`,
     `\`op\` ${MARK_OP.muted} muted until`,
     `${MARK_OP.pinned} pinned`,
     `${MARK_OP.archived} archived`,
