@@ -3,13 +3,14 @@
 // Must not: hold behaviour or reach the machine.
 
 import type { Log } from '../storage/log.js';
-import type { Reader, Store } from '../storage/store.js';
+import type { Store } from '../storage/store.js';
 import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
 import type { Board } from './board.js';
 import { shrunk } from './buggify.js';
 import type { ChatMessage, UserMessage } from './messages.js';
 import type { Online } from './online.js';
+import type { ReadLine } from './read-line.js';
 import type { Ref } from './ref.js';
 import type { Retention, SweepPace } from './retention.js';
 import type { Watches } from './watches.js';
@@ -61,7 +62,7 @@ export interface Fabric {
   readonly world: World;
   readonly store: Store;
   /** The store, for what clients wait for: one read after the other, and other work in between. */
-  readonly reader: Reader;
+  readonly reader: ReadLine;
   readonly log: Log;
   /** Conversations and groups, by hex of the chat id. */
   readonly chats: Directory<ChatMessage>;

@@ -29,6 +29,11 @@ export class ReadLine implements Reader {
     this.#store = store;
   }
 
+  /** Somebody waits. */
+  get busy(): boolean {
+    return this.#running;
+  }
+
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
     return this.#wait(() => this.#store().get(key));
   }

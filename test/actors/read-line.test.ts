@@ -42,6 +42,7 @@ test('first come, first served, one at a time; a read that fails fails for itsel
   const scene = new Scene();
   const answers = Array.from({ length: 20 }, (_, n) => scene.line.get(key(n)).catch((error: unknown) => `${error}`));
   const broken = scene.line.range({ start: key(0), end: key(1), limit: 1 }).catch((error: unknown) => `${error}`);
+  assert.equal(scene.line.busy, true);
   const seen = await Promise.all(answers);
   assert.deepEqual(
     scene.read,
@@ -51,6 +52,7 @@ test('first come, first served, one at a time; a read that fails fails for itsel
   assert.deepEqual(seen[12], key(12));
   assert.equal(seen[13], 'Error: unlucky');
   assert.equal(await broken, 'Error: not running');
+  assert.equal(scene.line.busy, false);
   assert.deepEqual(await scene.line.get(key(1)), key(1), 'the line goes on');
 });
 
