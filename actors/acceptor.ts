@@ -21,6 +21,8 @@ export class Acceptor {
   readonly #fabric: Fabric;
   readonly #outbox = new Outbox();
   readonly #live = new Set<ConnectionRef>();
+  /** Those that were told to go elsewhere. */
+  readonly #leaving = new Set<ConnectionRef>();
   /** Connections by network. */
   readonly #networks = new Map<string, number>();
   /** Its end observed by its own hook: a watch would cost each connection a monitor and a closure. */
@@ -44,7 +46,7 @@ export class Acceptor {
 
   /** Connections open now. */
   get size(): number {
-    return this.#live.size;
+    return this.#live.size + this.#leaving.size;
   }
 
   /** Connection actors that failed since the start. */
@@ -66,6 +68,7 @@ export class Acceptor {
 
   #ended(ref: ConnectionRef, network: string, reason: ExitReason): void {
     this.#live.delete(ref);
+    this.#leaving.delete(ref);
     this.#leave(network);
     if (reason.type !== 'crash') return;
     this.#crashes += 1;
@@ -98,12 +101,37 @@ export class Acceptor {
 
   /** Has all connections say anew which chats their clients have open. */
   rewatch(): void {
-    for (const ref of this.#live) ref.tell({ type: 'rewatch' });
+    for (const ref of this.#all()) ref.tell({ type: 'rewatch' });
   }
 
   /** Tells every client that the node is about to stop. */
   goaway(reason: string): void {
-    for (const ref of this.#live) ref.tell({ type: 'goaway', after: LIMITS.goawayMs, reason });
+    for (const ref of this.#all()) ref.tell({ type: 'goaway', after: LIMITS.goawayMs, reason, target: '' });
+  }
+
+  /** Tells the client that came first, of those not told yet, to go to another node. False: there is none. */
+  away(target: string): boolean {
+    for (const ref of this.#live) {
+      this.#live.delete(ref);
+      this.#leaving.add(ref);
+      ref.tell({ type: 'goaway', after: 0, reason: 'the node is drained', target });
+      this.#runtime.world.timer(LIMITS.drainLeaveMs, () => {
+        if (this.#leaving.has(ref)) this.#runtime.exit(ref, { type: 'shutdown' });
+      });
+      return true;
+    }
+    return false;
+  }
+
+  /** Who is still here need not have gone. */
+  stay(): void {
+    for (const ref of this.#leaving) this.#live.add(ref);
+    this.#leaving.clear();
+  }
+
+  *#all(): Generator<ConnectionRef> {
+    yield* this.#live;
+    yield* this.#leaving;
   }
 }
 

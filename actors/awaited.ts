@@ -10,6 +10,7 @@ import type { ExitReason } from './behaviour.js';
 import type { Owed } from './certificate.js';
 import type { ConnectionContext } from './connection.js';
 import type { Fabric } from './fabric.js';
+import type { Latency } from './latency.js';
 import { LIMITS } from './limits.js';
 import type { Ref } from './ref.js';
 import type { View } from './views.js';
@@ -19,6 +20,9 @@ interface Sent {
   readonly view: View;
   readonly text: string;
   readonly place: number;
+  /** When it began, as `latency` counts. */
+  readonly at: number;
+  readonly latency: Latency;
 }
 
 type Claim = NonNullable<Owed['news']>;
@@ -62,10 +66,10 @@ export class Awaited {
     return this.#asks?.has(r) ?? false;
   }
 
-  sent(n: number, view: View, text: string, place: number): void {
+  sent(n: number, view: View, text: string, place: number, latency: Latency): void {
     view.unanswered += 1;
     this.#sends ??= new Map();
-    this.#sends.set(n, { view, text, place });
+    this.#sends.set(n, { view, text, place, at: latency.begin(), latency });
   }
 
   ask(r: number, key: string): void {
@@ -73,10 +77,11 @@ export class Awaited {
     this.#asks.set(r, key);
   }
 
-  /** The SEND, if it was open. */
-  settle(n: number): Sent | undefined {
+  /** The SEND, if it was open; its sender is to wait for `after` ms before it tries again. */
+  settle(n: number, after: number): Sent | undefined {
     const sent = this.#sends?.get(n);
     if (sent === undefined) return undefined;
+    sent.latency.end(sent.at, after);
     sent.view.unanswered -= 1;
     this.#sends?.delete(n);
     return sent;

@@ -115,11 +115,10 @@ export class Connection {
       case 'registered':
         return this.login.registered(message.round, message.registration, context);
       case 'replaced':
-        return this.#ended(CLOSE.replaced, 'replaced', context);
       case 'removed':
-        return this.#ended(CLOSE.removed, 'removed', context);
+        return this.#ended(CLOSE[message.type], message.type, context);
       case 'goaway':
-        return this.peer.frame({ type: T.GOAWAY, after: message.after, reason: message.reason });
+        return this.peer.frame({ ...message, type: T.GOAWAY });
       case 'violation':
         return this.violation(message.code, message.close, message.detail, context);
       case 'marked':

@@ -8,6 +8,7 @@ import type { Allowances, Quotas } from './allowances.js';
 import type { Delivery as Told } from './behaviour.js';
 import type { Board } from './board.js';
 import { shrunk } from './buggify.js';
+import type { Latency } from './latency.js';
 import type { ChatMessage, UserMessage } from './messages.js';
 import type { Online } from './online.js';
 import type { ReadLine } from './read-line.js';
@@ -77,6 +78,7 @@ export interface Fabric {
   readonly board: Board | null;
   readonly settings: Settings;
   readonly allowances: Allowances;
+  readonly latency: Latency;
   verify(token: string): Promise<Verdict>;
   /** Told of failures that no caller waits for. Never with bodies, tokens or keys. */
   report(event: string, fields: Readonly<Record<string, string | number>>): void;

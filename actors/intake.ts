@@ -85,8 +85,7 @@ export class Intake {
   /** `pause`: ms for which the client must not send. */
   #send({ chat, id, body }: Of<2>, context: ConnectionContext, pause = 0): void {
     const { views, fabric, meter } = this.#connection;
-    this.#sends += 1;
-    const place = this.#sends;
+    const place = ++this.#sends;
     const n = place % NUMBERS;
     if (body.length > LIMITS.body) return this.#refuse(n, 'too_large', `a body has at most ${LIMITS.body} bytes`);
     if (!isMessageId(id)) return this.#refuse(n, 'bad_id', 'an id is a UUIDv7');
@@ -118,16 +117,17 @@ export class Intake {
     meter.sent();
     view.refused = '';
     view.lastSend = text;
-    this.#connection.awaited.sent(n, view, text, place);
+    this.#connection.awaited.sent(n, view, text, place, fabric.latency);
     this.#connection.awaited.watch(view.key, fabric.chats.lookup(view.key), context);
   }
 
   #refuse(n: number, code: Code, detail: string, after?: number): void {
+    if (code === 'busy') this.#connection.fabric.latency.note(CODES.busy.after);
     this.#connection.peer.failed(n, code, detail, after);
   }
 
   sent(n: number, seq: number, members: number): void {
-    const open = this.#connection.awaited.settle(n);
+    const open = this.#connection.awaited.settle(n, 0);
     if (open === undefined) return;
     this.#connection.resume.acknowledged(open.view.key, seq);
     this.#connection.meter.told(members);
@@ -135,7 +135,7 @@ export class Intake {
   }
 
   failed(n: number, { code, detail, after }: Refusal): void {
-    const open = this.#connection.awaited.settle(n);
+    const open = this.#connection.awaited.settle(n, after ?? CODES[code].after);
     if (open === undefined) return;
     // What the client piped behind it may be on its way and must not overtake it: the retry comes first.
     if (CODES[code].retry) this.#connection.views.refuse(open.view, open.text, open.place);

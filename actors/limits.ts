@@ -479,6 +479,15 @@ export const LIMITS = {
   /** Shards that one node hands over at a time, and ms after each: a few chats at a time wake up elsewhere. */
   handOvers: 2,
   handOverMs: 50,
+  /** ms between two looks of a drain at latency and clients: several for each of the seconds that the latency is of. */
+  drainTickMs: 100,
+  /** ms for which an operator may answer a node's challenge. */
+  operatorMs: 10_000,
+  /** ms that a client has to leave a draining node before it is closed: what it has under way is answered long before. */
+  drainLeaveMs: 5_000,
+  /** Slots that the latency of sends is counted in, and ms of each: the last seconds, so that a drain sees soon what it does. */
+  latencySlots: 5,
+  latencySlotMs: 1_000,
   /** ms between two looks at grants because others said that they changed. */
   hintMs: 20,
   /** ms that a leaving node takes to say so; then others wait for its lease. */

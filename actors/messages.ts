@@ -127,7 +127,8 @@ export type ConnectionMessage =
   | { readonly type: 'drained' }
   /** Chats or users may have another owner, who does not know what this connection's client has open. */
   | { readonly type: 'rewatch' }
-  | { readonly type: 'goaway'; readonly after: number; readonly reason: string };
+  /** `target`: where to connect then, '' where the client came. */
+  | { readonly type: 'goaway'; readonly after: number; readonly reason: string; readonly target: string };
 
 /** Null: the device is on record and its connection is told of everything from now on. */
 export type Registration = Refusal | null;

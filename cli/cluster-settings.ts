@@ -29,6 +29,11 @@ export const CLUSTER_SETTINGS = {
     'WEFT_PEER_ADVERTISE',
     'name or address by which other machines reach that port (default its host)',
   ],
+  publicUrl: [
+    '--public-url <url>',
+    'WEFT_PUBLIC_URL',
+    'where clients reach this very node, as in wss://chat-2.example/v1: where others that drain send theirs (default: none)',
+  ],
   clusterSecretFile: [
     '--cluster-secret-file <file>',
     'WEFT_CLUSTER_SECRET_FILE',
@@ -68,6 +73,11 @@ export const clusterSchema = z.object({
       'write a host name or an IP address, without a port',
     )
     .optional(),
+  publicUrl: z
+    .string()
+    .regex(/^wss?:\/\//i, 'write a WebSocket address, as in wss://chat-2.example/v1')
+    .refine((text) => URL.canParse(text), 'write a WebSocket address, as in wss://chat-2.example/v1')
+    .optional(),
   clusterSecretFile: path.optional(),
   peerTlsCert: path.optional(),
   peerTlsKey: path.optional(),
@@ -79,6 +89,8 @@ export interface ClusterConfig {
   readonly listen: Address;
   /** Null: the cluster's own secret in the data folder. */
   readonly secretFile: string | null;
+  /** '': clients of other nodes are not sent to this one. */
+  readonly publicUrl: string;
   readonly net: Pick<PeerNetOptions, 'reachedAt' | 'tls' | 'authorities'>;
 }
 
@@ -96,7 +108,7 @@ export function clusterOf(parsed: z.output<typeof clusterSchema>): {
   readonly cluster: ClusterConfig | undefined;
   readonly troubles: readonly Trouble[];
 } {
-  const { nodes, peerListen, peerAdvertise, clusterSecretFile, peerTlsCert, peerTlsKey, peerTlsCa } = parsed;
+  const { nodes, peerListen, peerAdvertise, publicUrl, clusterSecretFile, peerTlsCert, peerTlsKey, peerTlsCa } = parsed;
   const troubles: Trouble[] = [];
   const bad = (message: string): void => void troubles.push({ code: 'bad_config', message });
   if (nodes === 1 && peerListen === undefined) {
@@ -122,10 +134,11 @@ export function clusterOf(parsed: z.output<typeof clusterSchema>): {
   if ((peerTlsCert === undefined) !== (peerTlsKey === undefined)) bad('TLS takes both: {peerTlsCert} and {peerTlsKey}');
   if (peerTlsCa !== undefined && peerTlsCert === undefined)
     bad('{peerTlsCa} is for TLS: set {peerTlsCert} and {peerTlsKey}');
+  if (nodes > 1 && publicUrl !== undefined) bad('{publicUrl} is of one node: those of {nodes} share a port');
   const net = {
     ...(peerAdvertise === undefined ? {} : { reachedAt: peerAdvertise }),
     ...(peerTlsCert === undefined || peerTlsKey === undefined ? {} : { tls: { cert: peerTlsCert, key: peerTlsKey } }),
     ...(peerTlsCa === undefined ? {} : { authorities: peerTlsCa }),
   };
-  return { cluster: { listen, secretFile: clusterSecretFile ?? null, net }, troubles };
+  return { cluster: { listen, secretFile: clusterSecretFile ?? null, publicUrl: publicUrl ?? '', net }, troubles };
 }

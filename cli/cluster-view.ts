@@ -3,11 +3,26 @@
 // Must not: print.
 
 import { z } from 'zod';
+import type { DrainStatus } from '../cluster/drain.js';
 import type { ClusterReport } from '../services/cluster-report.js';
 import { addressOf, get, noNode, parse } from './ask.js';
 import { CliFailure } from './failure.js';
 
 const count = z.number().int().nonnegative();
+
+export const drainSchema: z.ZodType<DrainStatus> = z.object({
+  rate: z.number(),
+  clients: z.number(),
+  maxP99: z.number(),
+  state: z.enum(['draining', 'drained']),
+  shardsLeft: count.nullable(),
+  clientsLeft: count,
+  p99: z.number().nullable(),
+  slowest: z.string().nullable(),
+  pace: z.number(),
+  waits: z.enum(['latency', 'nobody']).nullable(),
+  ms: z.number(),
+});
 
 /** What a node of this or a later version answers; what it has beyond is left out. */
 const schema: z.ZodType<ClusterReport> = z.object({
@@ -17,11 +32,12 @@ const schema: z.ZodType<ClusterReport> = z.object({
   members: z.array(
     z.object({
       node: z.string(),
-      state: z.enum(['up', 'draining']),
+      state: z.enum(['up', 'draining', 'drained']),
       incarnation: count,
       silenceMs: z.number(),
       address: z.string(),
       shards: count,
+      p99Ms: z.number().nullable().default(null),
     }),
   ),
   shards: z.array(
@@ -46,6 +62,7 @@ const schema: z.ZodType<ClusterReport> = z.object({
   ),
   moves: count,
   staleWrites: count,
+  drain: drainSchema.nullable().default(null),
 });
 
 export interface ClusterView {
@@ -78,6 +95,6 @@ async function reportAt(base: URL, tries?: number): Promise<ClusterReport> {
 }
 
 /** Nodes answer operators where they hear each other: the port of clients may be shared by many. */
-function peerAddress(address: string): URL {
+export function peerAddress(address: string): URL {
   return new URL('/', address.replace(/^ws/, 'http'));
 }

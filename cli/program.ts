@@ -4,6 +4,7 @@
 
 import { Command, CommanderError } from 'commander';
 import * as chat from './chat.js';
+import * as drain from './drain.js';
 import { CliFailure, EXIT } from './failure.js';
 import * as hosted from './hosted.js';
 import { err as pc } from './ink.js';
@@ -14,7 +15,7 @@ import * as token from './token.js';
 import { version } from './version.js';
 
 /** In the order of `weft --help`. */
-const COMMANDS = [start, chat, token, status, shards, hosted];
+const COMMANDS = [start, chat, token, status, shards, drain, hosted];
 
 const HELP = `
 Examples:
@@ -24,6 +25,7 @@ Examples:
   $ weft token --user ada --device laptop             a token for ada's laptop
   $ weft status --json                                how the node is, for programs
   $ weft shards                                       which node owns what
+  $ weft drain node-2                                 empty a node, so that it can be stopped
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no node reachable, 4 the store needs a person.
 Colours appear on terminals only, and not at all when NO_COLOR is set.`;

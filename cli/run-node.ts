@@ -11,6 +11,7 @@ import { createVerifier, type KeySource, type Verifier } from '../services/auth.
 import { hmac } from '../services/mac.js';
 import { createMachine } from '../services/machine.js';
 import { type Node, type NodeOptions, startNode } from '../services/node.js';
+import { Operator } from '../services/operator.js';
 import { redisLine } from '../services/redis-line.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, SECRET_FILE, type SecretResult } from '../services/secret.js';
@@ -94,15 +95,19 @@ export async function runNode(run: NodeRun): Promise<Node> {
 function clusterOf({ config, log }: NodeRun, node: () => Node | null): Pick<NodeOptions, 'cluster'> {
   const { cluster, data, transport } = config;
   if (cluster === undefined) return {};
-  const { listen, secretFile, net } = cluster;
+  const { listen, secretFile, net, publicUrl } = cluster;
   const found = secretFile === null ? ensureSecret(data, CLUSTER_SECRET_FILE) : readSecret(secretFile);
   const mac = hmac(secretOf(found, log));
   if (!listen.loopback && net.tls === undefined) log.warn(UNPROTECTED);
+  const operator = new Operator(createMachine(), mac, (event, fields) => log.info(fields, event));
   const http = (request: HttpRequest): HttpResponse | Promise<HttpResponse> =>
-    node()?.answer(request) ?? { status: 503, body: 'starting\n' };
+    node()?.answer(request, (asked) => operator.answer(asked, request) ?? asked.options.http(asked, request)) ?? {
+      status: 503,
+      body: 'starting\n',
+    };
   const wires = createPeerNet({ ...net, host: listen.host, port: listen.port, engine: transport ?? 'auto', http });
   const replaced = (): void => giveUp('node_replaced', `another process runs under the id ${config.nodeId}`, log);
-  return { cluster: { net: wires, mac, url: () => '', wire: WIRE_VERSION, rows: FORMAT, replaced } };
+  return { cluster: { net: wires, mac, url: () => publicUrl, wire: WIRE_VERSION, rows: FORMAT, replaced } };
 }
 
 async function presenceOf({ redis, nodeId }: NodeConfig): Promise<Pick<NodeOptions, 'presence'>> {

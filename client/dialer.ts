@@ -29,8 +29,9 @@ interface Attempt {
   welcome?: Welcome;
   /** ERROR about the connection, which a close follows. */
   refusal?: WeftError;
-  /** The server is leaving: ms it asked to stay away. */
+  /** The server is leaving: ms it asked to stay away, and where to connect then. */
   leave?: number;
+  target?: string;
   readonly timers: Set<() => void>;
 }
 
@@ -47,6 +48,11 @@ function refusalOf(code: number): WeftError | undefined {
   return code === CLOSE.tooMany ? new WeftError('rate_limited', 'too many refused tokens from here') : undefined;
 }
 
+/** Who is asked to go elsewhere takes its token along: never to where more people could read it. */
+function isAsSafe(target: string, url: string): boolean {
+  return /^wss:\/\//i.test(target) || (/^ws:\/\//i.test(target) && !/^(wss|https):/i.test(url));
+}
+
 export class Dialer {
   readonly #world: World;
   readonly #options: DialerOptions;
@@ -57,6 +63,8 @@ export class Dialer {
   #attempt: Attempt | undefined;
   #cancelWait: (() => void) | undefined;
   #pings = 0;
+  /** Where a server that left sent us; for one attempt. */
+  #target: string | undefined;
 
   constructor(options: DialerOptions, hooks: DialerHooks) {
     this.#world = options.world;
@@ -135,7 +143,9 @@ export class Dialer {
       if (attempt.welcome !== undefined) return;
       this.fail(new WeftError('timeout', `no welcome within ${LIMITS.clientConnectMs} ms`));
     });
-    attempt.link = this.#options.dial(this.#options.url, SUBPROTOCOL, {
+    const url = this.#target ?? this.#options.url;
+    this.#target = undefined;
+    attempt.link = this.#options.dial(url, SUBPROTOCOL, {
       open: () => {
         if (this.#attempt === attempt) this.#greet(attempt, token);
       },
@@ -168,7 +178,7 @@ export class Dialer {
         this.#welcome(attempt, frame);
         return;
       case T.GOAWAY:
-        this.#leave(attempt, frame.after);
+        this.#leave(attempt, frame.after, frame.target);
         return;
       case T.PONG:
         return;
@@ -228,8 +238,9 @@ export class Dialer {
     });
   }
 
-  #leave(attempt: Attempt, after: number): void {
+  #leave(attempt: Attempt, after: number, target: string): void {
     if (attempt.welcome === undefined || attempt.leave !== undefined) return;
+    if (isAsSafe(target, this.#options.url)) attempt.target = target;
     attempt.leave = Math.min(after, LIMITS.clientTimerMs);
     this.#hooks.leaving();
     if (this.#hooks.unanswered() === 0) this.idle();
@@ -238,6 +249,7 @@ export class Dialer {
 
   #lost(attempt: Attempt, code: number): void {
     const refusal = attempt.refusal ?? refusalOf(code);
+    this.#target = attempt.target;
     this.#abandon();
     if (code === CLOSE.replaced) {
       this.#end('replaced', new WeftError('replaced', 'a newer connection of this device took over'));

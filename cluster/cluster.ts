@@ -7,11 +7,13 @@ import type { Directory } from '../actors/fabric.js';
 import { LIMITS } from '../actors/limits.js';
 import type { ChatMessage } from '../actors/messages.js';
 import type { World } from '../actors/world.js';
+import { NODE_STATE } from '../storage/cluster-rows.js';
 import type { Log } from '../storage/log.js';
 import type { Store } from '../storage/store.js';
 import type { Tellings } from '../storage/untold.js';
 import type { Service } from '../supervisors/worker.js';
-import { Life } from './life.js';
+import { Drain, type DrainPlan, type DrainStatus, type Guests } from './drain.js';
+import { Life, type LifeEvents } from './life.js';
 import type { Mac } from './link-greeting.js';
 import type { Identity } from './membership.js';
 import type { Member } from './observer.js';
@@ -33,6 +35,10 @@ export interface ClusterOptions {
   readonly resync: () => void;
   /** That node was given a shard: tell it to look (`Placement.hint`), if it can be told. */
   readonly hint: (node: string) => void;
+  /** This node's clients; absent: it has none. */
+  readonly guests?: Guests;
+  /** How long its clients' sends take (actors/latency.ts). */
+  readonly p99?: () => number | null;
   /** What arrives on other nodes; absent: nothing is told to any. */
   readonly tellings?: Tellings;
   /** Another process has joined under this node's name. A restart would throw that one out, and the two would go on so: this one must end. */
@@ -49,6 +55,8 @@ export interface MemberStatus {
   readonly url: string;
   /** ms of silence, as far as it counts against the node. */
   readonly silence: number;
+  /** ms, by its own word; null: it does not say. */
+  readonly p99: number | null;
 }
 
 export interface ShardStatus {
@@ -72,6 +80,8 @@ export interface ClusterStatus {
   readonly taken: number;
   readonly lost: number;
   readonly moves: number;
+  /** Shards on their way to others. */
+  readonly moving: number;
   readonly evictions: number;
   /** Chats that were asked to tell their news again. */
   readonly recovered: number;
@@ -86,13 +96,19 @@ export interface Cluster {
   readonly lapsed: boolean;
   /** Told of the members now, and whenever one comes, goes or changes its state. The returned function ends it. */
   watch(listener: (members: readonly Member[]) => void): () => void;
-  /** Its shards go to others, as long as there are some; it stays a member. */
-  drain(on: boolean): void;
+  /** Its shards and clients go to others; it stays a member, until it is told to stay for good. `last`: no other node is up. */
+  drain(plan: DrainPlan): 'begun' | 'already' | 'last';
+  /** It takes its part again. False: it was not draining. */
+  stay(): boolean;
+  /** Null: it does not drain. */
+  readonly drainage: DrainStatus | null;
   /** Of the present life, or the last one. Null before the first. */
   status(): ClusterStatus | null;
   /** One life: for each start of its supervisor. It fails when others take the node for dead. */
   service(): Service;
 }
+
+const NO_GUESTS: Guests = { open: 0, away: () => false, stay: () => undefined, aside: () => undefined };
 
 export function startCluster(options: ClusterOptions): Cluster {
   return new Part(options);
@@ -105,7 +121,7 @@ class Part implements Cluster {
   readonly #watchers = new Set<(members: readonly Member[]) => void>();
   #members: readonly Member[] = [];
   #life: Life | null = null;
-  #draining = false;
+  #drain: Drain | null = null;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -138,9 +154,53 @@ class Part implements Cluster {
     return () => this.#watchers.delete(listener);
   }
 
-  drain(on: boolean): void {
-    this.#draining = on;
-    this.#life?.membership.drain(on);
+  drain(plan: DrainPlan): 'begun' | 'already' | 'last' {
+    if (this.#drain !== null) return 'already';
+    if (this.#others().length === 0) return 'last';
+    const { world, guests = NO_GUESTS } = this.#options;
+    this.#drain = new Drain(plan, {
+      world,
+      guests,
+      shards: () => this.#left(),
+      loads: () => this.#life?.observer.members ?? [],
+      others: () => this.#others(),
+      look: () => this.#life?.look(),
+      changed: () => this.#enter(),
+    });
+    this.#enter();
+    return 'begun';
+  }
+
+  stay(): boolean {
+    const draining = this.#drain !== null;
+    this.#drain?.end();
+    this.#drain = null;
+    this.#enter();
+    return draining;
+  }
+
+  get drainage(): DrainStatus | null {
+    return this.#drain?.status ?? null;
+  }
+
+  /** What other members are to know with the next beat. */
+  #enter(): void {
+    this.#life?.membership.enter(this.#drain === null ? NODE_STATE.up : NODE_STATE[this.#drain.state]);
+  }
+
+  /** Members that shards and clients may go to. */
+  #others(): readonly Member[] {
+    const { observer, membership } = this.#life ?? {};
+    const up = observer?.members.filter(({ state }) => state === NODE_STATE.up) ?? [];
+    return up.filter(({ nonce }) => nonce !== membership?.nonce);
+  }
+
+  /** Shards that are this node's, or on their way; null: it is no member at this moment. */
+  #left(): number | null {
+    const life = this.#life;
+    if (life === null || life.lease.lapsed) return null;
+    const { held, stats } = life.ownership;
+    return held + stats.moving;
   }
 
   status(): ClusterStatus | null {
@@ -151,8 +211,8 @@ class Part implements Cluster {
       incarnation: membership.incarnation,
       view,
       lapsed: lease.lapsed,
-      members: observer.members.map(({ node, incarnation, state, address, url }) => {
-        return { node, incarnation, state, address, url, silence: observer.silence(node) };
+      members: observer.members.map(({ node, incarnation, state, address, url, p99 }) => {
+        return { node, incarnation, state, address, url, p99, silence: observer.silence(node) };
       }),
       shards: Array.from({ length: LIMITS.shards }, (_, shard) => {
         const owner = ownership.owner(shard);
@@ -171,7 +231,8 @@ class Part implements Cluster {
     return {
       start: async (failed) => {
         const identity = await this.#options.identity();
-        life = new Life(this.#options, this.#options.store(), identity, {
+        const pace = (): boolean => this.#drain?.shard() ?? true;
+        const events: LifeEvents = {
           moved: (shard, owner) => {
             for (const listener of this.#owners) listener(shard, owner);
           },
@@ -181,9 +242,10 @@ class Part implements Cluster {
             if (how === 'replaced') this.#options.replaced();
             failed(new Error(`membership_lost: ${how}`));
           },
-        });
-        life.membership.drain(this.#draining);
+        };
+        life = new Life(this.#options, this.#options.store(), identity, events, pace);
         this.#life = life;
+        this.#enter();
         await life.start();
       },
       stop: async () => {

@@ -59,14 +59,15 @@ export class Life {
   #plan: { readonly of: string; readonly nodes: readonly string[] } = { of: '', nodes: [] };
   #lives = '';
 
-  constructor(options: ClusterOptions, store: Store, identity: Identity, events: LifeEvents) {
-    const { world, report, chats, resync, close, hint, tellings } = options;
+  /** `pace`: ownership.ts asks it before each hand-over. */
+  constructor(options: ClusterOptions, store: Store, identity: Identity, events: LifeEvents, pace: () => boolean) {
+    const { world, report, chats, resync, close, hint, tellings, p99 } = options;
     this.#options = options;
     this.#store = store;
     this.#events = events;
     this.#node = identity.node;
     this.lease = new Lease(world);
-    this.membership = new Membership(store, world, options.mac, identity);
+    this.membership = new Membership(store, world, options.mac, identity, p99);
     const lapsed = (): boolean => this.lease.lapsed;
     this.log = new Log({ store, world, lapsed, onLost: (shard) => this.ownership.lost(shard) });
     const mine = (shard: number): boolean => this.ownership.owner(shard)?.mine === true;
@@ -80,6 +81,7 @@ export class Life {
       recovery: this.recovery,
       ...(tellings === undefined ? {} : { tellings }),
       lapsed,
+      pace,
       close,
       hint,
       moved: (shard, owner) => events.moved(shard, owner),

@@ -26,6 +26,8 @@ export interface Identity {
 /** `evicted`: others took this node for dead. `replaced`: another process has joined under its name. */
 export type Beat = 'held' | 'failed' | 'evicted' | 'replaced';
 
+const UNSAID = (): number | null => null;
+
 /** Attempts of one beat that the store leaves unsettled. */
 const BEAT_TRIES = 3;
 
@@ -33,6 +35,7 @@ export class Membership {
   readonly #store: Store;
   readonly #key: Uint8Array;
   readonly #charter: Charter;
+  readonly #p99: () => number | null;
   #row: NodeRow;
   #bytes: Uint8Array | null = null;
   /** What became of the newest attempt is not known. */
@@ -40,12 +43,14 @@ export class Membership {
   /** Wanted with the next beat. */
   #state: number = NODE_STATE.up;
 
-  constructor(store: Store, world: World, mac: Mac, { node, ...identity }: Identity) {
+  /** `p99`: what each beat says of it (storage/cluster-rows.ts). */
+  constructor(store: Store, world: World, mac: Mac, { node, ...identity }: Identity, p99 = UNSAID) {
     this.#store = store;
     this.#charter = new Charter(store, world, mac);
+    this.#p99 = p99;
     this.#key = nodeKey(node);
     const nonce = world.randomBytes(6).reduce((sum, byte) => sum * 256 + byte, 0);
-    this.#row = { ...identity, incarnation: 0, beat: 0, state: NODE_STATE.up, nonce };
+    this.#row = { ...identity, incarnation: 0, beat: 0, state: NODE_STATE.up, nonce, p99: null };
   }
 
   get incarnation(): number {
@@ -102,8 +107,8 @@ export class Membership {
   }
 
   /** Takes effect with the next beat that holds. */
-  drain(on: boolean): void {
-    this.#state = on ? NODE_STATE.draining : NODE_STATE.up;
+  enter(state: number): void {
+    this.#state = state;
   }
 
   /** `held`: written since this was called. What an earlier call may have written renews nothing: others count from then. */
@@ -111,7 +116,7 @@ export class Membership {
     let earlier = this.#open;
     for (let tries = 0; tries < BEAT_TRIES; tries += 1) {
       const before = this.#bytes;
-      const next = encodeNode({ ...this.#row, beat: this.#row.beat + 1, state: this.#state });
+      const next = encodeNode({ ...this.#row, beat: this.#row.beat + 1, state: this.#state, p99: this.#p99() });
       this.#open = true;
       const result = await this.#store.commit({
         checks: [{ key: this.#key, value: before }],

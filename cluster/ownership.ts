@@ -30,6 +30,8 @@ export interface OwnershipParts {
   readonly tellings?: Tellings;
   /** True: this node takes nothing and gives nothing away now. */
   readonly lapsed: () => boolean;
+  /** Asked last before a hand-over. False: it is too early for one more. */
+  readonly pace?: () => boolean;
   /** Ends the shard's actors of this node; resolves when they have ended. */
   readonly close: (shard: number) => Promise<void>;
   /** Where the shard's actors live has changed. */
@@ -45,6 +47,8 @@ export interface OwnershipStats {
   readonly taken: number;
   readonly lost: number;
   readonly moves: number;
+  /** On their way to others now. */
+  readonly moving: number;
 }
 
 export class Ownership {
@@ -85,7 +89,7 @@ export class Ownership {
   }
 
   get stats(): OwnershipStats {
-    return this.#stats;
+    return { ...this.#stats, moving: this.#moves };
   }
 
   /** Of this life's own changes to grants: what was read before one of them says nothing about it. */
@@ -245,9 +249,9 @@ export class Ownership {
   // ---- what is meant for others ----
 
   #offer(slot: Slot, target: string | undefined): void {
-    const { node, observer, world } = this.#parts;
+    const { node, observer, world, pace } = this.#parts;
     if (slot.phase !== 'open' || target === undefined || target === node) return;
-    if (this.#moves >= LIMITS.handOvers || !observer.rested(target, world.now())) return;
+    if (this.#moves >= LIMITS.handOvers || !observer.rested(target, world.now()) || pace?.() === false) return;
     this.#moves += 1;
     void this.#handOver(slot, target);
   }

@@ -3,6 +3,7 @@
 // Must not: ask another node.
 
 import { LIMITS } from '../actors/limits.js';
+import type { DrainStatus } from '../cluster/drain.js';
 import { shardOfChat, shardOfUser } from '../cluster/shard-actors.js';
 import { grantKey } from '../storage/cluster-keys.js';
 import { decodeGrant, NODE_STATE } from '../storage/cluster-rows.js';
@@ -11,13 +12,15 @@ import type { Node } from './node.js';
 
 export interface MemberReport {
   readonly node: string;
-  readonly state: 'up' | 'draining';
+  readonly state: 'up' | 'draining' | 'drained';
   readonly incarnation: number;
   /** ms since its last beat that this node saw. */
   readonly silenceMs: number;
   /** Where nodes reach it; '' a node alone. */
   readonly address: string;
   readonly shards: number;
+  /** ms that 99 of 100 sends of its clients stayed within of late; null: there were too few, or it does not say. */
+  readonly p99Ms: number | null;
 }
 
 export interface ShardReport {
@@ -41,6 +44,11 @@ export interface LinkReport {
   readonly resets: number;
 }
 
+const STATES: Readonly<Record<number, MemberReport['state']>> = {
+  [NODE_STATE.up]: 'up',
+  [NODE_STATE.drained]: 'drained',
+};
+
 export interface ClusterReport {
   readonly node: string;
   /** It may serve: others do not count it out. */
@@ -51,6 +59,8 @@ export interface ClusterReport {
   readonly links: readonly LinkReport[];
   readonly moves: number;
   readonly staleWrites: number;
+  /** Null: this node does not drain. */
+  readonly drain: DrainStatus | null;
 }
 
 /** Null: the node joins its cluster anew at this moment. */
@@ -90,22 +100,24 @@ async function census({ users, chats, options: { world } }: Node): Promise<Censu
   return found;
 }
 
-async function alone({ options, store }: Node, { chats, users }: Census): Promise<ClusterReport> {
+async function alone({ options, store, fabric }: Node, { chats, users }: Census): Promise<ClusterReport> {
   const { node } = options;
   const shards = chats.map(async (live, shard): Promise<ShardReport> => {
     const grant = await store.get(grantKey(shard));
     const epoch = grant === undefined ? 0 : decodeGrant(grant).epoch;
     return { shard, owner: node, epoch, chats: live, users: users[shard] ?? 0, dirty: 0 };
   });
+  const p99Ms = fabric.latency.p99;
   return {
     node,
     healthy: true,
     view: 0,
-    members: [{ node, state: 'up', incarnation: 0, silenceMs: 0, address: '', shards: LIMITS.shards }],
+    members: [{ node, state: 'up', incarnation: 0, silenceMs: 0, address: '', shards: LIMITS.shards, p99Ms }],
     shards: await Promise.all(shards),
     links: [],
     moves: 0,
     staleWrites: 0,
+    drain: null,
   };
 }
 
@@ -122,13 +134,14 @@ function together({ options }: Node, { cluster, links }: Member, live: Census): 
     node: options.node,
     healthy: !status.lapsed,
     view: status.view,
-    members: status.members.map(({ node, incarnation, state, address, silence }) => ({
+    members: status.members.map(({ node, incarnation, state, address, silence, p99 }) => ({
       node,
-      state: state === NODE_STATE.draining ? 'draining' : 'up',
+      state: STATES[state] ?? 'draining',
       incarnation,
       silenceMs: Math.round(silence),
       address,
       shards: shards.filter(({ owner }) => owner === node).length,
+      p99Ms: p99,
     })),
     shards,
     links: links.stats().map(({ node, state, roundTrip, queued, unsent, resets }) => {
@@ -136,5 +149,6 @@ function together({ options }: Node, { cluster, links }: Member, live: Census): 
     }),
     moves: status.moves,
     staleWrites: status.stale,
+    drain: cluster.drainage,
   };
 }

@@ -8,6 +8,7 @@ import { LIMITS } from '../actors/limits.js';
 import type { ChatMessage, UserMessage } from '../actors/messages.js';
 import type { Runtime } from '../actors/runtime.js';
 import { type Cluster, startCluster } from '../cluster/cluster.js';
+import type { Guests } from '../cluster/drain.js';
 import type { Mac } from '../cluster/link-greeting.js';
 import { Links } from '../cluster/links.js';
 import type { Net } from '../cluster/net.js';
@@ -52,6 +53,8 @@ interface MemberParts {
   readonly shaken: () => void;
   /** The shard's actors are about to end, because it is another node's. */
   readonly leaving: (shard: number) => void;
+  readonly guests: Guests;
+  readonly p99: () => number | null;
   readonly report: (event: string, fields: Readonly<Record<string, string | number>>) => void;
 }
 
@@ -64,7 +67,7 @@ export class Member {
   readonly #parts: MemberParts;
 
   constructor(setting: ClusterSetting, parts: MemberParts) {
-    const { node, runtime, users, chatPools, chats, soft, ready, ended, leaving, report } = parts;
+    const { node, runtime, users, chatPools, chats, soft, ready, ended, leaving, guests, p99, report } = parts;
     this.#setting = setting;
     this.#parts = parts;
     const actors = new ShardActors(runtime, users, chatPools);
@@ -87,6 +90,8 @@ export class Member {
         for (let shard = 0; shard < LIMITS.shards; shard += 1) this.router.missed(shard);
       },
       hint: (other) => this.router.hint(other),
+      guests,
+      p99,
       tellings: { told: () => this.router.told() },
       replaced: () => setting.replaced(),
       report,

@@ -49,9 +49,9 @@ export class Node extends Wiring {
     );
   }
 
-  /** Over HTTP, whichever port it came by. */
-  answer(request: HttpRequest): HttpResponse | Promise<HttpResponse> {
-    return tooMany(this, request) ?? this.options.http(this, request);
+  /** Over HTTP. `more`: what answers instead at a port that is not the clients'. */
+  answer(request: HttpRequest, more?: NodeOptions['http']): HttpResponse | Promise<HttpResponse> {
+    return tooMany(this, request) ?? (more ?? this.options.http)(this, request);
   }
 
   async #listen(acceptor: Acceptor): Promise<Server> {

@@ -9,6 +9,7 @@ import type { Line } from '../actors/board-line.js';
 import { conversation } from '../actors/conversation.js';
 import type { Directory, Fabric, Settings } from '../actors/fabric.js';
 import { group } from '../actors/group.js';
+import { Latency } from '../actors/latency.js';
 import { LIMITS } from '../actors/limits.js';
 import type { ChatMessage, UserMessage } from '../actors/messages.js';
 import { Online } from '../actors/online.js';
@@ -32,6 +33,7 @@ import { type Service, worker } from '../supervisors/worker.js';
 import { CHAT_KIND } from '../transport/frames.js';
 import type { Server } from '../transport/socket.js';
 import type { Verifier } from './auth.js';
+import { guestsOf } from './guests.js';
 import { type ClusterSetting, Member } from './member.js';
 import { type Outside, outsidePresence } from './presence.js';
 
@@ -115,6 +117,8 @@ export class Wiring {
             ended: (connection) => this.watches.ended(connection),
             shaken: () => parts.acceptor?.rewatch(),
             leaving: (shard) => this.#leaving(shard),
+            guests: guestsOf(parts),
+            p99: () => this.fabric.latency.p99,
             report,
           });
     this.placement = this.member?.cluster.placement ?? alone(node);
@@ -227,6 +231,7 @@ function fabricOf(
     world,
     settings,
     allowances,
+    latency: new Latency(world),
     reader,
     get store() {
       return present(parts.store, 'store');

@@ -3,6 +3,7 @@
 // Must not: draw what happens (plans do), or wait for it to have an effect.
 
 import { LIMITS } from '../actors/limits.js';
+import { UNPACED } from '../cluster/drain.js';
 import { WORLD } from './clock.js';
 import type { ClusterSite } from './cluster-site.js';
 import type { Node } from './node.js';
@@ -102,8 +103,8 @@ function ofMember(stage: Stage, node: Node, step: OfMember): void {
       const cluster = node.wiring?.member?.cluster;
       if (cluster === undefined) return;
       universe.fault('node_drain', name);
-      cluster.drain(true);
-      return lasting(stage, step.ms, () => node.wiring?.member?.cluster.drain(false));
+      cluster.drain(UNPACED);
+      return lasting(stage, step.ms, () => node.wiring?.member?.cluster.stay());
     }
     case 'jump_member_clock':
       universe.fault('clock_jump', name, `${step.ms} ms`);

@@ -147,6 +147,7 @@ export const SERVER: Grammar = {
   47: [
     ['after', 'uint'],
     ['reason', 'str'],
+    ['target', 'str', ''],
   ],
   48: [['n', 'uint']],
   49: [['n', 'uint'], ...FAILURE],

@@ -8,9 +8,9 @@
 //   charter version·1, nonce·16, proof·32
 //
 //   node    0     1             7      13      14      20
-//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+---
-//          | ver | incarnation·6| beat·6| state | nonce·6| len·2 link| len·2 url| wire·2 | rows·2 | …
-//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+---
+//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+-------+---
+//          | ver | incarnation·6| beat·6| state | nonce·6| len·2 link| len·2 url| wire·2 | rows·2 | p99·4 | …
+//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+-------+---
 
 import { assert, assertRow } from '../actors/errors.js';
 import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
@@ -69,7 +69,8 @@ export function decodeCharter(row: Uint8Array): CharterRow {
   return { nonce: row.subarray(1, 1 + CHARTER_NONCE), proof: row.subarray(1 + CHARTER_NONCE, CHARTER_BYTES) };
 }
 
-export const NODE_STATE = { up: 1, draining: 2 } as const;
+/** `drained`: it has no shards and no clients any more. */
+export const NODE_STATE = { up: 1, draining: 2, drained: 3 } as const;
 
 export interface NodeRow {
   /** Number of the view that it joined with: no other life of any node has it. */
@@ -86,11 +87,17 @@ export interface NodeRow {
   /** Versions of the link protocol and of stored rows that it speaks. */
   readonly wire: number;
   readonly rows: number;
+  /** ms that the slowest hundredth of its clients' sends took of late; null: there were none to speak of, or it does not say. */
+  readonly p99: number | null;
 }
+
+/** Of the p99 in a row: a hundredth of a ms. */
+const P99_UNIT = 100;
+const NO_P99 = 0xffff_ffff;
 
 export function encodeNode(node: NodeRow): Uint8Array {
   const texts = [node.address, node.url].map((text) => Buffer.from(text, 'utf8'));
-  const row = Buffer.alloc(20 + texts.reduce((sum, text) => sum + 2 + text.length, 0) + 4);
+  const row = Buffer.alloc(20 + texts.reduce((sum, text) => sum + 2 + text.length, 0) + 8);
   row[0] = VERSION;
   putNumber(row, 1, node.incarnation);
   putNumber(row, 7, node.beat);
@@ -102,6 +109,8 @@ export function encodeNode(node: NodeRow): Uint8Array {
     at += text.copy(row, at);
   }
   at = row.writeUInt16BE(node.rows, row.writeUInt16BE(node.wire, at));
+  const p99 = node.p99 === null ? NO_P99 : Math.min(NO_P99 - 1, Math.round(node.p99 * P99_UNIT));
+  at = row.writeUInt32BE(p99, at);
   assert(at === row.length, 'node row size');
   return row;
 }
@@ -118,6 +127,7 @@ export function decodeNode(bytes: Uint8Array): NodeRow {
   };
   const [address, url] = [text(), text()];
   assertRow(at + 4 <= row.length, 'node row cut short');
+  const p99 = at + 8 <= row.length ? row.readUInt32BE(at + 4) : NO_P99;
   return {
     incarnation: getNumber(row, 1),
     beat: getNumber(row, 7),
@@ -127,6 +137,7 @@ export function decodeNode(bytes: Uint8Array): NodeRow {
     url,
     wire: row.readUInt16BE(at),
     rows: row.readUInt16BE(at + 2),
+    p99: p99 === NO_P99 ? null : p99 / P99_UNIT,
   };
 }
 

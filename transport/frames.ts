@@ -218,7 +218,8 @@ export type ServerFrame =
   | { type: 44; user: UserRef; online: boolean; lastSeen: number; precision: number }
   | { type: 45; r: number; rows: PageRow[]; more: boolean }
   | { type: 46 }
-  | { type: 47; after: number; reason: string }
+  /** `target`: a URL to connect to once; '' where one came. */
+  | { type: 47; after: number; reason: string; target: string }
   | { type: 48; n: number }
   | { type: 49; n: number; code: string; retry: boolean; after: number; detail: string }
   | { type: 50; chat: ChatRef; delivered: number; read: number }

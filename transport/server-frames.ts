@@ -30,7 +30,7 @@ export const SERVER_FIELDS: Readonly<Record<ServerFrame['type'], FieldCounts>> =
   [T.PRESENCE]: [4, 5],
   [T.PAGE]: [4, 4],
   [T.RESYNC]: [1, 1],
-  [T.GOAWAY]: [3, 3],
+  [T.GOAWAY]: [3, 4],
   [T.PONG]: [2, 2],
   [T.FAILED]: [6, 6],
   [T.TALLY]: [4, 4],
@@ -107,7 +107,7 @@ export function readServer(r: Reader, type: ServerFrame['type'], count: number):
     case T.RESYNC:
       return { type };
     case T.GOAWAY:
-      return { type, after: r.uint(), reason: r.str() };
+      return { type, after: r.uint(), reason: r.str(), target: count > 3 ? r.str() : '' };
     case T.PONG:
       return { type, n: r.uint() };
     case T.FAILED:
@@ -230,7 +230,7 @@ export function writeServer(w: Writer, f: ServerFrame): void {
     case T.RESYNC:
       break;
     case T.GOAWAY:
-      w.int(f.after).str(f.reason);
+      w.int(f.after).str(f.reason).str(f.target);
       break;
     case T.PONG:
       w.int(f.n);

@@ -87,6 +87,8 @@ export interface Server {
    * TlsError, the old one staying in use, where it cannot be used.
    */
   renew(): Promise<number>;
+  /** Only where others share the port: leaves new connections to them, until told otherwise. May be said often. */
+  readonly aside?: (on: boolean) => void;
   /** Stops accepting; open connections stay. */
   pause(): void;
   /** Closes the listener and what is still open (code 1001). */

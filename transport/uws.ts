@@ -103,9 +103,25 @@ export async function listenUws(uws: Uws, options: ServerOptions): Promise<Serve
   let listener = await listenOn(uws, apps[0]!, options);
   let listening = true;
   const port = uws.us_socket_local_port(listener);
-  const pause = (): void => {
+  let over = false;
+  const rest = (): void => {
     if (listening) uws.us_listen_socket_close(listener);
     listening = false;
+  };
+  /** With the newest app: it has the newest certificate. */
+  const resume = (): void => {
+    apps.at(-1)!.listen(options.host, port, claimOf(uws, options), (next) => {
+      listening = Boolean(next);
+      listener = next;
+    });
+  };
+  const pause = (): void => {
+    rest();
+    over = true;
+  };
+  const aside = (on: boolean): void => {
+    if (on) rest();
+    else if (!listening && !over) resume();
   };
   return {
     engine: 'uws',
@@ -119,16 +135,15 @@ export async function listenUws(uws: Uws, options: ServerOptions): Promise<Serve
       // A context's certificate cannot be replaced, so another app takes over the port, within one turn. What the kernel has
       // accepted and not handed over by then is reset, so what gathered while the context was made is taken first.
       await new Promise((resolve) => setImmediate(setImmediate, resolve));
-      if (!listening) return ends;
-      uws.us_listen_socket_close(listener);
-      app.listen(options.host, port, claimOf(uws, options), (next) => {
-        listening = Boolean(next);
-        listener = next;
-      });
+      if (over) return ends;
       apps.push(app);
+      if (!listening) return ends;
+      rest();
+      resume();
       if (!listening) throw new ListenError(options.host, port, 'the port was lost while the certificate was renewed');
       return ends;
     },
+    ...(options.shared === true ? { aside } : {}),
     pause,
     close: async () => {
       pause();

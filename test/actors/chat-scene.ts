@@ -7,6 +7,7 @@ import type { Behaviour } from '../../actors/behaviour.js';
 import { conversation } from '../../actors/conversation.js';
 import type { Directory, Fabric, Verdict } from '../../actors/fabric.js';
 import { group } from '../../actors/group.js';
+import { Latency } from '../../actors/latency.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
 import type { ChatMessage, ConnectionMessage, ConnectionRef, News, UserMessage } from '../../actors/messages.js';
@@ -131,6 +132,7 @@ export class ChatScene {
         due: (chat, ms) => scene.sweeper.tell({ type: 'due', chat, ms }) === 'ok',
       },
       allowances: new Allowances(scene.world, quotas),
+      latency: new Latency(scene.world),
       owns: () => true,
       online: new Online(),
       watches: new Watches(),

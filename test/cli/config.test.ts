@@ -72,6 +72,7 @@ test('each setting reaches the configuration', () => {
     transport: 'ws',
     peerListen: '0.0.0.0:7500',
     peerAdvertise: 'one.example',
+    publicUrl: 'wss://one.example/v1',
     clusterSecretFile: 'c',
     peerTlsCert: 'pc.pem',
     peerTlsKey: 'pk.pem',
@@ -111,6 +112,7 @@ test('each setting reaches the configuration', () => {
     cluster: {
       listen: { host: '0.0.0.0', port: 7_500, loopback: false },
       secretFile: resolve('c'),
+      publicUrl: 'wss://one.example/v1',
       net: {
         reachedAt: 'one.example',
         tls: { cert: resolve('pc.pem'), key: resolve('pk.pem') },
@@ -170,7 +172,7 @@ test('TLS takes certificate and key', () => {
 test('several nodes: on loopback with a secret of their own, on other addresses with one that was chosen', () => {
   const alone = { host: '127.0.0.1', port: 0, loopback: true };
   const { nodes, cluster } = taken({ nodes: '64' });
-  assert.deepEqual([nodes, cluster], [64, { listen: alone, secretFile: null, net: {} }]);
+  assert.deepEqual([nodes, cluster], [64, { listen: alone, secretFile: null, publicUrl: '', net: {} }]);
   assert.equal(taken({ nodes: '1' }).cluster, undefined);
   assert.equal(taken({ peerListen: '127.0.0.1:1' }).cluster?.listen.port, 1);
   for (const nodes of ['0', '65', '-1', '2.5', 'all']) {
@@ -198,6 +200,11 @@ test('several nodes: what cannot go together', () => {
     [{ nodes: '2', peerTlsCert: 'c' }, /^bad_config: TLS takes both: --peer-tls-cert .*--peer-tls-key/],
     [{ nodes: '2', peerTlsCa: 'c' }, /^bad_config: --peer-tls-ca .* is for TLS/],
     [{ nodes: '2', transport: 'ws' }, /^bad_config: --transport .*: only uws can share a port/],
+    [
+      { nodes: '2', publicUrl: 'ws://a/v1' },
+      /^bad_config: --public-url .* is of one node: those of --nodes .* share a port/,
+    ],
+    [{ peerListen: '127.0.0.1:1', publicUrl: 'http://a' }, /^bad_config: --public-url .*: write a WebSocket address/],
     [{ nodes: '3', peerListen: '127.0.0.1:65534' }, /^bad_config: --peer-listen .*: each node takes the next port/],
     [{ nodes: '10', nodeId: 'n'.repeat(30) }, /^bad_config: --node-id .* is too long .*: at most 29 characters/],
   ];

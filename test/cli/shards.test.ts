@@ -10,7 +10,7 @@ import { weft } from './command.js';
 
 const member = (node: string, url: string, shards: number): ClusterReport['members'][number] => {
   const address = `${url.replace('http', 'ws')}/peer`;
-  return { node, state: 'up', incarnation: 1, silenceMs: 120, address, shards };
+  return { node, state: 'up', incarnation: 1, silenceMs: 120, address, shards, p99Ms: 12.5 };
 };
 
 const link = (node: string): ClusterReport['links'][number] => {
@@ -45,12 +45,22 @@ async function cluster(owner: string | null = 'b', alive = true): Promise<string
       links: [link('a')],
       moves: 2,
       staleWrites: 1,
+      drain: null,
       later: 'x',
     };
   };
   const a = (): ClusterReport => {
     const shards = [shard(0, 'a', 3, 5), shard(1, owner, 4, null)];
-    return { ...common, node: 'a', members: members(), shards, links: [link('b')], moves: 1, staleWrites: 0 };
+    return {
+      ...common,
+      node: 'a',
+      members: members(),
+      shards,
+      links: [link('b')],
+      moves: 1,
+      staleWrites: 0,
+      drain: null,
+    };
   };
   first = await answering(() => ({
     '/cluster': [200, JSON.stringify(a())],

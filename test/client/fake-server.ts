@@ -92,6 +92,7 @@ export class FakeServer {
   readonly connections: FakeConnection[] = [];
   readonly chats: FakeChat[] = [];
   readonly dials: number[] = [];
+  readonly urls: string[] = [];
   user = 'alice';
   device = 'phone';
   window = 64;
@@ -110,9 +111,10 @@ export class FakeServer {
     this.account = new FakeAccount(this);
   }
 
-  readonly dial: Dial = (_url, protocol, events) => {
+  readonly dial: Dial = (url, protocol, events) => {
     assert.equal(protocol, 'weft.v1');
     this.dials.push(this.world.now());
+    this.urls.push(url);
     const connection = new FakeConnection(this, events);
     if (!this.up) connection.cut();
     else {

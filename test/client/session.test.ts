@@ -200,7 +200,7 @@ describe('loss', () => {
     };
     const sent = session.direct('bob').send('x');
     await settle(world);
-    first.send({ type: 47, after: 4_000, reason: 'drain' });
+    first.send({ type: 47, after: 4_000, reason: 'drain', target: '' });
     await settle(world);
     const late = session.direct('bob').send('y');
     await advance(world, 500);
@@ -214,6 +214,33 @@ describe('loss', () => {
     assert.deepEqual(await late, { seq: 2 });
     assert.ok(server.dials[1]! - asked >= 4_000);
     assert.equal(first.of(2).length, 1);
+  });
+
+  test('GOAWAY with a target: once, and not to where more could read the token', async () => {
+    const { world, server, session } = await bench();
+    const leave = async (target: string): Promise<void> => {
+      server.last.send({ type: 47, after: 0, reason: 'drain', target });
+      await advance(world, 10_000);
+      assert.equal(session.state, 'online');
+    };
+    const home = server.urls[0];
+    await leave('ws://other/v1');
+    await leave('');
+    await leave('http://other/v1');
+    assert.deepEqual(server.urls, [home, 'ws://other/v1', home, home]);
+    // The one that it names does not answer.
+    server.up = false;
+    server.last.send({ type: 47, after: 0, reason: 'drain', target: 'wss://gone/v1' });
+    await advance(world, 20_000);
+    server.up = true;
+    await advance(world, 30_000);
+    const [first, ...others] = server.urls.slice(4);
+    assert.equal(first, 'wss://gone/v1');
+    assert.ok(others.length > 0 && others.every((url) => url === home), server.urls.join());
+    const safe = await bench({ url: 'wss://here/v1' });
+    safe.server.last.send({ type: 47, after: 0, reason: 'drain', target: 'ws://other/v1' });
+    await advance(safe.world, 10_000);
+    assert.deepEqual(safe.server.urls, ['wss://here/v1', 'wss://here/v1']);
   });
 });
 

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
+import { UNPACED } from '../../cluster/drain.js';
 import { chatKey } from '../../storage/keys.js';
 import { chatOf, Scene } from './scene.js';
 
@@ -139,11 +140,11 @@ test('five nodes that start at the same moment agree, and a node that drains giv
   const scene = new Scene();
   const nodes = await scene.settled('n1', 'n2', 'n3', 'n4', 'n5');
   const [n1, ...rest] = nodes;
-  n1.cluster.drain(true);
+  n1.cluster.drain(UNPACED);
   await scene.until(() => scene.allOpen(rest), 10_000, 'it has none');
   assert.equal(n1.cluster.members.length, 5);
   assert.equal(n1.status.lost, 0);
-  n1.cluster.drain(false);
+  n1.cluster.stay();
   await scene.until(() => scene.balanced(nodes), 10_000, 'they come back');
   await scene.run(500);
   await scene.check();

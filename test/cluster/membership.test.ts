@@ -61,6 +61,7 @@ test('silence counts from when a row was seen as it is, also by a round that cou
   const row = (beat: number) => ({
     key: nodeKey('b'),
     value: encodeNode({
+      p99: null,
       ...{ incarnation: 1, beat, state: NODE_STATE.up, nonce: 5 },
       ...{ address: '', url: '', wire: 1, rows: 1 },
     }),

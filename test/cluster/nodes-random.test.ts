@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { UNPACED } from '../../cluster/drain.js';
 import { WORLD } from '../../sim/clock.js';
 import { stream } from '../../sim/random.js';
 import { NodeScene } from './node-scene.js';
@@ -47,8 +48,8 @@ for (const seed of [1, 2, 3, 4]) {
         scene.wires.clog(name, other, true);
         at(luck() * 2_500, () => scene.wires.clog(name, other, false));
       } else {
-        wiring.member!.cluster.drain(true);
-        at(luck() * 1_500, () => wiring.member!.cluster.drain(false));
+        wiring.member!.cluster.drain(UNPACED);
+        at(luck() * 1_500, () => wiring.member!.cluster.stay());
       }
     };
     for (let round = 0; round < ROUNDS; round += 1) {

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { UNPACED } from '../../cluster/drain.js';
 import { type Device, NodeScene } from './node-scene.js';
 
 const USERS = ['ada', 'bob', 'cleo', 'dan', 'eve', 'finn'];
@@ -82,7 +83,7 @@ test('a node that comes takes its shards over from the others, and gives them ba
   for (let i = 0; i < 100 && !scene.balanced; i += 1) await meanwhile(all, 40);
   await scene.until(() => scene.balanced, 20_000, 'it has its share');
   await scene.converge();
-  scene.node('n1').wiring.member!.cluster.drain(true);
+  scene.node('n1').wiring.member!.cluster.drain({ ...UNPACED, clients: 0.001 });
   await meanwhile(all, 2_000);
   await scene.until(() => held(scene, 'n1') === 0, 10_000, 'n1 has nothing any more');
   await scene.converge();
@@ -154,7 +155,7 @@ test('presence crosses nodes, and is right again after a node is gone, a link br
   await scene.run(300);
   for (const device of devices) if (device.user === 'eve') device.session!.close();
   await scene.until(right, 15_000, 'after a break');
-  scene.node('n3').wiring.member!.cluster.drain(true);
+  scene.node('n3').wiring.member!.cluster.drain({ ...UNPACED, clients: 0.001 });
   await scene.until(() => held(scene, 'n3') === 0, 20_000, 'n3 has nothing any more');
   for (const device of devices) if (device.user === 'finn') device.session!.close();
   await scene.until(right, 15_000, 'after a move');

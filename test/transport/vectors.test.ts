@@ -98,7 +98,7 @@ const ORDER: Readonly<Record<number, string>> = {
   44: 'user online lastSeen precision',
   45: 'r rows more',
   46: '',
-  47: 'after reason',
+  47: 'after reason target',
   48: 'n',
   49: 'n code retry after detail',
   50: 'chat delivered read',

@@ -219,7 +219,8 @@ const server: readonly (readonly [string, ServerFrame])[] = [
     },
   ],
   ['RESYNC', { type: 46 }],
-  ['GOAWAY', { type: 47, after: 5_000, reason: 'upgrade' }],
+  ['GOAWAY', { type: 47, after: 5_000, reason: 'upgrade', target: '' }],
+  ['GOAWAY with a target', { type: 47, after: 0, reason: 'drain', target: 'wss://node-2.chat.example/v1' }],
   ['PONG', { type: 48, n: 0 }],
   ['FAILED', { type: 49, n: 2, code: 'busy', retry: true, after: 200, detail: 'the chat is overloaded' }],
   ['EVENT erased', { type: 35, chat: 1, from: 2, seq: 42, id: ID, lag: 17, op: 15, args: [] }],
@@ -299,6 +300,11 @@ const byHand: readonly (readonly [string, 'client' | 'server', Rest])[] = [
     'DIRECT, text of the longest form',
     'client',
     { frame: { type: 7, r: 1, user: 'bob' }, decodeOnly: true, hex: '930701db00000003626f62' },
+  ],
+  [
+    'GOAWAY without target',
+    'server',
+    { frame: { type: 47, after: 1, reason: 'r', target: '' }, decodeOnly: true, hex: '932f01a172' },
   ],
   [
     'CERT with an unknown field in an entry',

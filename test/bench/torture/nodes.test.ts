@@ -12,8 +12,18 @@ import type { ClusterReport } from '../../../services/cluster-report.js';
 /** What a life of a node says of one shard. */
 function report(node: string, incarnation: number, epoch: number, mine: boolean, staleWrites = 0): ClusterReport {
   const shard = { shard: 4, owner: node, epoch, chats: mine ? 1 : null, users: mine ? 1 : null, dirty: null };
-  const member = { node, state: 'up' as const, incarnation, silenceMs: 0, address: '', shards: 1 };
-  return { node, healthy: true, view: 1, members: [member], shards: [shard], links: [], moves: 0, staleWrites };
+  const member = { node, state: 'up' as const, incarnation, silenceMs: 0, address: '', shards: 1, p99Ms: null };
+  return {
+    node,
+    healthy: true,
+    view: 1,
+    members: [member],
+    shards: [shard],
+    links: [],
+    moves: 0,
+    staleWrites,
+    drain: null,
+  };
 }
 
 const rules = (trail: OwnerTrail): string[] => trail.violations.map(({ rule }) => rule);
