@@ -45,9 +45,10 @@ export class Positions {
     const { asker, seq } = question;
     const { sequencer, roster, fabric, id } = this.#chat;
     if (sequencer === null) return refuse(asker, 'unavailable', 'the chat cannot be read now');
-    const member = roster?.audience.has(asker.user) === true ? roster.members.get(asker.user) : undefined;
+    const member = roster?.members.get(asker.user);
     if (member === undefined) return refuse(asker, 'unknown_chat', 'no such chat, or you are not in it');
-    if (sequencer.arriving(seq)) return refuse(asker, 'busy', 'that entry is not known to be stored yet');
+    if (sequencer.arriving(seq) || roster?.audience.has(asker.user) === false)
+      return refuse(asker, 'busy', 'that entry is not known to be stored yet');
     if (seq > sequencer.head || !sees(member, seq)) {
       return refuse(asker, 'bad_request', 'no such entry, or none that you may see');
     }

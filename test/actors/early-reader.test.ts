@@ -134,7 +134,7 @@ test('who asks about an entry in flight, or deletes it, is refused for now, and 
   assert.deepEqual([early.outcome('ada', 4), early.outcome('ada', 5)], ['ok', 'ok']);
 });
 
-test('who is just joining gets the receipts that his client asks for, and the presence that it opens the chat for', async () => {
+test('who is just joining gets the receipts that his client asks for, and the presence that it opens the chat for, and is no stranger', async () => {
   const early = await Early.open();
   const zoe = early.clients.get('zoe')!;
   await early.late(() => early.change('ada', 1, OP.added, ['zoe']));
@@ -145,11 +145,13 @@ test('who is just joining gets the receipts that his client asks for, and the pr
   assert.ok((await early.has(4)) !== undefined);
   early.tell({ type: 'receipts', user: 'zoe', connection: zoe.ref });
   early.tell({ type: 'watch', user: 'zoe', connection: zoe.ref, on: true });
+  early.tell({ type: 'positions', asker: early.asker('zoe', 7), seq: 4 });
   await early.scene.settle();
   assert.deepEqual(
     zoe.heard.map(({ type }) => type),
-    ['unpassed'],
+    ['unpassed', 'refused'],
   );
+  assert.equal(early.outcome('zoe', 7), 'busy');
   const opened = () => [...early.scene.fabric.watches.onlookers(early.key)].map(({ user }) => user);
   assert.deepEqual(opened(), []);
   await early.release();
