@@ -1,4 +1,4 @@
-// Owns the failover suite: three nodes under steady load, of which one is killed with -9, and one stopped in order, again and again; what
+// Owns the failover suite: three nodes under steady load, of which one is killed with -9, one drained, and one stopped in order, again and again; what
 // the senders of each chat feel of it.
 // Invariant: the load is a process of its own; a chat counts as served again with the first message that was given to the SDK
 // afterwards and acknowledged; no chat is left out.
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { LIMITS } from '../actors/limits.js';
 import type { FailoverCommand, FailoverLoad, FailoverPhase } from './failover-load.js';
 import { HostProcess } from './host-process.js';
 import type { SuiteOptions } from './main.js';
@@ -27,6 +28,10 @@ const WARM_MS = 3_000;
 const PATIENCE = 60;
 /** What the issue asks of a kill, ms. */
 const ASKED_MS = 3_000;
+/** What it asks of a drain: times the p99 of the steady state. */
+const ASKED_TIMES = 3;
+/** Slow enough for the chats and clients that a move makes wait to stay far below one send in a hundred. */
+const DRAIN = { rate: 2, clients: 20 } as const;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -77,13 +82,28 @@ export async function run({ seconds = SECONDS, progress }: SuiteOptions): Promis
     await load.ready();
     await whole(host, progress);
     await pause(WARM_MS);
-    const phases = { steady: none(), killed: none(), back: none(), stopped: none() };
+    const phases: Phases = {
+      steady: none(),
+      drained: none(),
+      killed: none(),
+      back: none(),
+      stopped: none(),
+      seconds: [],
+    };
     for (let time = 0; time < TIMES; time += 1) {
       const node = 1 + (time % NODES);
       progress(`${time + 1} of ${TIMES}: steady`);
       load.begin('calm');
       await pause((seconds * 1_000) / TIMES);
       add(phases.steady, await load.end());
+      progress(`${time + 1} of ${TIMES}: drain of node ${node}`);
+      load.begin('calm');
+      phases.seconds.push(await drained(host, node, ASKED_TIMES * at(phases.steady.times, 0.99)));
+      add(phases.drained, await load.end());
+      load.begin('calm');
+      await host.stay(node);
+      await whole(host, progress);
+      add(phases.back, await load.end());
       progress(`${time + 1} of ${TIMES}: kill -9 of node ${node}`);
       load.begin('blow');
       host.signal(node, 'SIGKILL');
@@ -110,8 +130,15 @@ export async function run({ seconds = SECONDS, progress }: SuiteOptions): Promis
 }
 
 type Phases = Readonly<
-  Record<'steady' | 'killed' | 'back' | 'stopped', { times: number[]; gaps: number[]; failed: number }>
->;
+  Record<'steady' | 'drained' | 'killed' | 'back' | 'stopped', { times: number[]; gaps: number[]; failed: number }>
+> & { readonly seconds: number[] };
+
+/** Drains the node, no faster than the latency allows; answers how many seconds that took. */
+async function drained(host: HostProcess, node: number, maxP99: number): Promise<number> {
+  const began = performance.now();
+  await host.drain(node, { ...DRAIN, maxP99 });
+  return (performance.now() - began) / 1_000;
+}
 
 function none(): { times: number[]; gaps: number[]; failed: number } {
   return { times: [], gaps: [], failed: 0 };
@@ -123,20 +150,31 @@ function add(into: { times: number[]; gaps: number[]; failed: number }, { times,
   into.failed += failed;
 }
 
-/** All nodes are back, and each shard has an owner. */
+/** All nodes are back, and each has its shards. */
 async function whole(host: HostProcess, progress: (line: string) => void): Promise<void> {
   const end = performance.now() + PATIENCE * 1_000;
-  while (!(await host.whole())) {
+  while (!((await host.whole()) && (await shared(host)))) {
     if (performance.now() > end) return progress(`the cluster was not whole within ${PATIENCE} s`);
     await pause(100);
   }
 }
 
-function rows({ steady, killed, back, stopped }: Phases): Row[] {
+/** Each has its share of the shards: what happens to one concerns as many chats as what happened to another. */
+async function shared(host: HostProcess): Promise<boolean> {
+  const members = (await host.report(1))?.members ?? [];
+  return members.length === NODES && members.every(({ shards }) => shards >= Math.floor(LIMITS.shards / NODES));
+}
+
+function rows({ steady, drained, killed, back, stopped, seconds }: Phases): Row[] {
   const [p50, p99] = [at(steady.times, 0.5), at(steady.times, 0.99)];
   return [
     row('steady: send → SENT, p50', p50, 'ms'),
     row('steady: send → SENT, p99', p99, 'ms'),
+    row('drain: send → SENT, p50', at(drained.times, 0.5), 'ms', p50),
+    row('drain: send → SENT, p99 (asked: 3 ×)', at(drained.times, 0.99), 'ms', p99),
+    row('drain: send → SENT, longest', Math.max(...drained.times), 'ms'),
+    row('drain: sends that failed for good', drained.failed, ''),
+    row('drain: longest of them took', Math.max(...seconds), 's'),
     row('kill -9: a chat accepts sends again, p50', at(killed.gaps, 0.5), 'ms'),
     row('kill -9: a chat accepts sends again, p99 (asked)', at(killed.gaps, 0.99), 'ms', ASKED_MS),
     row('kill -9: a chat accepts sends again, longest', Math.max(...killed.gaps), 'ms'),

@@ -2,7 +2,14 @@
 // Invariant: a node is named by its place, 1 to N, through all of its lives; a started host is gone when its starter is.
 // Must not: share anything with the nodes but their data folder.
 
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { CLUSTER_SECRET_FILE } from '../cli/cluster-settings.js';
+import { DrainControl } from '../cli/drain-control.js';
+import type { DrainPlan, DrainStatus } from '../cluster/drain.js';
 import type { ClusterReport } from '../services/cluster-report.js';
+import { hmac } from '../services/mac.js';
+import { readSecret } from '../services/secret.js';
 import { type Exit, NodeProcess, type NodeProcessOptions, quietPort } from './node-process.js';
 import { childrenOf } from './process-stat.js';
 
@@ -14,6 +21,8 @@ export interface HostProcessOptions extends NodeProcessOptions {
 
 /** ms to wait for what a node says of its cluster. */
 const ASK_MS = 1_000;
+/** ms between two looks at a drain. */
+const DRAIN_LOOK_MS = 50;
 
 export class HostProcess {
   readonly #parent: NodeProcess;
@@ -92,6 +101,33 @@ export class HostProcess {
     } catch {
       return null;
     }
+  }
+
+  /** Resolves when the node is empty, or `over` says that this is no longer asked for; rejects with CliFailure where it cannot be drained. */
+  async drain(node: number, plan: DrainPlan, over: (status: DrainStatus) => boolean = () => false): Promise<void> {
+    const control = await this.#control(node);
+    await control.begin(this.#mac(), plan);
+    for (;;) {
+      const status = await control.state();
+      if (status === null || status.state === 'drained' || over(status)) return;
+      await pause(DRAIN_LOOK_MS);
+    }
+  }
+
+  /** Ends a drain. */
+  async stay(node: number): Promise<void> {
+    const control = await this.#control(node);
+    await control.end(this.#mac());
+  }
+
+  #control(node: number): Promise<DrainControl> {
+    return DrainControl.find(`http://127.0.0.1:${this.#options.peers + node - 1}`, `n-${node}`);
+  }
+
+  #mac(): ReturnType<typeof hmac> {
+    const found = readSecret(join(this.#options.data, CLUSTER_SECRET_FILE));
+    if (!found.ok) throw new Error(found.detail);
+    return hmac(found.secret);
   }
 
   reports(): Promise<(ClusterReport | null)[]> {

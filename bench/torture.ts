@@ -45,7 +45,12 @@ const program = new Command('torture')
   .option('--rounds <N>', 'kills, each under traffic', count(1), 10)
   .option('--clients <N>', 'devices that send', count(48), 200)
   .option('--seed <S>', 'what is chosen by chance follows from it', count(0), Math.floor(Math.random() * 2 ** 32))
-  .option('--nodes <N>', 'nodes of a host; each round kills, freezes or stops one, or kills the host', count(1), 1)
+  .option(
+    '--nodes <N>',
+    'nodes of a host; each round kills, freezes, stops or drains one, or kills the host',
+    count(1),
+    1,
+  )
   .option(
     '--freeze <MS>',
     `some rounds freeze the node for up to that long, one of several for that long; 0: none (default: ${FREEZE.one}, of several ${FREEZE.several})`,
@@ -104,7 +109,7 @@ function progressLine(figures: Figures, rounds: number, fresh: number): string {
     `delivered ${figure(deliveries)}`,
     `kills ${kills}`,
     `freezes ${freezes}`,
-    ...(cluster === null ? [] : [`stops ${cluster.stops}`, `hosts ${cluster.hosts}`]),
+    ...(cluster === null ? [] : [`stops ${cluster.stops}`, `drains ${cluster.drains}`, `hosts ${cluster.hosts}`]),
     `reconnects ${figure(reconnects)}`,
     cluster === null
       ? `ready after a kill p50 ${figure(readyMs)} ms`
@@ -117,7 +122,7 @@ function praise({ figures, chats }: Outcome): string {
   const nodes =
     cluster === null
       ? `${kills} kills and ${freezes} freezes of the node`
-      : `${kills} kills, ${freezes} freezes and ${cluster.stops} stops of nodes, ${cluster.hosts} kills of all, ` +
+      : `${kills} kills, ${freezes} freezes, ${cluster.stops} stops and ${cluster.drains} drains of nodes, ${cluster.hosts} kills of all, ` +
         `${cluster.owners} changes of owners, ${cluster.stale} stale appends refused, ${figure(cluster.told)} told without ` +
         `reconnecting (after a kill or stop within ${figure(cluster.toldMs)} ms)`;
   return (
@@ -163,9 +168,10 @@ function report(outcome: Outcome): Report & Pick<Outcome, 'violations' | 'troubl
   return { suite: 'torture', machine: machine(), rows, violations, troubles };
 }
 
-function clusterRows({ stops, hosts, told, toldMs, owners, stale }: ClusterFigures): Row[] {
+function clusterRows({ stops, drains, hosts, told, toldMs, owners, stale }: ClusterFigures): Row[] {
   return [
     row('stops', stops, 'stops'),
+    row('drains', drains, 'drains'),
     row('kills of the host', hosts, 'kills'),
     row('told without reconnecting', told, 'devices and chats'),
     row('the same, longest after a kill or stop', toldMs, 'ms'),

@@ -29,6 +29,8 @@ interface Member {
   readonly incarnation: number;
   readonly silenceMs: number;
   readonly shards: number;
+  /** ms that 99 of 100 of its clients' sends stay within. */
+  readonly p99Ms: number | null;
   readonly address: string;
 }
 
@@ -71,8 +73,8 @@ async function ask(text: string): Promise<Report> {
 }
 
 function clusterOf({ own, reports }: ClusterView): Report['cluster'] {
-  const members = own.members.map(({ node, state, incarnation, silenceMs, shards, address }) => {
-    return { node, state, healthy: reports.get(node)?.healthy ?? null, incarnation, silenceMs, shards, address };
+  const members = own.members.map(({ node, state, incarnation, silenceMs, shards, p99Ms, address }) => {
+    return { node, state, healthy: reports.get(node)?.healthy ?? null, incarnation, silenceMs, shards, p99Ms, address };
   });
   const links = [...reports].flatMap(([from, report]) => (report?.links ?? []).map((link) => ({ from, ...link })));
   return { members, links };
@@ -84,16 +86,17 @@ function render({ url, healthy, ready, status, cluster }: Report): string {
 }
 
 function renderCluster({ members, links }: NonNullable<Report['cluster']>): string {
-  const here = members.map(({ node, state, healthy, silenceMs, shards, incarnation, address }) => {
+  const here = members.map(({ node, state, healthy, silenceMs, shards, p99Ms, incarnation, address }) => {
     const how = healthy === null ? 'no answer' : healthy ? state : `${state}, lapsed`;
-    return [node, how, duration(silenceMs), shards, incarnation, address];
+    const p99 = p99Ms === null ? null : `${p99Ms.toFixed(1)} ms`;
+    return [node, how, duration(silenceMs), shards, p99, incarnation, address];
   });
   const ways = links.map(({ from, node, state, roundTripMs, queuedBytes, unsentBytes, resets }) => {
     const trip = roundTripMs === null ? null : `${roundTripMs.toFixed(1)} ms`;
     return [from, node, state, trip, bytes(queuedBytes), bytes(unsentBytes), resets];
   });
   return (
-    `\n${pc.bold('members')}\n${renderGrid(['node', 'state', 'silent', 'shards', 'incarnation', 'address'], here)}` +
+    `\n${pc.bold('members')}\n${renderGrid(['node', 'state', 'silent', 'shards', 'p99', 'incarnation', 'address'], here)}` +
     `\n${pc.bold('links')}\n${renderGrid(['from', 'to', 'state', 'round trip', 'queued', 'unsent', 'resets'], ways)}`
   );
 }

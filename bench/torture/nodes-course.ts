@@ -4,9 +4,10 @@
 //   kill     -9 for a node; its host starts it again                     (sometimes once more, or two at once)
 //   freeze   SIGSTOP for longer than a lease, then SIGCONT: it comes back to shards that are others'
 //   stop     SIGTERM for a node: it hands over and ends; its host starts it again
+//   drain    it is emptied, and then stopped, or killed in the middle of it, or taken back
 //   host     -9 for the parent, with which all nodes end; then a new host on the same data
 //
-// Invariant: any four rounds from the first on have one of each; a round begins with a whole cluster under traffic; what is read in the end was on disk.
+// Invariant: any five rounds from the first on have one of each; a round begins with a whole cluster under traffic; what is read in the end was on disk.
 // Must not: judge (checker.ts, owners.ts, bystanders.ts), or print.
 
 import { join } from 'node:path';
@@ -31,9 +32,12 @@ import {
 import { OwnerTrail } from './owners.js';
 import { FAN_OUT_THRESHOLD, LATE, TWICE } from './plan.js';
 
-const KINDS = ['kill', 'freeze', 'stop', 'host'] as const;
+const KINDS = ['kill', 'freeze', 'stop', 'drain', 'host'] as const;
 type Kind = (typeof KINDS)[number];
 
+/** Share of the drains that are not let come to their end, and ms within which. */
+const HALFWAY = 0.6;
+const DRAIN_MS = 3_000;
 /** ms between two samples of what the nodes say. */
 const SAMPLE_MS = 200;
 /** ms before something happens in which acknowledgements count as given just before it. */
@@ -51,7 +55,7 @@ export class NodesCourse implements Course {
   readonly #data: string;
   readonly #owners = new OwnerTrail();
   readonly #violations: Violation[] = [];
-  readonly #counts = { kill: 0, freeze: 0, stop: 0, host: 0 };
+  readonly #counts = { kill: 0, freeze: 0, stop: 0, drain: 0, host: 0 };
   readonly #whole: number[] = [];
   /** When each node ended, in this host's life. */
   #ends: number[][] = [];
@@ -123,6 +127,7 @@ export class NodesCourse implements Course {
     const watched = this.#watch(kind, from, began);
     if (kind === 'host') await this.#killHost();
     else if (kind === 'freeze') await this.#freeze();
+    else if (kind === 'drain') await this.#drain();
     else await this.#end(kind);
     const againMs = performance.now() - began;
     await crowd.until(`a whole cluster after a ${kind}`, () => this.#host!.whole());
@@ -143,6 +148,18 @@ export class NodesCourse implements Course {
     if (kind === 'stop' || random() >= TWICE) return;
     await pause(random() * 500);
     await this.#again(node, 'SIGKILL');
+  }
+
+  async #drain(): Promise<void> {
+    const { random } = this.#crowd;
+    const host = this.#host!;
+    const node = this.#victim();
+    const how = random();
+    const plan = { rate: 2 + random() * 18, clients: 5 + random() * 100, maxP99: 0 };
+    const enough = performance.now() + random() * DRAIN_MS;
+    await host.drain(node, plan, () => how < HALFWAY && performance.now() > enough);
+    if (how < HALFWAY / 2) await host.stay(node);
+    else await this.#again(node, how < HALFWAY ? 'SIGKILL' : 'SIGTERM');
   }
 
   /** Resolves when the node's next process has begun. */
@@ -224,7 +241,7 @@ export class NodesCourse implements Course {
   }
 
   #figures(): Figures {
-    const { kill, freeze, stop, host } = this.#counts;
+    const { kill, freeze, stop, drain, host } = this.#counts;
     return {
       round: this.#round,
       ...crowdFigures(this.#crowd),
@@ -234,6 +251,7 @@ export class NodesCourse implements Course {
       cluster: {
         last: this.#last,
         stops: stop,
+        drains: drain,
         hosts: host,
         told: this.#told,
         toldMs: this.#toldMs,

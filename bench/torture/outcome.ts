@@ -39,6 +39,7 @@ export interface ClusterFigures {
   readonly last: { readonly kind: string; readonly againMs: number; readonly wholeMs: number };
   /** Of one node, in order. */
   readonly stops: number;
+  readonly drains: number;
   /** Of the whole host, with -9. */
   readonly hosts: number;
   /** What was acknowledged just before something happened, and reached a device that did not reconnect: how often, and the most ms it took. */

@@ -126,9 +126,9 @@ test('status: members and links of all nodes', async () => {
       [
         '',
         'members',
-        '  node  state  silent  shards  incarnation  address',
-        `  a     up     120 ms       1            1  ${url.replace('http', 'ws')}/peer`,
-        `  b     up     120 ms       1            1  ${address}`,
+        '  node  state  silent  shards  p99      incarnation  address',
+        `  a     up     120 ms       1  12.5 ms            1  ${url.replace('http', 'ws')}/peer`,
+        `  b     up     120 ms       1  12.5 ms            1  ${address}`,
         '',
         'links',
         '  from  to  state  round trip  queued   unsent  resets',

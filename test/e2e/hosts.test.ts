@@ -104,6 +104,47 @@ async function person(t: TestContext, url: string, name: string, group: string |
   return { session, chat, heard };
 }
 
+/** Everybody writes into the one chat, all the time; a send that fails ends it. */
+class Talk {
+  /** `from text`, as they were acknowledged. */
+  readonly sent: string[] = [];
+  readonly #people: readonly Person[];
+  readonly #streams: Promise<void>[];
+  #sending = true;
+
+  constructor(people: readonly Person[]) {
+    this.#people = people;
+    this.#streams = people.map(async ({ chat }, i) => {
+      for (let n = 0; this.#sending; n++) {
+        await chat.send(`${n}`);
+        this.sent.push(`u${i} ${n}`);
+        await pause(20);
+      }
+    });
+    // It is asked for when it ends.
+    for (const stream of this.#streams) stream.catch(() => undefined);
+  }
+
+  /** No send failed, and everybody has heard all of the others once and in order. */
+  async end(): Promise<void> {
+    this.#sending = false;
+    await Promise.all(this.#streams);
+    for (const [i, { heard }] of this.#people.entries()) {
+      const expected = this.sent.filter((line) => !line.startsWith(`u${i} `));
+      await until(`u${i} has heard all`, () => heard.length >= expected.length);
+      assert.deepEqual([...heard].sort(), expected.sort(), `u${i}: each message once`);
+      for (let j = 0; j < USERS; j++) {
+        const theirs = heard.filter((line) => line.startsWith(`u${j} `)).map((line) => Number(line.split(' ')[1]));
+        assert.deepEqual(
+          theirs,
+          [...theirs].sort((a, b) => a - b),
+          `u${i} heard u${j} in order`,
+        );
+      }
+    }
+  }
+}
+
 test('clients of three nodes in one chat: a node is killed under load and comes back; SIGTERM stops all', {
   skip,
 }, async (t) => {
@@ -130,41 +171,18 @@ test('clients of three nodes in one chat: a node is killed under load and comes 
 
   const before = childrenOf(host.pid);
   assert.deepEqual([...before.keys()].sort(), ['n-1', 'n-2', 'n-3']);
-  let sending = true;
-  const sent: string[] = [];
-  const streams = people.map(async ({ chat }, i) => {
-    for (let n = 0; sending; n++) {
-      await chat.send(`${n}`);
-      sent.push(`u${i} ${n}`);
-      await pause(20);
-    }
-  });
+  const talk = new Talk(people);
   await pause(500);
   process.kill(before.get('n-2')!, 'SIGKILL');
-  const killed = sent.length;
+  const killed = talk.sent.length;
   await until(
     'it is started again',
     () => (childrenOf(host.pid).get('n-2') ?? before.get('n-2')) !== before.get('n-2'),
   );
   await until('the cluster is whole again', () => whole(url));
   await pause(300);
-  sending = false;
-  await Promise.all(streams);
-  assert.ok(sent.length > killed, 'sends went on');
-
-  for (const [i, { heard }] of people.entries()) {
-    const expected = sent.filter((line) => !line.startsWith(`u${i} `));
-    await until(`u${i} has heard all`, () => heard.length >= expected.length);
-    assert.deepEqual([...heard].sort(), expected.sort(), `u${i}: each message once`);
-    for (let j = 0; j < USERS; j++) {
-      const theirs = heard.filter((line) => line.startsWith(`u${j} `)).map((line) => Number(line.split(' ')[1]));
-      assert.deepEqual(
-        theirs,
-        [...theirs].sort((a, b) => a - b),
-        `u${i} heard u${j} in order`,
-      );
-    }
-  }
+  await talk.end();
+  assert.ok(talk.sent.length > killed, 'sends went on');
 
   assert.ok((await metric(url, 'weft_link_round_trip_seconds')).every((seconds) => seconds > 0 && seconds < 5));
   const shards = await weft(['shards', '--url', url]);
@@ -173,6 +191,78 @@ test('clients of three nodes in one chat: a node is killed under load and comes 
   const { code } = await host.stop('SIGTERM');
   assert.equal(code, 0, host.lines.join('\n'));
   assert.deepEqual(pids.filter(alive), []);
+});
+
+test('a node is drained under load: no send fails, it is empty, and it takes its part again when it is told to', {
+  skip,
+}, async (t) => {
+  const home = new Home(t);
+  const host = await home.start({ flags: ['--nodes', `${NODES}`, '--node-id', 'n'] });
+  const { url } = host;
+  await until('every node has shards', () => whole(url));
+  const people = [await person(t, url, 'u0', null)];
+  for (let i = 1; i < USERS; i++) people.push(await person(t, url, `u${i}`, people[0]!.chat.id));
+  for (let extra = 0; (await connections(url)).some((count) => count === 0); extra++) {
+    assert.ok(extra < 60, 'the nodes share the clients');
+    const session = await connect({ url, token: () => token('u0', `extra${extra}`), backoff: BACKOFF });
+    t.after(() => session.close());
+  }
+  const total = (await connections(url)).reduce((sum, count) => sum + count, 0);
+  const shards = async (): Promise<number> =>
+    (await cluster(url))?.members.find(({ node }) => node === 'n-2')?.shards ?? -1;
+  const flags = ['--url', url.replace(/^ws/, 'http'), '--data', home.data];
+
+  const talk = new Talk(people);
+  await pause(300);
+  const drained = await weft(['drain', 'n-2', '--rate', '8', '--clients', '20', '--max-p99', '0', '--json', ...flags]);
+  assert.equal(drained.code, 0, drained.err);
+  const lines = drained.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    [lines.at(-1)?.state, lines.at(-1)?.shardsLeft, lines.at(-1)?.clientsLeft],
+    ['drained', 0, 0],
+    drained.out,
+  );
+  assert.ok(lines.length > 2 && lines[0]?.state === 'draining' && Number(lines.at(-1)?.p99) > 0, drained.out);
+  assert.equal((await connections(url))[1], 0);
+  await until('its clients are elsewhere', async () => {
+    return (await connections(url)).reduce((sum, count) => sum + count, 0) === total;
+  });
+  assert.equal((await connections(url))[1], 0, 'new clients go elsewhere, too');
+  const again = await weft(['drain', 'n-2', ...flags]);
+  assert.match(again.err, /^weft: already_draining: .*--watch.*--cancel/);
+  const watched = await weft(['drain', 'n-2', '--watch', ...flags]);
+  assert.match(watched.out, /^n-2 is empty after /);
+
+  const ended = await weft(['drain', 'n-2', '--cancel', ...flags]);
+  assert.equal(ended.code, 0, ended.err);
+  await until('its shards come back', async () => (await whole(url)) && (await shards()) > 5);
+  // The port is its own again, too.
+  for (let extra = 0; (await connections(url))[1] === 0; extra++) {
+    assert.ok(extra < 60, 'it is dealt clients again');
+    const session = await connect({ url, token: () => token('u1', `late${extra}`), backoff: BACKOFF });
+    t.after(() => session.close());
+  }
+
+  const slow = spawn(process.execPath, [MAIN, 'drain', 'n-2', '--rate', '1', ...flags], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  slow.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  await until('it has begun', async () => /shards and \d+ clients left/.test(said));
+  slow.kill('SIGINT');
+  assert.deepEqual(await once(slow, 'close'), [1, null]);
+  assert.match(said, /weft: cancelled: n-2 is a member like any other/);
+  const over = await weft(['drain', 'n-2', '--cancel', ...flags]);
+  assert.match(over.err, /^weft: not_draining: /);
+  await until('all is as before', () => whole(url));
+  await talk.end();
+  assert.equal((await host.stop('SIGTERM')).code, 0, host.lines.join('\n'));
 });
 
 test('the nodes of a host that is killed end, and the next one serves', { skip }, async (t) => {

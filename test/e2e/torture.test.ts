@@ -49,12 +49,12 @@ test('kill -9 under 200 clients, five times: nothing lost, nothing doubled, one 
   assert.ok(value('reconnects') >= 200);
 });
 
-test('three nodes under clients of all: one is killed, frozen past its lease, stopped, and all are killed', {
+test('three nodes under clients of all: one is killed, frozen past its lease, stopped, drained, and all are killed', {
   skip,
 }, async (t) => {
   const value = await torture(t, ['--nodes', '3', '--rounds', String(KINDS), '--clients', '48', '--freeze', '2500']);
   assert.equal(value('rounds'), KINDS);
-  for (const kind of ['kills', 'freezes', 'stops', 'kills of the host']) assert.equal(value(kind), 1, kind);
+  for (const kind of ['kills', 'freezes', 'stops', 'drains', 'kills of the host']) assert.equal(value(kind), 1, kind);
   assert.ok(value('acknowledged') > 500);
   assert.ok(value('told without reconnecting') > 0, 'some stay connected while another node dies');
   assert.ok(
