@@ -11,7 +11,7 @@
 import { byShard, Entries, type Shards } from './board-entries.js';
 import type { Line, LineSession, Place, State } from './board-line.js';
 import { Readers } from './board-readers.js';
-import { BOARD_LIMITS } from './limits.js';
+import { BOARD_LIMITS, LIMITS } from './limits.js';
 import type { World } from './world.js';
 
 export interface BoardOptions extends Shards {
@@ -55,7 +55,12 @@ export class Board {
   /** Sessions that failed since the table was there. */
   #tries = 0;
   #round = false;
+  /** Monotonic ms when the last round began. */
+  #began = 0;
   #gathering = false;
+  /** The next round has to ask some shards whether they are there; the next one of them. */
+  #patrols = false;
+  #patrol = 0;
   /** Probes sent, and monotonic ms of the last one that came back. */
   #probes = 0;
   #alive = 0;
@@ -147,26 +152,51 @@ export class Board {
     this.#cancel = this.#world.timer(BOARD_LIMITS.openMs, () => this.#broken('timeout'));
   }
 
+  /** Before it counts as there all parts of it have to answer: each shard's. */
   #opened(): void {
+    const session = this.#session!;
     this.#cancel();
     this.#alive = this.#world.now();
+    this.#begin();
+    const shards = Array.from({ length: LIMITS.shards }, (_, shard) => session.look(shard, []));
+    Promise.all(shards).then(
+      () => {
+        if (this.#session !== session) return;
+        this.#round = false;
+        this.#probe();
+      },
+      (error: unknown) => this.#wentRound(session, error),
+    );
     this.#tick();
+  }
+
+  #begin(): void {
+    this.#round = true;
+    this.#began = this.#world.now();
   }
 
   /** Each probe's turn is also the turn of what is due. */
   #tick(): void {
-    if (this.#world.now() - this.#alive > BOARD_LIMITS.silenceMs) return this.#broken('silent');
-    this.#probes += 1;
-    this.#session?.probe(this.#probes);
+    const { silenceMs } = BOARD_LIMITS;
+    const now = this.#world.now();
+    // Part of the table may be gone, where no probe is written.
+    if (now - this.#alive > silenceMs || (this.#round && now - this.#began > silenceMs)) return this.#broken('silent');
+    this.#probe();
     this.#cancel = this.#world.timer(BOARD_LIMITS.probeMs, () => this.#tick());
     if (this.#up) this.#gather();
+  }
+
+  #probe(): void {
+    this.#patrols = true;
+    this.#probes += 1;
+    this.#session?.probe(this.#probes);
   }
 
   #probed(probe: number): void {
     // What took so long is no sign of life: it may have waited in a socket all the time.
     if (probe < this.#probes - BOARD_LIMITS.silenceMs / BOARD_LIMITS.probeMs) return;
     this.#alive = this.#world.now();
-    if (this.#up) return;
+    if (this.#up || this.#round) return;
     this.#up = true;
     this.#tries = 0;
     this.readers.begin();
@@ -206,7 +236,7 @@ export class Board {
       this.#gathering = false;
       const session = this.#session;
       if (session === null || !this.#up || this.#round) return;
-      this.#round = true;
+      this.#begin();
       this.#goRound(session).then(
         () => this.#wentRound(session),
         (error: unknown) => this.#wentRound(session, error),
@@ -227,12 +257,19 @@ export class Board {
     const ignored = this.readers.toIgnore(slice);
     const fresh = this.readers.toListen(slice);
     const users = [...fresh, ...this.readers.toLook(slice)];
+    const patrol: Promise<unknown>[] = [];
+    for (let i = 0; this.#patrols && i < BOARD_LIMITS.patrol; i++) {
+      patrol.push(session.look(this.#patrol, []));
+      this.#patrol = (this.#patrol + 1) % LIMITS.shards;
+    }
+    this.#patrols = false;
     // First listening, then looking: a change in between would be missed the other way round.
     const listened = fresh.length === 0 ? Promise.resolve() : session.listen(places(fresh));
     await Promise.all([
       this.#entries.write(session, slice),
       ignored.length === 0 ? null : session.ignore(places(ignored)),
       listened.then(() => this.#look(session, users)),
+      ...patrol,
     ]);
   }
 

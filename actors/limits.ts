@@ -622,6 +622,8 @@ export const BOARD_LIMITS = {
   freshMs: 5_000,
   /** ms between two probes. */
   probeMs: 500,
+  /** Shards that are asked with each probe whether they are there: all of them within 4 s. */
+  patrol: 4,
   /** ms without an answer to a probe after which Redis counts as gone: a failover of sentinels takes longer anyway. */
   silenceMs: 2_000,
   /** ms to open a session. Large clusters are asked for their slots in it. */

@@ -25,7 +25,11 @@ export class RedisServer {
   }
 
   /** `settings`: lines of redis.conf. */
-  static async start(t: TestContext, settings: readonly string[] = [], port?: number): Promise<RedisServer> {
+  static async start(
+    t: Pick<TestContext, 'after'>,
+    settings: readonly string[] = [],
+    port?: number,
+  ): Promise<RedisServer> {
     const server = new RedisServer(port ?? (await freePort('127.0.0.1', 0)), settings);
     const kill = (): void => void server.#process?.kill('SIGKILL');
     process.once('exit', kill);

@@ -12,6 +12,7 @@ import { FOREVER } from '../../actors/retention.js';
 import { parseAddress } from '../../cli/address.js';
 import { addSettings, type Flags, gather, type NodeConfig, parseConfig, SETTINGS } from '../../cli/config.js';
 import { parseDuration } from '../../cli/duration.js';
+import { parseRedis } from '../../services/redis-target.js';
 
 function taken(flags: Flags): NodeConfig {
   const result = parseConfig(flags);
@@ -44,6 +45,7 @@ test('nothing set: loopback, ./data, the own secret', () => {
 
 test('each setting reaches the configuration', () => {
   const config = taken({
+    redis: 'redis+sentinel://:secret@a,b/main',
     listen: '[::1]:0',
     data: 'd',
     store: 'lmdb:e',
@@ -82,6 +84,7 @@ test('each setting reaches the configuration', () => {
     listen: { host: '::1', port: 0, loopback: true },
     data: resolve('d'),
     store: { engine: 'lmdb', path: resolve('e') },
+    redis: parseRedis('redis+sentinel://:secret@a,b/main'),
     nodeId: 'Node-1',
     keys: { type: 'jwks', url: new URL('https://id.example/jwks.json') },
     jwtIssuer: 'me',
@@ -126,6 +129,12 @@ test('each setting reaches the configuration', () => {
   }
   assert.deepEqual(taken({ jwtSecretFile: 's' }).keys, { type: 'secret', path: resolve('s') });
   assert.deepEqual(taken({ jwtPublicKey: 'p' }).keys, { type: 'public', path: resolve('p') });
+});
+
+test('a Redis URL that cannot be read is not repeated: it may have a password in it', () => {
+  const [problem = ''] = refused({ redis: 'redis://me:geheim@a,b' });
+  assert.match(problem, /^bad_config: --redis \(WEFT_REDIS\): several hosts are/);
+  assert.doesNotMatch(problem, /geheim/);
 });
 
 test('what is wrong is told at once, each with flag, variable, value and a way out', () => {

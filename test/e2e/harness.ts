@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type ClientOptions, WebSocket } from 'ws';
+import type { Line } from '../../actors/board-line.js';
 import type { Settings } from '../../actors/fabric.js';
 import { LIMITS } from '../../actors/limits.js';
 import { makeMessageId } from '../../actors/message-id.js';
@@ -31,6 +32,13 @@ export interface TestNode {
   readonly folder: string;
   readonly events: string[];
   stop(): Promise<void>;
+}
+
+let presenceOf: (() => Promise<Line>) | null = null;
+
+/** Nodes of this file keep presence there; each is ready when it is. */
+export function keepPresence(line: () => Promise<Line>): void {
+  presenceOf = line;
 }
 
 /** A node on a fresh folder (or `folder`), without limits of rates, stopped when the test ends. */
@@ -57,6 +65,7 @@ export async function testNode(
     event: (event) => events.push(event.type),
     fenced: () => events.push('fenced'),
     report: (event) => events.push(event),
+    ...(presenceOf === null ? {} : { presence: await presenceOf() }),
     ...options,
     settings: {
       fanOutThreshold: LIMITS.fanOutThreshold,
@@ -67,6 +76,7 @@ export async function testNode(
       ...options.settings,
     },
   });
+  while (node.fabric.board?.up === false) await new Promise((resolve) => setTimeout(resolve, 5));
   let stopped: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     stopped ??= node.stop();

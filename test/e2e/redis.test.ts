@@ -65,13 +65,13 @@ async function until(what: string, holds: () => boolean | Promise<boolean>, ms =
   }
 }
 
-async function seen(client: RawClient, user: string, precision: number, online: boolean): Promise<void> {
+/** The only one whom the client watches. */
+async function seen(client: RawClient, precision: number, online: boolean): Promise<void> {
   await client.next(
     T.PRESENCE,
     (frame) => frame.precision === precision && (precision === PRECISION.unknown || frame.online === online),
     10_000,
   );
-  void user;
 }
 
 /** ms that each of so many sends took until SENT. */
@@ -88,7 +88,7 @@ async function sends(client: RawClient, chat: Uint8Array, count: number): Promis
 
 const median = (times: readonly number[]): number => times[times.length >> 1]!;
 
-test('two nodes and one Redis: who is there and who types crosses; its end and its freezing make presence unknown, and sends go on', {
+test('two nodes and one Redis: who is there and who types crosses; its end and its freezing make presence unknown, and sends go on; a node that is killed leaves no ghosts', {
   ...needs('redis'),
   timeout: 120_000,
 }, async (t) => {
@@ -99,11 +99,11 @@ test('two nodes and one Redis: who is there and who types crosses; its end and i
   const chat = await ada.direct('bob');
   await sends(ada, chat, 1);
   ada.send({ type: T.WATCH, chat, on: true });
-  await seen(ada, 'bob', PRECISION.exact, true);
+  await seen(ada, PRECISION.exact, true);
   bob.cut();
-  await seen(ada, 'bob', PRECISION.exact, false);
+  await seen(ada, PRECISION.exact, false);
   bob = await RawClient.join(two.url, 'bob', '1');
-  await seen(ada, 'bob', PRECISION.exact, true);
+  await seen(ada, PRECISION.exact, true);
   const posts = redis.cli('info', 'commandstats');
   assert.match(posts, /cmdstat_evalsha/);
 
@@ -115,25 +115,30 @@ test('two nodes and one Redis: who is there and who types crosses; its end and i
   ada.frames.length = 0;
 
   redis.freeze();
-  await seen(ada, 'bob', PRECISION.unknown, false);
+  await seen(ada, PRECISION.unknown, false);
   const frozen = await sends(ada, chat, 200);
   assert.equal((await presence(one)).known, false);
   bob.send({ type: T.TYPING, chat: group, on: true });
   await ada.next(T.TYPING_OF, (frame) => frame.on);
   redis.thaw();
-  await seen(ada, 'bob', PRECISION.exact, true);
+  await seen(ada, PRECISION.exact, true);
 
   await until('both nodes have it again', async () => (await presence(one)).known && (await presence(two)).known);
   ada.frames.length = 0;
   await redis.kill();
-  await seen(ada, 'bob', PRECISION.unknown, false);
+  await seen(ada, PRECISION.unknown, false);
   const dead = await sends(ada, chat, 200);
   bob.cut();
   await sends(ada, chat, 20);
   assert.ok(!ada.frames.some((frame) => frame.type === T.PRESENCE), 'nothing is told that nobody knows');
   await redis.start();
-  await seen(ada, 'bob', PRECISION.exact, false);
+  await seen(ada, PRECISION.exact, false);
   t.diagnostic(`p50 of a send: ${[quiet, frozen, dead].map((times) => median(times).toFixed(1)).join(', ')} ms`);
   for (const times of [frozen, dead]) assert.ok(median(times) < 3 * median(quiet) + 2, `${median(times)} ms`);
   assert.equal((await presence(one)).losses, 2);
+
+  bob = await RawClient.join(two.url, 'bob', '1');
+  await seen(ada, PRECISION.exact, true);
+  await two.stop('SIGKILL');
+  await seen(ada, PRECISION.exact, false);
 });
