@@ -8,10 +8,14 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../transport/port.js';
 import { find } from './needs.js';
+
+/** A test, or a file of tests. */
+interface Owner {
+  after(task: () => Promise<void>): void;
+}
 
 export class RedisServer {
   readonly port: number;
@@ -25,11 +29,7 @@ export class RedisServer {
   }
 
   /** `settings`: lines of redis.conf. */
-  static async start(
-    t: Pick<TestContext, 'after'>,
-    settings: readonly string[] = [],
-    port?: number,
-  ): Promise<RedisServer> {
+  static async start(t: Owner, settings: readonly string[] = [], port?: number): Promise<RedisServer> {
     const server = new RedisServer(port ?? (await freePort('127.0.0.1', 0)), settings);
     const kill = (): void => void server.#process?.kill('SIGKILL');
     process.once('exit', kill);
