@@ -9,6 +9,7 @@
 import type { ExitReason } from './behaviour.js';
 import type { Owed } from './certificate.js';
 import type { ConnectionContext } from './connection.js';
+import type { Refusal } from './errors.js';
 import type { Fabric } from './fabric.js';
 import type { Latency } from './latency.js';
 import { LIMITS } from './limits.js';
@@ -33,6 +34,8 @@ interface Ended {
   readonly asks: readonly number[];
   readonly claim: Claim | null;
   readonly receipts: boolean;
+  /** For the sends and asks. */
+  readonly refusal: Refusal;
 }
 
 /** The actor of a chat, and the furthest that it was told of the client; 0: nothing. */
@@ -133,7 +136,8 @@ export class Awaited {
     const sends = [...(this.#sends ?? [])].filter(([, { view }]) => view.key === key).map(([n]) => n);
     const asks = [...(this.#asks ?? [])].filter(([, asked]) => asked === key).map(([r]) => r);
     const claim = watched === undefined || watched.delivered + watched.read === 0 ? null : watched;
-    return { sends, asks, claim, receipts: watched?.receipts === true };
+    const refusal = reason === 'shutdown' ? MOVED : RESTARTED;
+    return { sends, asks, claim, receipts: watched?.receipts === true, refusal };
   }
 
   #owes(key: string): boolean {
@@ -163,4 +167,7 @@ export class Awaited {
   }
 }
 
-const nothing: Ended = { sends: [], asks: [], claim: null, receipts: false };
+const RESTARTED: Refusal = { code: 'unavailable', detail: 'it is being restarted; what was asked may be stored' };
+/** It ended in order: another node has it in a moment. */
+const MOVED: Refusal = { ...RESTARTED, after: LIMITS.movedMs };
+const nothing: Ended = { sends: [], asks: [], claim: null, receipts: false, refusal: RESTARTED };

@@ -26,7 +26,7 @@ export type ExitReason =
   | { readonly type: 'crash'; readonly error: unknown }
   /** Monitored or linked an actor that was already gone. */
   | { readonly type: 'noproc' }
-  /** Monitored an actor of another node, which moved or cannot be reached: it may live on, but what it was told may be lost. */
+  /** Monitored an actor of another node, which cannot be reached: it may live on, but what it was told may be lost. */
   | { readonly type: 'noconnection' };
 
 /** What the runtime tells an actor, on the system lane, ahead of its messages. */

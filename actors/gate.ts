@@ -3,7 +3,7 @@
 // even if the chat's actor has ended meanwhile.
 // Must not: compose appends (sequencer.ts), or decide what is appended.
 
-import { type AppendResult, refused } from '../storage/append.js';
+import { type AppendResult, refused, SHARD_MOVING } from '../storage/append.js';
 import type { Telling } from '../storage/untold.js';
 import { strike } from './buggify.js';
 import type { Chat } from './chat.js';
@@ -11,6 +11,7 @@ import type { ChatContext } from './chat-rules.js';
 import type { Entry } from './entry.js';
 import type { FanOut } from './fan-out.js';
 import type { Inquiry } from './inquiry.js';
+import { LIMITS } from './limits.js';
 import type { Roster } from './roster.js';
 import { decline, settle } from './waiter.js';
 
@@ -99,8 +100,9 @@ export class Gate {
   /** It is not: everyone who waits is refused. */
   abandon(reason: string): void {
     this.#outcome = null;
+    const after = reason === SHARD_MOVING ? LIMITS.movedMs : undefined;
     for (const entry of this.#chat.sequencer!.abandon()) {
-      for (const waiter of entry.waiters) decline(waiter, 'unavailable', `not stored: ${reason}`);
+      for (const waiter of entry.waiters) decline(waiter, 'unavailable', `not stored: ${reason}`, after);
     }
   }
 

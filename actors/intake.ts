@@ -22,8 +22,6 @@ import { Watching } from './watching.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
 
-const RESTARTED: Refusal = { code: 'unavailable', detail: 'it is being restarted; what was asked may be stored' };
-
 /** SENDs are numbered modulo this (docs/wire.md §3). */
 const NUMBERS = 65_536;
 
@@ -152,10 +150,10 @@ export class Intake {
   /** The actor that answers for `key` ended. */
   ended(key: string, reason: ExitReason['type'], context: ConnectionContext): void {
     const { awaited, fabric } = this.#connection;
-    const { sends, asks, claim, receipts } = awaited.ended(key, reason, fabric.chats, context);
+    const { sends, asks, claim, receipts, refusal } = awaited.ended(key, reason, fabric.chats, context);
     if (claim !== null || receipts) this.#connection.followUp.again(key, claim, receipts, context);
-    for (const n of sends) this.failed(n, RESTARTED);
-    for (const r of asks) this.answered(r, RESTARTED);
+    for (const n of sends) this.failed(n, refusal);
+    for (const r of asks) this.answered(r, refusal);
   }
 
   // ---- requests ----

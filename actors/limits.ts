@@ -479,12 +479,18 @@ export const LIMITS = {
   /** Shards that one node hands over at a time, and ms after each: a few chats at a time wake up elsewhere. */
   handOvers: 2,
   handOverMs: 50,
+  /** ms after which what was refused because its shard was moving may be tried again: most have arrived by then. */
+  movedMs: 50,
   /** ms between two looks of a drain at latency and clients: several for each of the seconds that the latency is of. */
   drainTickMs: 100,
   /** ms for which an operator may answer a node's challenge. */
   operatorMs: 10_000,
   /** ms that a client has to leave a draining node before it is closed: what it has under way is answered long before. */
   drainLeaveMs: 5_000,
+  /** ms that a node which stops gives its shards and clients to get to others, and how many clients it sends off in a second: as many
+   * as a few other nodes let in. */
+  evacuateMs: 2_000,
+  evacuateClients: 2_000,
   /** Slots that the latency of sends is counted in, and ms of each: the last seconds, so that a drain sees soon what it does. */
   latencySlots: 5,
   latencySlotMs: 1_000,
@@ -550,6 +556,8 @@ export const LIMITS = {
   clientGapMs: 2_000,
   /** ms between two SYNCs of one connection made because of gaps. */
   clientResyncMs: 1_000,
+  /** ms over which a client that was sent to another node spreads its coming: whoever sent it sends them one after the other. */
+  clientMoveMs: 50,
   /** ms after GOAWAY that answers are waited for. */
   clientDrainMs: 3_000,
   /** ms before a token's end that a fresh one is fetched (or at half its life, whichever is later). */

@@ -40,18 +40,19 @@ function orphaned(): void {
 
 async function serve(crashes: number): Promise<void> {
   let node: Node | null = null;
-  const stop = (): void => {
+  const stop = (last: boolean): void => {
     if (node === null) endNow(EXIT.ok);
-    void node.stop();
+    void node.stop(last);
   };
   process.on('disconnect', orphaned);
   // While this program was loaded nobody listened.
   if (!process.connected) orphaned();
   process.on('message', (message: HostMessage) => {
-    if (message.type === 'stop') stop();
+    // A host stops all of its nodes at once.
+    if (message.type === 'stop') stop(true);
     else node?.renew();
   });
-  process.on('SIGTERM', stop);
+  process.on('SIGTERM', () => stop(false));
   // Of a terminal, for the whole group: the host decides.
   for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
   const config = configOf(gather({}, process.env));

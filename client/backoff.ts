@@ -32,11 +32,11 @@ export class Backoff {
     return this.#attempt;
   }
 
-  /** ms to wait now; `floor` is what the server asked for, to which a random part is added. */
-  next(floor = 0): number {
+  /** ms to wait now; `floor` is what the server asked for, to which a random part is added, of `most` at most. */
+  next(floor = 0, most = Number.POSITIVE_INFINITY): number {
     const attempt = this.#attempt++;
     if (attempt === 0 && this.#immediate && floor === 0) return 0;
-    const ceiling = Math.min(this.#cap, this.#base * 2 ** Math.min(attempt, 30));
+    const ceiling = Math.min(most, this.#cap, this.#base * 2 ** Math.min(attempt, 30));
     return floor + this.#world.random() * ceiling;
   }
 

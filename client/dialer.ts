@@ -261,7 +261,9 @@ export class Dialer {
       return;
     }
     const error = refusal ?? new WeftError('offline', code === 0 ? 'no connection' : `connection closed (${code})`);
-    const retryIn = this.#backoff.next(Math.max(attempt.leave ?? 0, refusal?.after ?? 0));
+    const { leave } = attempt;
+    const most = leave === undefined ? undefined : Math.max(leave, LIMITS.clientMoveMs);
+    const retryIn = this.#backoff.next(Math.max(leave ?? 0, refusal?.after ?? 0), most);
     this.#cancelWait = this.#world.timer(retryIn, () => this.#begin());
     this.#enter('waiting', { error, retryIn });
   }

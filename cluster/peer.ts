@@ -22,6 +22,7 @@ import { type Acquaintance, Names } from './names.js';
 import { type Losses, Outbound } from './outbound.js';
 import type { Far, FarConnection } from './outsiders.js';
 import { excuse } from './refusals.js';
+import { MOVED } from './shard-actors.js';
 import { userCodec } from './user-codec.js';
 
 /** What all sessions of a node share. */
@@ -279,15 +280,14 @@ export class Peer implements Far {
 
   #moved(party: Party, key: string, news: boolean): void {
     this.#hub.astray();
-    this.#over(`${party}${key}`, { type: 'noconnection' });
+    this.#over(`${party}${key}`, MOVED);
     if (news) this.#hub.missedUser(key);
   }
 
   /** Some shards are another node's now: nobody there will answer for their actors. */
   leave(moved: (party: Party, key: string) => boolean): void {
     for (const name of [...this.#watching.keys()]) {
-      const party = name.startsWith('0') ? PARTY.chat : PARTY.user;
-      if (moved(party, name.slice(1))) this.#over(name, { type: 'noconnection' });
+      if (moved(name.startsWith('0') ? PARTY.chat : PARTY.user, name.slice(1))) this.#over(name, MOVED);
     }
   }
 

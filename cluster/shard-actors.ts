@@ -13,7 +13,8 @@ import type { Pool } from '../supervisors/pool.js';
 /** Live cells by key. */
 type Entries = Pick<Pool<never>, 'entries'>;
 
-const MOVED: ExitReason = { type: 'shutdown' };
+/** In order, to begin anew with the shard's next owner. */
+export const MOVED: ExitReason = { type: 'shutdown' };
 
 /** Shard of a user's actor. */
 export function shardOfUser(user: string): number {

@@ -33,6 +33,7 @@ import { type Service, worker } from '../supervisors/worker.js';
 import { CHAT_KIND } from '../transport/frames.js';
 import type { Server } from '../transport/socket.js';
 import type { Verifier } from './auth.js';
+import { evacuate } from './evacuation.js';
 import { guestsOf } from './guests.js';
 import { type ClusterSetting, Member } from './member.js';
 import { type Outside, outsidePresence } from './presence.js';
@@ -192,9 +193,12 @@ export class Wiring {
     for (const chat of this.watches.chats()) if (shardOfChat(chat) === shard) this.watches.forget(chat);
   }
 
-  /** Ordered stop; resolves when all has ended. */
-  async stop(): Promise<void> {
+  /** Ordered stop; resolves when all has ended. `last`: the other nodes stop, too. Said again, nothing more is handed over. */
+  async stop(last = false): Promise<void> {
+    const leaving = last || this.#stopping ? null : this.member;
     this.#stopping = true;
+    this.#parts.server?.pause();
+    if (leaving !== null) await evacuate(this.#options.world, leaving.cluster);
     await this.tree.stop();
     this.fabric.board?.stop();
   }

@@ -30,10 +30,13 @@ export interface Append {
 /** Why an append was not taken: `busy` too much waits, `closed` the shard is not mine or about to go, `lapsed` no lease. */
 export type Refused = 'busy' | 'closed' | 'lapsed';
 
+/** Of what was not taken: another node has the shard soon, or has it already. */
+export const SHARD_MOVING = 'shard_moving';
+
 /** Answered for the append, by whoever asked. */
 export function refused(why: Refused): AppendResult {
   return {
     outcome: 'failed',
-    reason: why === 'busy' ? 'log_full' : why === 'closed' ? 'shard_moving' : 'lease_lapsed',
+    reason: why === 'busy' ? 'log_full' : why === 'closed' ? SHARD_MOVING : 'lease_lapsed',
   };
 }

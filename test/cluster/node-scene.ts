@@ -55,6 +55,8 @@ export class Device {
   /** Times that its link was lost. */
   losses = 0;
   asked = 0;
+  /** ms that the slowest answer took of those that came since this was set. */
+  slowest = 0;
   readonly presence = new Map<string, boolean>();
   session: Session | null = null;
   readonly #scene: NodeScene;
@@ -105,9 +107,13 @@ export class Device {
     if (session === null) return;
     this.asked += 1;
     const body = `${this.id} ${this.asked}`;
+    const began = this.#scene.clock.now;
     const chat = 'direct' in to ? session.direct(to.direct) : session.group(to.group);
     chat.send(body).then(
-      ({ seq }) => void this.sent.push({ chat: chat.id, seq, body }),
+      ({ seq }) => {
+        this.slowest = Math.max(this.slowest, this.#scene.clock.now - began);
+        this.sent.push({ chat: chat.id, seq, body });
+      },
       (error: unknown) => void this.#scene.notes.push(`${body} failed: ${String(error)}`),
     );
   }
@@ -206,6 +212,18 @@ export class NodeScene {
     this.wires.died(process);
     this.network.died(process, false);
     this.nodes.delete(name);
+  }
+
+  /** SIGTERM. Resolves to the ms that it took. */
+  async stop(name: string): Promise<number> {
+    const { process, wiring } = this.node(name);
+    const began = this.clock.now;
+    this.nodes.delete(name);
+    await wiring.stop();
+    process.end();
+    this.wires.died(process);
+    this.network.died(process, false);
+    return this.clock.now - began;
   }
 
   node(name: string): SceneNode {

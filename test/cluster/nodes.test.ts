@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import { UNPACED } from '../../cluster/drain.js';
 import { type Device, NodeScene } from './node-scene.js';
 
@@ -95,6 +96,21 @@ const held = (scene: NodeScene, name: string): number =>
     .node(name)
     .wiring.member!.cluster.status()!
     .shards.filter(({ mine }) => mine).length;
+
+test('a node stops in order: shards first, then clients; sends hardly wait for either', async () => {
+  const all = await party(7);
+  const { scene, devices } = all;
+  await meanwhile(all, 200);
+  await scene.converge();
+  for (const device of devices) device.slowest = 0;
+  const [took] = await Promise.all([scene.stop('n3'), meanwhile(all, 3_000)]);
+  await scene.converge();
+  const slowest = Math.max(...devices.map((device) => device.slowest));
+  assert.ok(slowest < 300, `${slowest} ms`);
+  assert.ok(took < LIMITS.evacuateMs, `${took} ms`);
+  const { taken, lost } = scene.node('n1').wiring.member!.cluster.status()!;
+  assert.ok(taken > 0 && lost === 0);
+});
 
 test('links break, again and again, in both directions or one: what was under way is made good', async () => {
   const all = await party(4);

@@ -321,11 +321,11 @@ describe('ends', () => {
     watch();
     scene.give('c', { chat: KEY });
     scene.settle();
-    assert.deepEqual(line.heard, [`down ${KEY} noconnection`]);
+    assert.deepEqual(line.heard, [`down ${KEY} shutdown`]);
     // b believes that it went back.
     scene.give('a', { chat: KEY }, ['b']);
     watch();
-    assert.deepEqual(line.heard, [`down ${KEY} noconnection`, `down ${KEY} noconnection`]);
+    assert.deepEqual(line.heard, [`down ${KEY} shutdown`, `down ${KEY} shutdown`]);
     assert.ok(b.beliefs.hints > 0);
     assert.equal(c.chats.ears.size, 0);
   });
