@@ -145,8 +145,9 @@ export class Wiring {
   /** Resolves when clients can be served. Rejects when a part cannot start (`listen_failed`, `store_corrupt`, …). */
   async start(): Promise<void> {
     const { world, seats, event } = this.#options;
-    this.fabric.board?.start();
     this.#tree = await startTree({ world, actors: this.runtime, seats }, this.#root, { emit: event });
+    // Last: nobody waits for it, and what it has to report comes when the node serves.
+    this.fabric.board?.start();
   }
 
   get tree(): Tree {

@@ -31,6 +31,10 @@ export class FakeTable {
   deaf: 'no' | 'changes' | 'all' = 'no';
   /** Entries are not written, and not read: the part that has them is gone. */
   hanging = false;
+  /** ms that everything takes. */
+  lag = 0;
+  /** ms by which what is published comes later still. */
+  hearing = 0;
   #born: number | null = null;
 
   line(node: string): Line {
@@ -76,7 +80,8 @@ export class FakeTable {
             }),
           post: () => true,
           probe: (probe) => {
-            if (this.deaf !== 'all') void this.#answer(ears, () => events.probed(probe));
+            if (this.deaf !== 'all')
+              void this.#answer(ears, () => this.world.timer(this.hearing, () => events.probed(probe)));
           },
           end: () => this.sessions.delete(ears),
         };
@@ -99,7 +104,9 @@ export class FakeTable {
   }
 
   #later(task: () => void): void {
-    if (!this.frozen) this.world.defer(task);
+    if (this.frozen) return;
+    if (this.lag > 0) this.world.timer(this.lag, task);
+    else this.world.defer(task);
   }
 
   #answer<T>(ears: Ears, result: () => T, hangs = false): Promise<T> {

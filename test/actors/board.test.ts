@@ -167,6 +167,34 @@ test('where commands are answered and nothing published is heard any more, prese
   assert.equal(ada.last, 'bob on');
 });
 
+test('a table that answers all, but seconds late, is no table: what it says is not shown', async () => {
+  const { table, one, two, ada } = await scene();
+  one.board.put('bob', ON);
+  await table.run(50);
+  ada.view('bob', true);
+  table.lag = 800;
+  await table.run(20_000);
+  assert.equal(two.board.stats().losses, 0, 'slow is not gone');
+  table.lag = 3_500;
+  await table.run(5_000);
+  assert.equal(ada.last, 'bob unknown');
+  assert.equal(two.board.stats().reason, 'silent');
+  assert.ok(two.board.stats().sinceMs < 5_000);
+  await table.run(30_000);
+  assert.equal(ada.last, 'bob unknown');
+  table.lag = 0;
+  await table.run(10_000);
+  assert.equal(ada.last, 'bob on');
+
+  // Commands are answered at once, and what is published piles up on its way.
+  table.hearing = 3_500;
+  await table.run(10_000);
+  assert.equal(ada.last, 'bob unknown');
+  table.hearing = 0;
+  await table.run(10_000);
+  assert.equal(ada.last, 'bob on');
+});
+
 test('part of a table that hangs, while probes come back, makes presence unknown too', async () => {
   const { table, one, ada } = await scene();
   one.board.put('bob', ON);
