@@ -231,7 +231,7 @@ class Part implements Cluster {
     return {
       start: async (failed) => {
         const identity = await this.#options.identity();
-        const pace = (): boolean => this.#drain?.shard() ?? true;
+        const pace = { shard: () => this.#drain?.shard() ?? true, hurry: () => this.#drain?.plan.hurry === true };
         const events: LifeEvents = {
           moved: (shard, owner) => {
             for (const listener of this.#owners) listener(shard, owner);

@@ -19,10 +19,20 @@ export interface DrainPlan {
   readonly clients: number;
   /** ms that the slowest hundredth of sends may take on any node. 0: whatever it takes. */
   readonly maxP99: number;
+  /** The process ends soon: clients go along with the shards, and shards also to who has been there for a short time only. */
+  readonly hurry?: true;
 }
 
 /** As fast as it goes: nobody is spared. */
 export const UNPACED: DrainPlan = { rate: 500, clients: 500, maxP99: 0 };
+
+/** How fast shards are given to others. */
+export interface Pace {
+  /** Asked last before a hand-over. False: it is too early for one more. */
+  shard(): boolean;
+  /** They go also to nodes that came a moment ago. */
+  hurry(): boolean;
+}
 
 export interface DrainStatus extends DrainPlan {
   readonly state: 'draining' | 'drained';
@@ -148,10 +158,9 @@ export class Drain {
     const flow = this.#waits === null ? this.#pace * passed : 0;
     const step = LIMITS.drainTickMs / 1_000;
     this.#shards = Math.min(this.#shards + this.plan.rate * flow, Math.max(1, this.plan.rate * step));
-    if (left !== 0) {
-      this.#clients = 0;
-      if (this.#waits === null && this.#shards >= 1) look();
-    } else {
+    if (left !== 0 && this.#waits === null && this.#shards >= 1) look();
+    if (left !== 0 && this.plan.hurry !== true) this.#clients = 0;
+    else {
       this.#clients = Math.min(this.#clients + this.plan.clients * flow, Math.max(1, this.plan.clients * step));
       this.#send(targets);
     }

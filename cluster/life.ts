@@ -17,6 +17,7 @@ import { reasonOf } from '../storage/failure.js';
 import { Log } from '../storage/log.js';
 import type { Row, Store } from '../storage/store.js';
 import type { ClusterOptions } from './cluster.js';
+import type { Pace } from './drain.js';
 import { Lease } from './lease.js';
 import { type Identity, Membership } from './membership.js';
 import { type Member, Observer } from './observer.js';
@@ -60,7 +61,7 @@ export class Life {
   #lives = '';
 
   /** `pace`: ownership.ts asks it before each hand-over. */
-  constructor(options: ClusterOptions, store: Store, identity: Identity, events: LifeEvents, pace: () => boolean) {
+  constructor(options: ClusterOptions, store: Store, identity: Identity, events: LifeEvents, pace: Pace) {
     const { world, report, chats, resync, close, hint, tellings, p99 } = options;
     this.#options = options;
     this.#store = store;

@@ -15,6 +15,7 @@ import { decodeGrant, encodeGrant } from '../storage/cluster-rows.js';
 import type { Log } from '../storage/log.js';
 import type { CommitResult, Store } from '../storage/store.js';
 import { AT_ONCE, type Tellings, Untold } from '../storage/untold.js';
+import type { Pace } from './drain.js';
 import type { Observer } from './observer.js';
 import type { Owner } from './placement.js';
 import { NOTHING_LEFT, type Recovery } from './recovery.js';
@@ -30,8 +31,7 @@ export interface OwnershipParts {
   readonly tellings?: Tellings;
   /** True: this node takes nothing and gives nothing away now. */
   readonly lapsed: () => boolean;
-  /** Asked last before a hand-over. False: it is too early for one more. */
-  readonly pace?: () => boolean;
+  readonly pace?: Pace;
   /** Ends the shard's actors of this node; resolves when they have ended. */
   readonly close: (shard: number) => Promise<void>;
   /** Where the shard's actors live has changed. */
@@ -251,7 +251,8 @@ export class Ownership {
   #offer(slot: Slot, target: string | undefined): void {
     const { node, observer, world, pace } = this.#parts;
     if (slot.phase !== 'open' || target === undefined || target === node) return;
-    if (this.#moves >= LIMITS.handOvers || !observer.rested(target, world.now()) || pace?.() === false) return;
+    if (this.#moves >= LIMITS.handOvers) return;
+    if (!(pace?.hurry() === true || observer.rested(target, world.now())) || pace?.shard() === false) return;
     this.#moves += 1;
     void this.#handOver(slot, target);
   }

@@ -1,4 +1,4 @@
-// Owns what a node does before it stops, where others go on: its shards are handed over one by one, then its clients are sent to them.
+// Owns what a node does before it stops, where others go on: its shards are handed over one by one, and its clients sent to them.
 // Invariant: takes LIMITS.evacuateMs at most, and no time where nobody would take over; what is left then goes as it goes for a node
 // that is alone.
 // Must not: stop anything.
@@ -6,10 +6,10 @@
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import type { Cluster } from '../cluster/cluster.js';
-import { UNPACED } from '../cluster/drain.js';
+import { type DrainPlan, UNPACED } from '../cluster/drain.js';
 
 /** Nobody is spared for long: the process is told to end. */
-const AT_ONCE = { ...UNPACED, clients: LIMITS.evacuateClients };
+const AT_ONCE: DrainPlan = { ...UNPACED, clients: LIMITS.evacuateClients, hurry: true };
 
 /** Resolves when nothing is left here, or nothing more goes. */
 export async function evacuate(world: World, cluster: Cluster): Promise<void> {

@@ -80,7 +80,7 @@ export class Operator {
       case 'last':
         return refusal(409, 'last_node', 'no other node is up that would take over');
       case 'begun':
-        this.#report('drain_begun', { ...plan });
+        this.#report('drain_begun', { rate: plan.rate, clients: plan.clients, maxP99: plan.maxP99 });
         return json(200, {});
     }
   }

@@ -97,11 +97,13 @@ const held = (scene: NodeScene, name: string): number =>
     .wiring.member!.cluster.status()!
     .shards.filter(({ mine }) => mine).length;
 
-test('a node stops in order: shards first, then clients; sends hardly wait for either', async () => {
+test('a node stops in order: its shards and clients go first, also to a node that has just come; sends hardly wait', async () => {
   const all = await party(7);
   const { scene, devices } = all;
   await meanwhile(all, 200);
   await scene.converge();
+  scene.start('n4');
+  await scene.until(() => scene.node('n3').wiring.member!.cluster.members.length === 4, 1_000, 'it is there');
   for (const device of devices) device.slowest = 0;
   const [took] = await Promise.all([scene.stop('n3'), meanwhile(all, 3_000)]);
   await scene.converge();
