@@ -116,7 +116,7 @@ export class Operator {
 
 function planOf(query: URLSearchParams): DrainPlan | null {
   const [rate, clients, maxP99] = ['rate', 'clients', 'maxP99'].map((name) => Number(query.get(name) ?? Number.NaN));
-  if (!(rate! > 0) || !(clients! > 0) || !(maxP99! >= 0)) return null;
+  if (![rate, clients, maxP99].every(Number.isFinite) || rate! <= 0 || clients! <= 0 || maxP99! < 0) return null;
   return { rate: rate!, clients: clients!, maxP99: maxP99! };
 }
 

@@ -32,7 +32,8 @@ export function createRoutes(
     .get('/readyz', () => {
       if (node().stopping) return text(503, 'stopping\n');
       // Balancers are to send new clients elsewhere; whoever comes all the same is served, and sent on.
-      if (node().member?.cluster.drainage != null) return text(503, 'draining\n');
+      const drain = node().member?.cluster.drainage ?? null;
+      if (drain !== null && drain.waits !== 'nobody') return text(503, 'draining\n');
       return node().member?.cluster.lapsed === true ? text(503, 'no member of its cluster\n') : text(200, 'ready\n');
     })
     .get('/status', () => json(200, status(node(), facts)))

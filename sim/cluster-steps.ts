@@ -103,7 +103,8 @@ function ofMember(stage: Stage, node: Node, step: OfMember): void {
       const cluster = node.wiring?.member?.cluster;
       if (cluster === undefined) return;
       universe.fault('node_drain', name);
-      cluster.drain(UNPACED);
+      // Some at once, some so slowly that they are taken back half-way.
+      cluster.drain({ ...UNPACED, rate: 4_000 / step.ms });
       return lasting(stage, step.ms, () => node.wiring?.member?.cluster.stay());
     }
     case 'jump_member_clock':

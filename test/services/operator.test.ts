@@ -103,6 +103,7 @@ test('what is in the way is said', () => {
   assert.equal(fresh.order('do=end'), '409 not_draining');
   assert.equal(fresh.order('do=stop'), '400 bad_request');
   assert.equal(fresh.order('do=begin&rate=0&clients=1&maxP99=1'), '400 bad_request');
+  assert.equal(fresh.order('do=begin&rate=Infinity&clients=1&maxP99=1'), '400 bad_request');
   assert.equal(fresh.order(PLAN, SECRET, 'n-2'), '404 unknown_node');
   fresh.lapsed = true;
   assert.equal(fresh.order(PLAN), '503 between_lives');
