@@ -14,7 +14,7 @@ import { loadUws } from '../../transport/uws-native.js';
 
 const TORTURE = join(import.meta.dirname, '../../bench/torture.js');
 const ROUNDS = 5;
-const KINDS = 4;
+const KINDS = 5;
 const skip = loadUws() === undefined && 'uWebSockets.js does not load here';
 
 /** Runs the command, which must succeed; its figures by name. */
