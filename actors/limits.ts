@@ -402,6 +402,15 @@ export const LIMITS = {
   groupCommits: 256,
   /** Commits waiting in one store. The 32 shards keep a few each in flight; beyond this something is broken. */
   storeQueue: 16_384,
+  /** Bytes of a commit between processes: a transaction of rows with a byte of key each and no value, 6 bytes of head to each. */
+  commitFrame: 7_000_012,
+  /** Bytes of a reason that the process that writes gives, and of its answer: what a person reads of it. */
+  answerReason: 1_000,
+  answerFrame: 1_013,
+  /** ms without an answer of that process until it counts as stalled: it says itself that its disk hangs, a little earlier. */
+  writerStallMs: 22_000,
+  /** Bytes of address space for the data file, and of the file at most: far more than a disk, and no memory until it is used. */
+  storeMapSize: 1_099_511_627_776,
   /** ms between looks at watched keys that another process may have changed. */
   watchPollMs: 50,
   /** Bytes free below which a failed write counts as a full disk: more than one transaction takes. */

@@ -10,35 +10,33 @@ import type { Node } from '../services/node.js';
 import { gather } from './config.js';
 import { endNow, endSoon } from './end.js';
 import { CliFailure, EXIT } from './failure.js';
+import { hostedStore } from './open-store.js';
 import { ended, runNode } from './run-node.js';
 import { configOf } from './start.js';
 
 export function register(program: Command): void {
-  program
-    .command('node [id]', { hidden: true })
-    .option('--crashes <n>', 'runs in a row that crashed', '0')
-    .action(async (_id: string | undefined, { crashes }: { crashes: string }) => {
-      if (process.send === undefined) {
-        throw new CliFailure('bad_usage', 'weft start --nodes runs these; for a single node: weft start', EXIT.usage);
-      }
-      await serve(Number(crashes)).catch((error: unknown) => {
-        if (!(error instanceof CliFailure)) throw error;
-        process.exitCode = error.exit;
-        return tell({ type: 'failed', code: error.code, message: error.message, exit: error.exit });
-      });
-      // Its end is the process's: the channel would keep it alive.
-      process.off('disconnect', orphaned);
-      process.disconnect();
-      endSoon(Number(process.exitCode ?? EXIT.ok));
+  program.command('node [id]', { hidden: true }).action(async () => {
+    if (process.send === undefined) {
+      throw new CliFailure('bad_usage', 'weft start --nodes runs these; for a single node: weft start', EXIT.usage);
+    }
+    await serve().catch((error: unknown) => {
+      if (!(error instanceof CliFailure)) throw error;
+      process.exitCode = error.exit;
+      return tell({ type: 'failed', code: error.code, message: error.message, exit: error.exit });
     });
+    // Its end is the process's: the channel would keep it alive.
+    process.off('disconnect', orphaned);
+    process.disconnect();
+    endSoon(Number(process.exitCode ?? EXIT.ok));
+  });
 }
 
-/** Not by `exit`, which waits for LMDB's writer, who may be waiting for this very thread: both would hang, with the store locked for all. */
+/** Not by `exit`, which waits for whatever is under way: who has no host writes nothing and answers nobody. */
 function orphaned(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-async function serve(crashes: number): Promise<void> {
+async function serve(): Promise<void> {
   let node: Node | null = null;
   const stop = (last: boolean): void => {
     if (node === null) endNow(EXIT.ok);
@@ -57,7 +55,7 @@ async function serve(crashes: number): Promise<void> {
   for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
   const config = configOf(gather({}, process.env));
   const log = createLog({ level: config.logLevel, node: config.nodeId });
-  node = await runNode({ config, log, crashes, shared: true });
+  node = await runNode({ config, log, openStore: hostedStore(config, log), shared: true });
   await tell({ type: 'ready', url: node.url });
   log.info({ url: node.url }, 'ready');
   const beat = setInterval(() => void tell({ type: 'beat' }), LIMITS.hostBeatMs);

@@ -2,12 +2,16 @@
 // Invariant: all children run this very program, so no two builds meet in one store; no line of theirs comes before `weft ready`.
 // Must not: decide about restarts (services/host.ts).
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { DestinationStream, Logger } from 'pino';
+import { LIMITS } from '../actors/limits.js';
 import { Host } from '../services/host.js';
 import type { NodeFailure } from '../services/host-process.js';
 import { createMachine } from '../services/machine.js';
+import { serveCommits } from '../storage/commit-server.js';
+import type { Store } from '../storage/store.js';
 import { nactHost } from '../supervisors/nact-host.js';
 import { freePort } from '../transport/port.js';
 import { ListenError } from '../transport/socket.js';
@@ -15,6 +19,8 @@ import { loadUws } from '../transport/uws-native.js';
 import type { Address } from './address.js';
 import { type Flags, type NodeConfig, SETTINGS, type Setting } from './config.js';
 import { CliFailure, EXIT } from './failure.js';
+import { failureOf } from './give-up.js';
+import { openStore } from './open-store.js';
 import { record } from './run-node.js';
 import type { Running } from './start.js';
 
@@ -42,27 +48,31 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
   }
   const lines = new Lines(output);
   let running = false;
+  const port = await portOf(config.listen);
+  const store = await storeOf(config, log, crashes);
   const host = new Host({
     nodes: Array.from({ length: config.nodes }, (_, index) => `${config.nodeId}-${index + 1}`),
     world: createMachine(),
     seats: nactHost(),
-    spawn: (index, first) => {
-      const program = [PROGRAM, 'node', `${config.nodeId}-${index + 1}`, ...(first ? ['--crashes', `${crashes}`] : [])];
-      return spawn(process.execPath, [...process.execArgv, ...program], {
+    spawn: (index) => {
+      const node = `${config.nodeId}-${index + 1}`;
+      const child = spawn(process.execPath, [...process.execArgv, PROGRAM, 'node', node], {
         env: { ...process.env, ...environment({ ...flags, nodes: '1', ...places(config, port, index) }) },
-        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+        stdio: ['ignore', 'pipe', 'inherit', 'ipc', 'pipe'],
       });
+      if (store !== null) serveNode(store, child, (reason) => log.error({ reason, node }, 'node_not_understood'));
+      return child;
     },
     line: (text) => lines.take(text),
     event: (event) => record(event, log, running),
     final: ({ exit }) => exit === EXIT.store || exit === EXIT.usage,
   });
-  const port = await portOf(config.listen);
   try {
     await host.start();
   } catch (error) {
+    await closed(store);
     lines.open();
-    throw failureOf(error as NodeFailure);
+    throw nodeFailure(error as NodeFailure);
   }
   running = true;
   return {
@@ -74,9 +84,33 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
     renew: () => host.renew(),
     ended: async () => {
       const failure = await host.ended();
-      if (failure !== null) throw failureOf(failure);
+      await closed(store);
+      if (failure !== null) throw nodeFailure(failure);
     },
   };
+}
+
+/** LMDB, of which this process is the only writer; null: each node opens the store itself. */
+async function storeOf(config: NodeConfig, log: Logger, crashes: number): Promise<Store | null> {
+  if (config.store.engine !== 'lmdb') return null;
+  try {
+    return await openStore(config, log, crashes);
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+/** Or its time is over: a disk that hangs keeps nobody here (endSoon). */
+async function closed(store: Store | null): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, LIMITS.storeStopMs).unref());
+  await Promise.race([store?.close(), late]);
+}
+
+/** The pipe behind the channel goes both ways. */
+function serveNode(store: Store, { stdio }: ChildProcess, fault: (reason: string) => void): void {
+  const line = stdio.at(-1);
+  // There is none where the process could not be started.
+  if (line instanceof Socket) serveCommits(store, line, fault);
 }
 
 /** Lines of children, held back at first. */
@@ -134,6 +168,6 @@ function environment(flags: Flags): Record<string, string> {
   return Object.fromEntries(names.map((name) => [SETTINGS[name][1], flags[name] ?? '']));
 }
 
-function failureOf({ code, message, exit }: NodeFailure): CliFailure {
+function nodeFailure({ code, message, exit }: NodeFailure): CliFailure {
   return new CliFailure(code, message, exit === EXIT.store || exit === EXIT.usage ? exit : EXIT.failed);
 }

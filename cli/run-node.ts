@@ -16,39 +16,26 @@ import { redisLine } from '../services/redis-line.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, SECRET_FILE, type SecretResult } from '../services/secret.js';
 import { FORMAT } from '../storage/format.js';
-import { openFoundationDb } from '../storage/foundationdb.js';
-import { openLmdb } from '../storage/lmdb.js';
-import type { Store } from '../storage/store.js';
 import type { TreeEvent } from '../supervisors/events.js';
 import { WIRE_VERSION } from '../transport/frames.js';
 import { createPeerNet } from '../transport/peer-net.js';
 import type { HttpRequest, HttpResponse } from '../transport/socket.js';
 import { CLUSTER_SECRET_FILE } from './cluster-settings.js';
 import type { NodeConfig } from './config.js';
-import { endNow } from './end.js';
-import { CliFailure, EXIT } from './failure.js';
+import { CliFailure } from './failure.js';
+import { failureOf, giveUp } from './give-up.js';
+import type { OpenStore } from './open-store.js';
 import { version } from './version.js';
 
 const UNPROTECTED =
   'no TLS between nodes: whoever is on the way reads who writes to whom; set --peer-tls-cert and --peer-tls-key';
-
-/** Of the store. */
-const NEEDS_A_PERSON: readonly string[] = [
-  'store_corrupt',
-  'store_missing',
-  'store_newer',
-  'store_client_missing',
-  'store_bad_cluster_file',
-  'cluster_secret',
-];
 
 const GOOD_NEWS: readonly string[] = ['certificate_renewed', 'presence_known'];
 
 export interface NodeRun {
   readonly config: NodeConfig;
   readonly log: Logger;
-  /** Runs in a row that crashed. */
-  readonly crashes: number;
+  readonly openStore: OpenStore;
   /** Other nodes of this host listen at the same port. */
   readonly shared: boolean;
 }
@@ -78,7 +65,7 @@ export async function runNode(run: NodeRun): Promise<Node> {
       verifier: verifierOf(config, log),
       ...clusterOf(run, () => node),
       ...(await presenceOf(config)),
-      openStore: () => openStore(run),
+      openStore: run.openStore,
       fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
       http: createRoutes(facts),
       event: (event) => record(event, log, running),
@@ -87,7 +74,7 @@ export async function runNode(run: NodeRun): Promise<Node> {
     running = true;
     return node;
   } catch (error) {
-    throw error instanceof CliFailure ? error : failureOf(error);
+    throw failureOf(error);
   }
 }
 
@@ -113,15 +100,6 @@ function clusterOf({ config, log }: NodeRun, node: () => Node | null): Pick<Node
 async function presenceOf({ redis, nodeId }: NodeConfig): Promise<Pick<NodeOptions, 'presence'>> {
   if (redis === undefined) return {};
   return { presence: await redisLine(redis, nodeId, randomBytes(8).toString('hex')) };
-}
-
-/** A damaged page can end the process by a signal, without a word; who ended so twice in a row looks at all of them first. */
-function openStore({ config, log, crashes }: NodeRun): Promise<Store> {
-  const { engine, path } = config.store;
-  if (engine === 'fdb') return openFoundationDb({ clusterFile: path });
-  const thorough = crashes >= 2;
-  if (thorough) log.warn({ path, crashes }, 'the last runs crashed: every page of the store is checked');
-  return openLmdb({ path, thorough, onBroken: (code, reason) => giveUp(code, reason, log) });
 }
 
 /** Resolves when the node has ended as it was told to. Rejects with CliFailure where its supervisors gave up. */
@@ -160,20 +138,6 @@ function readKey(path: string): string {
   }
 }
 
-/** Nothing can be written any more, and an ordered stop would wait for what never comes. */
-function giveUp(code: string, reason: string, log: Logger): void {
-  log.fatal({ reason }, code);
-  const end = (): void => endNow(exitOf(code));
-  log.flush(end);
-  // Whoever should read the log may have stopped to.
-  setTimeout(end, LIMITS.exitMs);
-}
-
-/** Whoever runs us may start us again, but not where that ends the same way (docs/operations.md). */
-function exitOf(code: string): number {
-  return NEEDS_A_PERSON.includes(code) ? EXIT.store : EXIT.failed;
-}
-
 /** What supervision did, at the level that it deserves. A first start that fails ends the command with its reason. */
 export function record(event: TreeEvent, log: Logger, running: boolean): void {
   const { type } = event;
@@ -196,12 +160,4 @@ function fieldsOf({ type: _, ...event }: TreeEvent): Record<string, unknown> {
   if ('code' in error) fields.reason = `${error.code}: ${error.message}`;
   else fields.err = error;
   return fields;
-}
-
-function failureOf(error: unknown): CliFailure {
-  const text = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'start_failed';
-  const hint =
-    code === 'listen_failed' ? '; is a node running already? (weft status), or choose another with --listen' : '';
-  return new CliFailure(code, `${text}${hint}`, exitOf(code));
 }

@@ -10,6 +10,7 @@ import { createLog, createOutput } from '../services/log.js';
 import { addSettings, type Flags, gather, type NodeConfig, parseConfig } from './config.js';
 import { endSoon } from './end.js';
 import { CliFailure, EXIT } from './failure.js';
+import { openStore } from './open-store.js';
 import { runHost } from './run-host.js';
 import { ended, runNode } from './run-node.js';
 import { onStop } from './stop.js';
@@ -102,7 +103,7 @@ function claimData(folder: string): Claim {
 }
 
 async function single(config: NodeConfig, log: Logger, crashes: number): Promise<Running> {
-  const node = await runNode({ config, log, crashes, shared: false });
+  const node = await runNode({ config, log, openStore: () => openStore(config, log, crashes), shared: false });
   return {
     url: node.url,
     facts: { engine: node.server.engine, store: node.store.engine },

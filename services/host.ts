@@ -32,8 +32,8 @@ export interface HostOptions {
   readonly nodes: readonly string[];
   readonly world: World;
   readonly seats: Seats;
-  /** Starts a node's process, with an IPC channel and a pipe for its stdout. `first`: the host has just begun, and no other node is up. */
-  spawn(index: number, first: boolean): ChildProcess;
+  /** Starts a node's process, with an IPC channel and a pipe for its stdout. */
+  spawn(index: number): ChildProcess;
   /** A line that a node wrote on its stdout. */
   line(text: string): void;
   event(event: TreeEvent): void;
@@ -129,7 +129,7 @@ export class Host {
     return {
       start: async (failed) => {
         const first = this.#tree === null && seat.index === 0;
-        process = seat.process ?? this.#spawn(seat, first);
+        process = seat.process ?? this.#spawn(seat);
         try {
           this.#url = await process.ready;
         } catch (error) {
@@ -152,12 +152,12 @@ export class Host {
 
   /** The first node has made and checked what all share, so the others need not wait for each other. */
   #ahead(): void {
-    for (const seat of this.#seats) seat.process ??= this.#spawn(seat, false);
+    for (const seat of this.#seats) seat.process ??= this.#spawn(seat);
   }
 
-  #spawn(seat: Seat, first: boolean): NodeProcess {
+  #spawn(seat: Seat): NodeProcess {
     const { spawn, world, line } = this.#options;
-    const process = new NodeProcess(spawn(seat.index, first), world, line);
+    const process = new NodeProcess(spawn(seat.index), world, line);
     seat.process = process;
     void process.ended.then(() => {
       if (seat.process === process) seat.process = null;

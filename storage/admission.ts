@@ -26,6 +26,11 @@ export function refusal(commit: Commit): CommitResult | undefined {
   return undefined;
 }
 
+/** Of a commit that was not applied. */
+export function unavailable(reason: string): CommitResult {
+  return { outcome: 'failed', code: 'store_unavailable', reason };
+}
+
 /** Keys that no engine could hold are bugs of the caller; `end` may be one byte longer than a key, to follow the longest. */
 export function assertRange(query: RangeQuery): void {
   assert(query.start.length <= STORE_LIMITS.key + 1, 'a range starts within the key limit');

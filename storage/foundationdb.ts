@@ -15,7 +15,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FDB_LIMITS, LIMITS } from '../actors/limits.js';
-import { assertRange, refusal } from './admission.js';
+import { assertRange, refusal, unavailable } from './admission.js';
 import { reasonOf, StoreOpenError, StoreReadError } from './failure.js';
 import { type FdbClient, type FdbDatabase, loadClient, openDatabase } from './foundationdb-client.js';
 import { describe } from './foundationdb-error.js';
@@ -219,8 +219,4 @@ async function reach(client: FdbClient, database: FdbDatabase, options: FdbOptio
       await pause(FDB_LIMITS.openPauseMs);
     }
   }
-}
-
-function unavailable(reason: string): CommitResult {
-  return { outcome: 'failed', code: 'store_unavailable', reason };
 }

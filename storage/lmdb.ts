@@ -1,4 +1,5 @@
-// Owns the embedded engine: LMDB through the `lmdb` package, one environment a directory, shared by several processes.
+// Owns the embedded engine: LMDB through the `lmdb` package, one environment a directory, which this process alone
+// writes; others of its host read it (lmdb-reader.ts).
 //
 //   commit ──► waiting ──► one write transaction ──► pages written ──► fdatasync ──► meta page, O_DSYNC ──► answers
 //                ▲                (all that wait, in order of arrival)                                        │
@@ -20,7 +21,7 @@
 
 import { open, type RootDatabase } from 'lmdb';
 import { LIMITS } from '../actors/limits.js';
-import { assertRange, refusal } from './admission.js';
+import { assertRange, refusal, unavailable } from './admission.js';
 import { equalBytes } from './bytes.js';
 import { reasonOf } from './failure.js';
 import { causeOf, isCorrupt, isFull, openError } from './lmdb-error.js';
@@ -61,8 +62,6 @@ interface Request {
 type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 const COMMITTED: CommitResult = { outcome: 'committed' };
-/** Bytes of address space and of the file at most: far more than a disk, and no memory until it is used. */
-const MAP_SIZE = 2 ** 40;
 
 /** Throws StoreOpenError, with any of its codes. */
 export async function openLmdb(options: LmdbOptions): Promise<Store> {
@@ -77,7 +76,7 @@ export async function openLmdb(options: LmdbOptions): Promise<Store> {
       overlappingSync: false,
       // With it, a commit that fails also rejects a promise of the package's own that nobody can reach, and Node ends.
       eventTurnBatching: false,
-      mapSize: MAP_SIZE,
+      mapSize: LIMITS.storeMapSize,
     });
   } catch (error) {
     throw openError(options.path, error);
@@ -293,10 +292,6 @@ class Lmdb implements Store {
     for (const { answer } of group) answer({ outcome: 'unknown', reason: 'the disk does not answer' });
     for (const { answer } of this.#waiting.splice(0)) answer(unavailable('the disk does not answer'));
   }
-}
-
-function unavailable(reason: string): CommitResult {
-  return { outcome: 'failed', code: 'store_unavailable', reason };
 }
 
 function pause(ms: number): Promise<void> {

@@ -9,7 +9,7 @@
 
 import sorted from 'sorted-btree';
 import type { World } from '../actors/world.js';
-import { assertRange, refusal } from './admission.js';
+import { assertRange, refusal, unavailable } from './admission.js';
 import { compareBytes, equalBytes } from './bytes.js';
 import type { Check, Commit, CommitResult, RangePage, RangeQuery, Row, Store, Write } from './store.js';
 import { nameOf, WatchList } from './watch-list.js';
@@ -245,10 +245,6 @@ function page(tree: Tree, query: RangeQuery): RangePage {
 /** The caller keeps its bytes: a real engine has written them elsewhere by the time they are read. */
 function copyOf<T extends Check | Write>({ key, value }: T): { key: Uint8Array; value: Uint8Array | null } {
   return { key: key.slice(), value: value === null ? null : value.slice() };
-}
-
-function unavailable(reason: string): CommitResult {
-  return { outcome: 'failed', code: 'store_unavailable', reason };
 }
 
 /** What a process that has died answers. */

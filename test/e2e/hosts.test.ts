@@ -284,7 +284,10 @@ test('a node whose host dies while it is loaded ends, too', async (t) => {
     WEFT_LISTEN: '127.0.0.1:0',
     WEFT_PEER_LISTEN: '127.0.0.1:0',
   };
-  const child = spawn(process.execPath, [MAIN, 'node', 'n-1'], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, [MAIN, 'node', 'n-1'], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
+  });
   t.after(() => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });

@@ -3,6 +3,7 @@
 // Must not: end by itself in mode "forever"; its parent kills it.
 //
 //   writer.js PATH PREFIX forever      40 streams of commits until killed
+//   writer.js PATH PREFIX forever line the same, written by whoever has the other end of descriptor 3
 //   writer.js PATH PREFIX COUNT [MS]   COUNT commits one after the other; a transaction of over MS counts as stalled
 //   writer.js PATH KEY increment COUNT adds COUNT times 1 to a row that others add to as well
 //   writer.js PATH KEY hold            reads and keeps its snapshot until killed
@@ -10,16 +11,26 @@
 //   writer.js PATH KEY churn           writes and removes rows all over the tree until killed; tells when it is large
 
 import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { open } from 'lmdb';
+import { CommitLine } from '../../storage/commit-line.js';
 import { openLmdb } from '../../storage/lmdb.js';
+import { openLmdbReader } from '../../storage/lmdb-reader.js';
+import type { Store } from '../../storage/store.js';
 import { GROUP, groupRows, increment } from './groups.js';
 
 const [path = '', prefix = '', mode = '', count = '0'] = process.argv.slice(2);
 if (mode === 'hold') await hold();
 const stall = mode !== 'increment' && Number(count) > 0 ? { stallMs: Number(count) } : {};
 // The word goes out among the answers, as its commit would see it.
-const store = await openLmdb({ path, ...stall, onBroken: () => writeSync(1, 'broken -\n') });
+const store =
+  count === 'line' ? remote() : await openLmdb({ path, ...stall, onBroken: () => writeSync(1, 'broken -\n') });
 let next = 0;
+
+function remote(): Store {
+  const line = new CommitLine(new Socket({ fd: 3 }), { lost: (reason) => writeSync(1, `lost ${reason}\n`) });
+  return openLmdbReader({ path, line });
+}
 
 /** With the package alone: our engine gives its snapshots back. */
 async function hold(): Promise<never> {
