@@ -421,6 +421,8 @@ export const LIMITS = {
   storeCheckTries: 3,
   /** ms between two looks for readers whose process is gone: the package itself looks every 10 minutes. */
   storeReadersMs: 10_000,
+  /** How often a group that was not written is tried again in halves: 16 commits or fewer are left of the largest then. */
+  storeHalves: 4,
   /** ms after a transaction that failed before the next one: how long it takes to see that there is room again. */
   storePauseMs: 100,
   /** ms that a transaction may take before its commits are answered `unknown`: longer than a disk's own retries. */

@@ -25,9 +25,14 @@ export function isFull(error: unknown): boolean {
   return FULL.has(codeOf(error));
 }
 
+/** The transaction was given up, which says nothing of why. */
+export function isGivenUp(error: unknown): boolean {
+  return codeOf(error) === MDB_BAD_TXN;
+}
+
 /** A read met a page that is not what the tree says; LMDB then gives the whole transaction up. */
 export function isCorrupt(error: unknown): boolean {
-  return CORRUPT.has(codeOf(error)) || codeOf(error) === MDB_BAD_TXN;
+  return CORRUPT.has(codeOf(error)) || isGivenUp(error);
 }
 
 /** The package rejects with a general error that carries a promise of the cause. Answers `error` itself where there is none. */

@@ -24,7 +24,8 @@ import { LIMITS } from '../actors/limits.js';
 import { assertRange, refusal, unavailable } from './admission.js';
 import { equalBytes } from './bytes.js';
 import { reasonOf } from './failure.js';
-import { causeOf, isCorrupt, isFull, openError } from './lmdb-error.js';
+import { GroupSize } from './group-size.js';
+import { causeOf, isCorrupt, isFull, isGivenUp, openError } from './lmdb-error.js';
 import { type Identity, identify, inspect, mark, noRoom } from './lmdb-file.js';
 import { ensureFormat } from './lmdb-format.js';
 import { FIRST_KEY, page } from './lmdb-range.js';
@@ -99,6 +100,7 @@ class Lmdb implements Store {
   readonly #options: LmdbOptions;
   readonly #watches: LmdbWatch;
   readonly #readers: NodeJS.Timeout;
+  readonly #size = new GroupSize();
   #waiting: Request[] = [];
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -189,16 +191,21 @@ class Lmdb implements Store {
     let failure: CommitResult | undefined;
     try {
       await this.#database.transaction(() => {
-        group = this.#waiting.splice(0, LIMITS.groupCommits);
+        group = this.#waiting.splice(0, this.#size.most);
         const full = this.#full();
         for (const { commit } of group) results.push(full ?? this.#evaluate(commit));
       });
     } catch (error) {
-      failure = await this.#explain(error);
+      failure = await this.#explain(error, group.length);
       // Nothing was evaluated where LMDB failed to begin: without this the loop would try the same again for ever.
       if (group.length === 0) group = this.#waiting.splice(0);
     } finally {
       clearTimeout(stall);
+    }
+    // Those of a transaction that stalled have been answered.
+    if (!this.#stalled && this.#again(failure, group.length)) {
+      this.#waiting.unshift(...group);
+      return true;
     }
     this.#stalled = false;
     this.transactions += 1;
@@ -211,6 +218,11 @@ class Lmdb implements Store {
       if (result === COMMITTED) for (const { key } of commit.writes) this.#watches.touch(key);
     }
     return failure === undefined;
+  }
+
+  #again(failure: CommitResult | undefined, size: number): boolean {
+    if (failure === undefined) this.#size.written();
+    return failure?.outcome === 'failed' && failure.code === 'store_unavailable' && this.#size.failed(size);
   }
 
   #evaluate(commit: Commit): CommitResult {
@@ -243,7 +255,7 @@ class Lmdb implements Store {
    * process, reads too, which is how the two are told apart. Nor may it be asked to write again: the package would keep its
    * lock for ever, and the process could not even exit.
    */
-  async #explain(error: unknown): Promise<CommitResult> {
+  async #explain(error: unknown, size: number): Promise<CommitResult> {
     const cause = await causeOf(error);
     const reason = reasonOf(cause);
     try {
@@ -252,7 +264,8 @@ class Lmdb implements Store {
     } catch {
       this.#break('store_broken', `the data file must be opened again: ${reason}`);
     }
-    if (isCorrupt(cause) && !noRoom(this.#options.path)) this.#damaged(cause);
+    const certain = !isGivenUp(cause) || this.#size.last || size < 2;
+    if (certain && isCorrupt(cause) && !noRoom(this.#options.path)) this.#damaged(cause);
     if (this.#broken !== undefined || cause === error) return { outcome: 'unknown', reason };
     return isFull(cause) || noRoom(this.#options.path)
       ? { outcome: 'failed', code: 'store_full', reason }
