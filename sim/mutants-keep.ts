@@ -173,7 +173,11 @@ export const keepMutants: readonly Mutant[] = [
     breaks: 'The connection of a device that is removed goes on.',
     limit: 50,
     edits: [
-      { file: 'actors/connection.js', from: "return this.#ended(CLOSE.removed, 'removed', context);", to: 'return;' },
+      {
+        file: 'actors/connection.js',
+        from: 'return this.#ended(CLOSE[message.type], message.type, context);',
+        to: "if (message.type === 'replaced') this.#ended(CLOSE.replaced, 'replaced', context); return;",
+      },
     ],
   },
   {
