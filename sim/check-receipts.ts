@@ -201,8 +201,9 @@ const ticks: Rule = {
 };
 
 /**
- * The newest message of a chat that this installation sent, or in a direct chat its user before it began; what another device sent
- * while it was away it learns of by INFO (docs/client.md).
+ * The newest message of a chat that this installation sent, or in a direct chat its user before it began, as far as it was shown
+ * that: of what a backfill left out it does not ask (seed 7770203 of the cluster). What another device sent while it was away it
+ * learns of by INFO (docs/client.md).
  */
 function newestOf(
   { sends, chats, userOf, hid }: Evidence,
@@ -212,11 +213,17 @@ function newestOf(
 ): number {
   const fresh = runs.findLast((each) => each.fresh)?.start.order ?? 0;
   const direct = chats.get(chat)?.type === 1;
+  const shown = new Set(
+    runs
+      .filter(({ start }) => start.order >= fresh)
+      .flatMap((run) => run.shown.filter((each) => each.chat === chat).map(({ entry }) => entry.seq)),
+  );
   const numbers = [...sends.values()].flatMap(({ send, sent }) => {
     const here = send.device === device && send.order > fresh;
     const before = direct && userOf(send.device) === userOf(device);
     const told = sent.filter(
-      (each) => each.chat === chat && (here || (before && each.order < fresh && !hid(userOf(device), chat, each.seq))),
+      ({ chat: of, order, seq }) =>
+        of === chat && (here || (before && order < fresh && shown.has(seq) && !hid(userOf(device), chat, seq))),
     );
     return told.map(({ seq }) => seq);
   });

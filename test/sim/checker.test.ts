@@ -8,7 +8,8 @@ import { check, RULES } from '../../sim/checker.js';
 import { CLUSTER_CASES, clustered } from './cases-cluster.js';
 import { ENTRY_CASES } from './cases-entries.js';
 import { OTHER_CASES } from './cases-rest.js';
-import { clean, recordOf } from './scene.js';
+import { clean, DIRECT, IDS, message, recordOf, type Scene, SECOND } from './scene.js';
+import { calm, put } from './spoil.js';
 
 const CASES = [...ENTRY_CASES, ...OTHER_CASES, ...CLUSTER_CASES];
 
@@ -27,6 +28,35 @@ for (const [name, rules, spoil] of CASES) {
     for (const rule of rules) assert.ok(named.has(rule), `${rule} is silent; found:\n${list}`);
   });
 }
+
+/** What one rule finds. */
+const found = (rule: string, scene: Scene): string[] =>
+  check(recordOf(scene)).flatMap((each) => (each.rule === rule ? [each.detail] : []));
+
+test('a deletion comes to a node that stands still when that is over, after what was deleted', () => {
+  const [, , spoil] = CASES.find(([name]) => name === 'a frame with a deleted body')!;
+  for (const whom of ['n1', 'n2']) {
+    const scene = clustered(clean());
+    put(scene, calm(scene), { kind: 'fault', fault: 'node_zombie', whom, detail: '2500 ms' });
+    spoil(scene);
+    const [late] = found('deleted_is_gone', scene).filter((detail) => detail.includes('left for bob.1'));
+    assert.equal(late === undefined, whom === 'n1');
+  }
+});
+
+test('an installation has to know who has a message of its user from before it only if it was shown it', () => {
+  for (const shown of [true, false]) {
+    const scene = clean();
+    const entry = message(2, IDS.second, 'ada', SECOND);
+    put(
+      scene,
+      calm(scene),
+      { kind: 'start', device: 'ada.2', life: 1, user: 'ada', fresh: true },
+      ...(shown ? [{ kind: 'shown', device: 'ada.2', life: 1, chat: DIRECT, entry } as const] : []),
+    );
+    assert.equal(found('ticks', scene).length > 0, shown);
+  }
+});
 
 test('every rule is proved to fire', () => {
   const proved = new Set(CASES.flatMap(([, rules]) => rules));
