@@ -10,6 +10,7 @@ import { ordeals, tryClient } from './fuzz-client.js';
 import { GRAMMAR, type Side, tryFrame } from './fuzz-codec.js';
 import { hostile, slips } from './fuzz-frames.js';
 import { journals, tryJournal } from './fuzz-journal.js';
+import { lines, tryLine } from './fuzz-lines.js';
 import { FuzzNode } from './fuzz-node.js';
 import { damaged, hex, ROW_KINDS, type RowKind } from './fuzz-rows.js';
 import { openVerifier, tokens, tryToken } from './fuzz-token.js';
@@ -47,7 +48,7 @@ export interface Failure {
 
 export const ROUNDS = 20;
 /** How many inputs of the others there are for so many frames: they cost more, each by about as much. */
-const ONE_IN = { rows: 20, tokens: 200, journals: 100, sdk: 50, node: 100 } as const;
+const ONE_IN = { rows: 20, lines: 20, tokens: 200, journals: 100, sdk: 50, node: 100 } as const;
 /** Bytes by which the last rounds may hold more than the ones after the warm-up. */
 const GROWTH = 24 * 1_048_576;
 
@@ -82,6 +83,11 @@ class Soak {
         'stored rows',
         each(ONE_IN.rows),
         fc.property(rows, ({ kind, row }) => this.#count('stored rows', 1, damaged(kind, row))) as Property,
+      ],
+      [
+        'lines to a host',
+        each(ONE_IN.lines),
+        fc.property(lines, (line) => this.#count('lines to a host', 1, !tryLine(line))) as Property,
       ],
       [
         'tokens',
