@@ -2,19 +2,22 @@
 // Invariant: a line "ack SHARD SEQ TEXT" is one synchronous write, after the log's answer.
 // Must not: end by itself; its parent kills, stops and continues it.
 //
-//   lmdb-member.js PATH NODE
+//   lmdb-member.js PATH NODE      its parent writes, at the other end of descriptor 3
 
 import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { LIMITS } from '../../actors/limits.js';
 import { startCluster } from '../../cluster/cluster.js';
+import { CommitLine } from '../../storage/commit-line.js';
 import { messageKey, seqOf } from '../../storage/keys.js';
-import { openLmdb } from '../../storage/lmdb.js';
+import { openLmdbReader } from '../../storage/lmdb-reader.js';
 import { machine } from '../storage/world.js';
 import { macOf } from './link-scene.js';
 
 const [path = '', node = ''] = process.argv.slice(2);
 const say = (line: string): void => void writeSync(1, `${line}\n`);
-const store = await openLmdb({ path });
+const line = new CommitLine(new Socket({ fd: 3 }), { lost: () => process.exit(1) });
+const store = openLmdbReader({ path, line });
 /** Newest number of each shard's chat; absent: not read, or not this node's. */
 const heads = new Map<number, number>();
 const waiting = new Set<number>();

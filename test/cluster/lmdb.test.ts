@@ -5,12 +5,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
+import { serveCommits } from '../../storage/commit-server.js';
 import { messageKey, seqOf } from '../../storage/keys.js';
 import { openLmdb } from '../../storage/lmdb.js';
+import type { Store } from '../../storage/store.js';
 import { folder } from '../storage/folder.js';
 
 const MEMBER = join(import.meta.dirname, 'lmdb-member.js');
@@ -22,10 +25,11 @@ class Member {
   holds = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(t: TestContext, path: string, name: string) {
+  constructor(t: TestContext, store: Store, path: string, name: string) {
     this.child = spawn(process.execPath, ['--enable-source-maps', MEMBER, path, name], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
     });
+    serveCommits(store, this.child.stdio[3] as Socket, (reason) => assert.fail(reason));
     t.after(() => this.child.kill('SIGKILL'));
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
       const [word, first = '', second = '', ...rest] = line.split(' ');
@@ -45,7 +49,9 @@ test('three processes on one LMDB store: killed, stopped past the lease and cont
   timeout: 120_000,
 }, async (t) => {
   const path = folder();
-  const members = ['n1', 'n2', 'n3'].map((name) => new Member(t, path, name));
+  const store = await openLmdb({ path });
+  t.after(() => store.close());
+  const members = ['n1', 'n2', 'n3'].map((name) => new Member(t, store, path, name));
   const [n1, n2, n3] = members as [Member, Member, Member];
   const shared = ({ holds }: Member): boolean => holds === 10 || holds === 11;
   for (const member of members) await member.until(() => shared(member) && member.acks.length > 50);
@@ -71,8 +77,6 @@ test('three processes on one LMDB store: killed, stopped past the lease and cont
     member.child.kill('SIGKILL');
     await once(member.child, 'exit');
   }
-  const store = await openLmdb({ path });
-  t.after(() => store.close());
   const acks = members.flatMap((member) => member.acks);
   for (let shard = 0; shard < LIMITS.shards; shard += 1) {
     const chat = Uint8Array.from({ length: 16 }, (_, at) => (at === 2 ? shard : at === 1 ? 0 : 1));
