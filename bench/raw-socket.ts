@@ -7,13 +7,15 @@ import { connect, type Socket } from 'node:net';
 
 /**
  * Connects to `ws://host:port/path` and calls `message` with each binary message (valid during the call).
- * `localAddress`: where it connects from.
+ * `localAddress`: where it connects from. `ended` is called when the open connection is gone, with the code of the server's close frame if
+ * there was one.
  */
 export function openRaw(
   url: string,
   protocol: string,
   message: (bytes: Uint8Array) => void,
   localAddress?: string,
+  ended: (code: number | null) => void = () => undefined,
 ): Promise<RawSocket> {
   const { hostname, port, pathname } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
@@ -21,6 +23,7 @@ export function openRaw(
   const socket = connect({ host, port: Number(port), noDelay: true, ...from });
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
+    socket.once('close', () => reject(new Error('closed before it was open')));
     socket.once('connect', () => {
       socket.write(
         `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
@@ -35,7 +38,7 @@ export function openRaw(
       if (end < 0) return;
       if (!head.subarray(0, 12).equals(Buffer.from('HTTP/1.1 101'))) return reject(new Error(head.toString('latin1')));
       socket.off('data', handshake);
-      const raw = new RawSocket(socket, message);
+      const raw = new RawSocket(socket, message, ended);
       resolve(raw);
       if (head.length > end + 4) raw.receive(head.subarray(end + 4));
     };
@@ -48,14 +51,16 @@ export class RawSocket {
   readonly #message: (bytes: Uint8Array) => void;
   #rest: Buffer | null = null;
   #out: Buffer[] = [];
+  #code: number | null = null;
   closed = false;
 
-  constructor(socket: Socket, message: (bytes: Uint8Array) => void) {
+  constructor(socket: Socket, message: (bytes: Uint8Array) => void, ended: (code: number | null) => void) {
     this.#socket = socket;
     this.#message = message;
     socket.on('data', (data: Buffer) => this.receive(data));
     socket.on('close', () => {
       this.closed = true;
+      ended(this.#code);
     });
     socket.on('error', () => undefined);
   }
@@ -115,7 +120,9 @@ export class RawSocket {
         head = 10;
       }
       if (bytes.length < head + length) break;
-      if ((bytes[0]! & 0x0f) === 2) this.#message(bytes.subarray(head, head + length));
+      const opcode = bytes[0]! & 0x0f;
+      if (opcode === 2) this.#message(bytes.subarray(head, head + length));
+      else if (opcode === 8 && length >= 2) this.#code = bytes.readUInt16BE(head);
       bytes = bytes.subarray(head + length);
     }
     this.#rest = bytes.length > 0 ? bytes : null;

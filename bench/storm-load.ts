@@ -1,10 +1,14 @@
-// Owns the devices of the storm suite, run in processes of their own: SDK sessions, each another user, in groups.
-// Invariant: times count from when the process is told of the storm; each device has the SDK's own backoff.
+// Owns the devices of the storm suite, run in processes of their own: SDK sessions, each another user at an address of its own, in a large
+// group, a small one and a direct chat.
+// Invariant: times count from when the process is told of the storm; each device has the SDK's own backoff, and only its socket is the
+// bench's. A device has caught up when its application was given all that was written to its chats since then.
 // Must not: know what happens to the nodes.
 
 import { issueToken } from '../cli/token.js';
-import { connect, type Session } from '../client/index.js';
+import { type Chat, MemoryStore, openSession, type Session } from '../client/index.js';
+import { platform } from '../client/platform.js';
 import { ensureSecret } from '../services/secret.js';
+import { dialRaw } from './raw-link.js';
 
 /** What the suite tells the load, as JSON in the first argument. Then it says `storm`, and `enough` when it waits no longer. */
 export interface StormLoad {
@@ -14,98 +18,173 @@ export interface StormLoad {
   /** First of its users, and how many. */
   readonly from: number;
   readonly count: number;
-  /** Members of a group. */
-  readonly group: number;
+  /** Members of a large group, and of a small one. */
+  readonly large: number;
+  readonly small: number;
 }
 
-/** What it answers, after a first message that says that all are online. */
+/** How far its devices are; once all are online, then as they come back. */
+export interface StormProgress {
+  readonly type: 'progress';
+  readonly online: number;
+  readonly caught: number;
+  /** Attempts to connect that the nodes refused so far, by code. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+/** What it answers at the end. */
 export interface StormReport {
+  readonly type: 'report';
   /** ms until each device was online again. */
   readonly online: readonly number[];
-  /** ms until each had the message that was sent to its group after the storm began. */
+  /** ms until each had all that was written to its chats. */
   readonly caught: readonly number[];
   /** Sessions that ended for good. */
   readonly failed: number;
   /** Refusals that sessions told of and did not end by. */
   readonly refused: number;
+  /** CPU seconds of the load since the storm began. */
+  readonly cpu: number;
 }
 
-/** Logins under way at once, before the storm. */
+export type StormAnswer = { readonly type: 'ready' } | StormProgress | StormReport;
+
+/** Logins and chats under way at once, before the storm. */
 const CONCURRENCY = 64;
-/** Codes of what is no refusal: the connection broke. */
+const PROGRESS_MS = 1_000;
+/** Of the connection, and no refusals: it broke, or nobody was there. */
 const BROKEN: readonly string[] = ['offline', 'timeout', 'closed'];
+const TEXT = 'written while you were away';
+
+interface Device {
+  readonly session: Session;
+  /** Chats in which it has missed something: its groups, and what its neighbour writes. */
+  readonly missed: Set<string>;
+  online: number | null;
+  caught: number | null;
+}
 
 const load = JSON.parse(process.argv[2]!) as StormLoad;
 const found = ensureSecret(load.data);
 if (!found.ok) throw new Error(found.detail);
 const { secret } = found;
 const issued = Math.floor(Date.now() / 1_000);
-const sessions: Session[] = [];
-const online = new Map<number, number>();
-const caught = new Map<number, number>();
+const devices: Device[] = [];
+/** Chats with what each of them is sent when the storm comes. */
+const writers: { readonly device: Device; readonly chat: Chat }[] = [];
+const refused: Record<string, number> = {};
 let failed = 0;
-let refused = 0;
+let online = 0;
+let caught = 0;
 let began = Number.POSITIVE_INFINITY;
-let told = false;
+let cpu = process.cpuUsage();
 
-async function device(number: number): Promise<void> {
-  const user = `u${load.from + number}`;
-  const token = (): Promise<string> => issueToken(secret, { user, device: 'd', issued, expires: issued + 86_400 });
-  const session = await connect({ url: load.url, token });
-  sessions[number] = session;
-  session.on('state', ({ state }) => {
-    const since = performance.now() - began;
-    if (state === 'online' && since >= 0 && !online.has(number)) online.set(number, since);
+const userOf = (number: number): string => `u${load.from + number}`;
+
+async function connect(number: number): Promise<void> {
+  const token = await issueToken(secret, { user: userOf(number), device: 'd', issued, expires: issued + 86_400 });
+  const place = load.from + number;
+  const dial = dialRaw(`127.${100 + (place >> 16)}.${(place >> 8) & 255}.${place & 255}`);
+  const session = await openSession({
+    world: platform,
+    dial,
+    store: new MemoryStore(),
+    url: load.url,
+    token: () => token,
+  });
+  const device: Device = { session, missed: new Set(), online: null, caught: null };
+  devices[number] = device;
+  session.on('state', ({ state, error }) => {
     if (state === 'failed' || state === 'replaced') failed += 1;
+    if (error !== undefined && !BROKEN.includes(error.code)) refused[error.code] = (refused[error.code] ?? 0) + 1;
+    if (state !== 'online' || device.online !== null || began > performance.now()) return;
+    device.online = performance.now() - began;
+    online += 1;
   });
-  session.on('message', ({ text }) => {
-    if (text === 'storm') done(number);
-  });
-  session.on('error', ({ code }) => {
-    if (!BROKEN.includes(code)) refused += 1;
+  session.on('message', ({ text, chat }) => {
+    if (text === TEXT) has(device, chat.id);
   });
 }
 
-function done(number: number): void {
-  if (!caught.has(number)) caught.set(number, performance.now() - began);
-  if (caught.size === load.count) tell();
+function has(device: Device, chat: string): void {
+  device.missed.delete(chat);
+  if (device.missed.size > 0 || device.caught !== null) return;
+  device.caught = performance.now() - began;
+  caught += 1;
+  if (caught === load.count) report();
 }
 
-function tell(): void {
-  if (told) return;
-  told = true;
-  const report: StormReport = { online: [...online.values()], caught: [...caught.values()], failed, refused };
-  process.send?.(report);
-}
-
-let next = 0;
-await Promise.all(
-  Array.from({ length: CONCURRENCY }, async () => {
-    while (next < load.count) {
+/** Each is called with its number, some at once. */
+async function each(count: number, run: (number: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) {
       const number = next;
       next += 1;
-      await device(number);
+      await run(number);
     }
-  }),
-);
-const groups: { readonly maker: number; readonly id: string }[] = [];
-for (let maker = 0; maker < load.count; maker += load.group) {
-  const members = Array.from({ length: Math.min(load.group, load.count - maker) - 1 }, (_, at) => maker + at + 1);
-  const group = await sessions[maker]!.createGroup({
-    title: `group ${maker}`,
-    members: members.map((member) => `u${load.from + member}`),
-  });
-  await group.send('before');
-  groups.push({ maker, id: group.id });
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 }
-process.on('message', (message) => {
-  if (message === 'enough') return tell();
+
+/** The devices in groups of this size, each made by its first. */
+async function group(size: number): Promise<void> {
+  await each(Math.ceil(load.count / size), async (at) => {
+    const members = devices.slice(at * size, (at + 1) * size);
+    const [maker] = members;
+    const others = members.slice(1).map((_, number) => userOf(at * size + number + 1));
+    const chat = await maker!.session.createGroup({ title: `group of ${size}`, members: others });
+    await chat.send('before');
+    for (const { missed } of members) missed.add(chat.id);
+    writers.push({ device: maker!, chat });
+  });
+}
+
+/** Two neighbours write to each other. */
+async function neighbours(number: number): Promise<void> {
+  const [one, other] = devices.slice(2 * number, 2 * number + 2);
+  if (other === undefined) return;
+  const chat = one!.session.direct(userOf(2 * number + 1));
+  await chat.send('before');
+  writers.push({ device: one!, chat });
+  one!.missed.add(chat.id);
+  other.missed.add(chat.id);
+}
+
+function tell(answer: StormAnswer): void {
+  process.send?.(answer);
+}
+
+let told = false;
+
+function report(): void {
+  if (told) return;
+  told = true;
+  const { user, system } = process.cpuUsage(cpu);
+  tell({
+    type: 'report',
+    online: devices.flatMap((device) => device.online ?? []),
+    caught: devices.flatMap((device) => device.caught ?? []),
+    failed,
+    refused: Object.values(refused).reduce((total, count) => total + count, 0),
+    cpu: (user + system) / 1e6,
+  });
+}
+
+function storm(): void {
   began = performance.now();
-  for (const { maker, id } of groups) {
-    // The sender has it when it is accepted.
-    void sessions[maker]!.group(id)
-      .send('storm')
-      .then(() => done(maker));
-  }
+  cpu = process.cpuUsage();
+  // Into the outbox: it leaves when its writer is back, and its sender has it when it is accepted.
+  for (const { device, chat } of writers) void chat.send(TEXT).then(() => has(device, chat.id));
+  setInterval(() => tell({ type: 'progress', online, caught, refused }), PROGRESS_MS);
+}
+
+await each(load.count, connect);
+await group(load.large);
+await group(load.small);
+await each(Math.ceil(load.count / 2), neighbours);
+process.on('message', (message) => {
+  if (message === 'storm') storm();
+  else report();
 });
-process.send?.('online');
+tell({ type: 'ready' });
