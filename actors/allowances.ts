@@ -1,7 +1,9 @@
-// Owns what each user, device and address may still do: token buckets of the whole node, by what they count and for whom.
+// Owns what each user, device and address may still do: token buckets of the whole node, by what they count and for whom; and who may come
+// in at all (arrivals.ts).
 // Invariant: soft state of this node, bounded: a bucket that is full again is forgotten first, then the longest known.
 // Must not: decide what is told to whom was refused.
 
+import { Arrivals } from './arrivals.js';
 import { FULL, type Rate, take, wait } from './bucket.js';
 import { LIMITS } from './limits.js';
 import type { World } from './world.js';
@@ -115,7 +117,8 @@ class Table {
 export class Allowances {
   readonly #world: World;
   readonly #tables: Readonly<Record<Counted, Table>>;
-  readonly refused: Record<Counted | 'addressConnections', number> = {
+  readonly arrivals: Arrivals;
+  readonly refused: Record<Counted | 'addressConnections' | 'arrivals', number> = {
     deviceSends: 0,
     userSends: 0,
     newDirects: 0,
@@ -126,10 +129,12 @@ export class Allowances {
     requests: 0,
     connects: 0,
     addressConnections: 0,
+    arrivals: 0,
   };
 
   constructor(world: World, quotas: Quotas) {
     this.#world = world;
+    this.arrivals = new Arrivals(world);
     const of = rates(quotas);
     this.#tables = {
       deviceSends: new Table(of.deviceSends),

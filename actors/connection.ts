@@ -185,7 +185,7 @@ export class Connection {
     endWatches(this.fabric, self);
     if (this.phase !== 'closed') this.peer.close(crashed ? CLOSE.failed : CLOSE.goingAway, 'connection ended');
     this.phase = 'closed';
-    this.meter.leave();
+    this.login.leave();
   }
 
   // ---- frames ----
@@ -223,6 +223,7 @@ export class Connection {
     const { certificates, unknown } = inventory;
     this.meter.certified(certificates.length + unknown.length, unknown.length);
     if (this.resume.certify(inventory, this.login.user, this.views, this.peer)) return this.synchronise(context);
+    this.login.arrived();
     const owed = this.resume.owed(certificates);
     if (owed.length > 0) this.followUp.add(owed, context);
     if (this.resume.stale) this.resync();
@@ -265,11 +266,7 @@ export class Connection {
     else if (tag.type === 'follow') this.followUp.due(context);
     else if (tag.type === 'register') this.login.register(context);
     else if (tag.type === 'expiry') this.violation('token_expired', CLOSE.auth, 'the token has expired', context);
-    else if (this.phase === 'hello') {
-      this.violation('auth_timeout', CLOSE.authTimeout, `no HELLO within ${LIMITS.authMs} ms`, context);
-    } else if (this.phase === 'joining') {
-      this.violation('unavailable', CLOSE.goingAway, 'who you are could not be settled in time', context);
-    }
+    else this.login.late(context);
   }
 
   #down(monitor: number, ref: Ref<never>, reason: ExitReason, context: ConnectionContext): void {

@@ -118,6 +118,18 @@ export const LIMITS = {
   userAliases: 127,
   /** SYNC entries gathered over several frames: chats of one user. */
   userChats: 20_000,
+  /** Connections on their way in at once, from HELLO to their certificates: enough that a node never rests, and so few that each is through
+   * within a second where a core serves 300 a second. Others are told when to come again. */
+  arrivals: 256,
+  /** ms from one that is served to the next, as long as that was not seen; what one gap counts at most; and gaps it is smoothed over. */
+  arrivalMs: 2,
+  arrivalGapMs: 250,
+  arrivalSmooth: 64,
+  /** ms after which who was turned away may come again, at least and at most. */
+  arrivalLeastMs: 200,
+  arrivalMostMs: 10_000,
+  /** Of the time that those before take to be served: a few too many come, so that a node does not wait for them. */
+  arrivalShare: 0.8,
   /** ms without a frame or ping from the client before the connection is closed. */
   idleMs: 60_000,
   /** ms to send a whole HTTP request head, for a listener that strangers reach: slow senders do not hold sockets. */
@@ -569,6 +581,8 @@ export const LIMITS = {
   clientResyncMs: 1_000,
   /** ms over which a client that was sent to another node spreads its coming: whoever sent it sends them one after the other. */
   clientMoveMs: 50,
+  /** Part of the time a busy server asked for that is added at most: it has spread its clients itself. */
+  clientSpread: 4,
   /** ms after GOAWAY that answers are waited for. */
   clientDrainMs: 3_000,
   /** ms before a token's end that a fresh one is fetched (or at half its life, whichever is later). */

@@ -29,6 +29,8 @@ export class Login {
   /** Counts what it was asked: an answer to an older question is void. */
   #round = 0;
   #welcomed = false;
+  /** Counted among the node's arrivals. */
+  #arriving = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -53,6 +55,12 @@ export class Login {
       const detail = 'too many refused logins from this address';
       return this.#connection.violation('rate_limited', CLOSE.tooMany, detail, context, pause);
     }
+    const after = fabric.allowances.arrivals.enter();
+    if (after > 0) {
+      fabric.allowances.refused.arrivals += 1;
+      return this.#connection.violation('busy', CLOSE.goingAway, 'very many are connecting now', context, after);
+    }
+    this.#arriving = true;
     this.#connection.phase = 'joining';
     this.#connection.stream.credit = Math.min(hello.credit, LIMITS.credit);
     context.suspend();
@@ -175,5 +183,31 @@ export class Login {
       heartbeat: LIMITS.heartbeatMs,
       expires: this.#expires,
     });
+    // Its SYNC may be long in coming.
+    if (connection.inflow.frames === 0) this.arrived();
+  }
+
+  /** Some time after its beginning. */
+  late(context: ConnectionContext): void {
+    const { phase } = this.#connection;
+    if (phase === 'hello') {
+      const detail = `no HELLO within ${LIMITS.authMs} ms`;
+      this.#connection.violation('auth_timeout', CLOSE.authTimeout, detail, context);
+    } else if (phase === 'joining') {
+      const detail = 'who you are could not be settled in time';
+      this.#connection.violation('unavailable', CLOSE.goingAway, detail, context);
+    } else this.arrived();
+  }
+
+  /** The client is certified, or takes its time to ask for it: others may come in. */
+  arrived(): void {
+    if (this.#arriving) this.#connection.fabric.allowances.arrivals.leave();
+    this.#arriving = false;
+  }
+
+  /** The connection has ended. */
+  leave(): void {
+    this.arrived();
+    this.#connection.meter.leave();
   }
 }

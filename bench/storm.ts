@@ -22,7 +22,7 @@ const DEVICES = 15_000;
 const SHARE = 7_500;
 const GROUPS = { large: 500, small: 20 };
 /** s until all are to be back. */
-const PATIENCE_S = 240;
+const PATIENCE_S = 300;
 const SAMPLE_MS = 100;
 const MIB = 2 ** 20;
 

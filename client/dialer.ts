@@ -262,7 +262,9 @@ export class Dialer {
     }
     const error = refusal ?? new WeftError('offline', code === 0 ? 'no connection' : `connection closed (${code})`);
     const { leave } = attempt;
-    const most = leave === undefined ? undefined : Math.max(leave, LIMITS.clientMoveMs);
+    // Who sends clients on, or has too many at once, gives each another time.
+    const spread = leave ?? (refusal?.code === 'busy' ? refusal.after / LIMITS.clientSpread : undefined);
+    const most = spread === undefined ? undefined : Math.max(spread, LIMITS.clientMoveMs);
     const retryIn = this.#backoff.next(Math.max(leave ?? 0, refusal?.after ?? 0), most);
     this.#cancelWait = this.#world.timer(retryIn, () => this.#begin());
     this.#enter('waiting', { error, retryIn });
