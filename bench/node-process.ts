@@ -40,6 +40,8 @@ export interface NodeProcessOptions {
   readonly limited?: boolean;
   /** A program that runs the node, with its arguments: strace. */
   readonly wrapper?: readonly string[];
+  /** The program of another build; absent: this one's. */
+  readonly program?: string;
 }
 
 export interface Exit {
@@ -80,7 +82,7 @@ export class NodeProcess {
   readonly #ready: Promise<void>;
 
   private constructor(options: NodeProcessOptions) {
-    const { data, port = 0, flags = [], limited = false, wrapper = [] } = options;
+    const { data, port = 0, flags = [], limited = false, wrapper = [], program: main = MAIN } = options;
     const start = [
       'start',
       '--data',
@@ -92,7 +94,7 @@ export class NodeProcess {
       ...(limited ? ['--limit-loopback'] : UNLIMITED),
       ...flags,
     ];
-    const [program = '', ...args] = [...wrapper, process.execPath, '--enable-source-maps', MAIN, ...start];
+    const [program = '', ...args] = [...wrapper, process.execPath, '--enable-source-maps', main, ...start];
     const began = performance.now();
     const { PATH, LD_LIBRARY_PATH } = process.env;
     const child = spawn(program, args, { env: { PATH, LD_LIBRARY_PATH }, stdio: ['ignore', 'pipe', 'pipe'] });

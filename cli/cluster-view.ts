@@ -29,6 +29,7 @@ const schema: z.ZodType<ClusterReport> = z.object({
   node: z.string(),
   healthy: z.boolean(),
   view: count,
+  format: count.default(1),
   members: z.array(
     z.object({
       node: z.string(),
@@ -37,6 +38,7 @@ const schema: z.ZodType<ClusterReport> = z.object({
       silenceMs: z.number(),
       address: z.string(),
       shards: count,
+      format: count.default(1),
       p99Ms: z.number().nullable().default(null),
     }),
   ),
@@ -54,6 +56,7 @@ const schema: z.ZodType<ClusterReport> = z.object({
     z.object({
       node: z.string(),
       state: z.enum(['up', 'down']),
+      version: count.nullable().default(null),
       roundTripMs: z.number().nullable(),
       queuedBytes: count,
       unsentBytes: count,

@@ -12,9 +12,11 @@ const NEEDS_A_PERSON: readonly string[] = [
   'store_corrupt',
   'store_missing',
   'store_newer',
+  'store_older',
   'store_client_missing',
   'store_bad_cluster_file',
   'cluster_secret',
+  'cluster_version',
 ];
 
 export function giveUp(code: string, reason: string, log: Logger): void {

@@ -15,9 +15,7 @@ import { Operator } from '../services/operator.js';
 import { redisLine } from '../services/redis-line.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, SECRET_FILE, type SecretResult } from '../services/secret.js';
-import { FORMAT } from '../storage/format.js';
 import type { TreeEvent } from '../supervisors/events.js';
-import { WIRE_VERSION } from '../transport/frames.js';
 import { createPeerNet } from '../transport/peer-net.js';
 import type { HttpRequest, HttpResponse } from '../transport/socket.js';
 import { CLUSTER_SECRET_FILE } from './cluster-settings.js';
@@ -30,7 +28,7 @@ import { version } from './version.js';
 const UNPROTECTED =
   'no TLS between nodes: whoever is on the way reads who writes to whom; set --peer-tls-cert and --peer-tls-key';
 
-const GOOD_NEWS: readonly string[] = ['certificate_renewed', 'presence_known'];
+const GOOD_NEWS: readonly string[] = ['certificate_renewed', 'presence_known', 'format_raised'];
 
 export interface NodeRun {
   readonly config: NodeConfig;
@@ -94,7 +92,7 @@ function clusterOf({ config, log }: NodeRun, node: () => Node | null): Pick<Node
     };
   const wires = createPeerNet({ ...net, host: listen.host, port: listen.port, engine: transport ?? 'auto', http });
   const replaced = (): void => giveUp('node_replaced', `another process runs under the id ${config.nodeId}`, log);
-  return { cluster: { net: wires, mac, url: () => publicUrl, wire: WIRE_VERSION, rows: FORMAT, replaced } };
+  return { cluster: { net: wires, mac, url: () => publicUrl, replaced } };
 }
 
 async function presenceOf({ redis, nodeId }: NodeConfig): Promise<Pick<NodeOptions, 'presence'>> {

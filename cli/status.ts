@@ -18,7 +18,11 @@ interface Report {
   /** The node's own words; null where it has none. */
   readonly status: unknown;
   /** Null: no cluster, or it could not be asked. */
-  readonly cluster: { readonly members: readonly Member[]; readonly links: readonly Link[] } | null;
+  readonly cluster: {
+    readonly format: number;
+    readonly members: readonly Member[];
+    readonly links: readonly Link[];
+  } | null;
 }
 
 interface Member {
@@ -29,6 +33,8 @@ interface Member {
   readonly incarnation: number;
   readonly silenceMs: number;
   readonly shards: number;
+  /** Highest version of stored rows that it knows. */
+  readonly format: number;
   /** ms that 99 of 100 of its clients' sends stay within. */
   readonly p99Ms: number | null;
   readonly address: string;
@@ -73,11 +79,11 @@ async function ask(text: string): Promise<Report> {
 }
 
 function clusterOf({ own, reports }: ClusterView): Report['cluster'] {
-  const members = own.members.map(({ node, state, incarnation, silenceMs, shards, p99Ms, address }) => {
-    return { node, state, healthy: reports.get(node)?.healthy ?? null, incarnation, silenceMs, shards, p99Ms, address };
+  const members = own.members.map(({ node, state, ...member }) => {
+    return { node, state, healthy: reports.get(node)?.healthy ?? null, ...member };
   });
   const links = [...reports].flatMap(([from, report]) => (report?.links ?? []).map((link) => ({ from, ...link })));
-  return { members, links };
+  return { format: own.format, members, links };
 }
 
 function render({ url, healthy, ready, status, cluster }: Report): string {
@@ -85,7 +91,7 @@ function render({ url, healthy, ready, status, cluster }: Report): string {
   return `${pc.bold(url)}  ${state}\n${renderTable(status)}${cluster === null ? '' : renderCluster(cluster)}`;
 }
 
-function renderCluster({ members, links }: NonNullable<Report['cluster']>): string {
+function renderCluster({ format, members, links }: NonNullable<Report['cluster']>): string {
   const here = members.map(({ node, state, healthy, silenceMs, shards, p99Ms, incarnation, address }) => {
     const how = healthy === null ? 'no answer' : healthy ? state : `${state}, lapsed`;
     const p99 = p99Ms === null ? null : `${p99Ms.toFixed(1)} ms`;
@@ -95,8 +101,13 @@ function renderCluster({ members, links }: NonNullable<Report['cluster']>): stri
     const trip = roundTripMs === null ? null : `${roundTripMs.toFixed(1)} ms`;
     return [from, node, state, trip, bytes(queuedBytes), bytes(unsentBytes), resets];
   });
+  const later = members.filter((member) => member.format > format).map(({ node }) => node);
+  const upgrade =
+    later.length === 0
+      ? ''
+      : pc.yellow(`rows of version ${format} are written; a later one is known by ${later.join(', ')}\n`);
   return (
-    `\n${pc.bold('members')}\n${renderGrid(['node', 'state', 'silent', 'shards', 'p99', 'incarnation', 'address'], here)}` +
+    `\n${pc.bold('members')}\n${renderGrid(['node', 'state', 'silent', 'shards', 'p99', 'incarnation', 'address'], here)}${upgrade}` +
     `\n${pc.bold('links')}\n${renderGrid(['from', 'to', 'state', 'round trip', 'queued', 'unsent', 'resets'], ways)}`
   );
 }

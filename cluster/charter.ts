@@ -11,13 +11,11 @@ import { charterKey, nodeRange } from '../storage/cluster-keys.js';
 import { decodeCharter, encodeCharter } from '../storage/cluster-rows.js';
 import { StoreOpenError } from '../storage/failure.js';
 import type { Commit, Row, Store } from '../storage/store.js';
+import { SIGN_MS } from './compatibility.js';
 import type { Mac } from './link-greeting.js';
 
 const NONCE = 16;
 const WORD = new TextEncoder().encode('weft cluster\0');
-
-/** ms in which a living node is seen to beat: as long as others give it, and what their beats and reads take besides. */
-const SIGN_MS = LIMITS.leaseMs + 3 * LIMITS.beatMs;
 
 const REFUSED =
   'this store belongs to a cluster with another secret: give this node the one that the others have ' +

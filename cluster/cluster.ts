@@ -53,6 +53,8 @@ export interface MemberStatus {
   readonly state: number;
   readonly address: string;
   readonly url: string;
+  /** Highest version of stored rows that it knows. */
+  readonly rows: number;
   /** ms of silence, as far as it counts against the node. */
   readonly silence: number;
   /** ms, by its own word; null: it does not say. */
@@ -72,6 +74,8 @@ export interface ShardStatus {
 export interface ClusterStatus {
   readonly incarnation: number;
   readonly view: number;
+  /** Version of stored rows that is in force. */
+  readonly format: number;
   readonly lapsed: boolean;
   readonly members: readonly MemberStatus[];
   readonly shards: readonly ShardStatus[];
@@ -210,9 +214,10 @@ class Part implements Cluster {
     return {
       incarnation: membership.incarnation,
       view,
+      format: log.format,
       lapsed: lease.lapsed,
-      members: observer.members.map(({ node, incarnation, state, address, url, p99 }) => {
-        return { node, incarnation, state, address, url, p99, silence: observer.silence(node) };
+      members: observer.members.map(({ node, incarnation, state, address, url, rows, p99 }) => {
+        return { node, incarnation, state, address, url, rows, p99, silence: observer.silence(node) };
       }),
       shards: Array.from({ length: LIMITS.shards }, (_, shard) => {
         const owner = ownership.owner(shard);

@@ -70,7 +70,8 @@ export class Life {
     this.lease = new Lease(world);
     this.membership = new Membership(store, world, options.mac, identity, p99);
     const lapsed = (): boolean => this.lease.lapsed;
-    this.log = new Log({ store, world, lapsed, onLost: (shard) => this.ownership.lost(shard) });
+    const { format } = this.membership.compatibility;
+    this.log = new Log({ store, world, lapsed, format, onLost: (shard) => this.ownership.lost(shard) });
     const mine = (shard: number): boolean => this.ownership.owner(shard)?.mine === true;
     this.recovery = new Recovery({ world, store, chats, resync, report, mine });
     this.ownership = new Ownership({
@@ -200,6 +201,7 @@ export class Life {
     // Its next beat finds out why.
     if (this.observer.member(this.#node)?.nonce !== this.membership.nonce) return;
     this.#told();
+    void this.#format();
     if (silent.length > 0 && !this.lease.lapsed) void this.#evict(silent, view);
     const rows: (Uint8Array | undefined)[] = [];
     for (const { key, value } of grants.rows) rows[shardInKey(key)] = value;
@@ -211,6 +213,22 @@ export class Life {
     const of = candidates.join('\0');
     if (this.#plan.of !== of) this.#plan = { of, nodes: propose(candidates) };
     return this.#plan.nodes;
+  }
+
+  /** Rows of a later version, once all know them. */
+  async #format(): Promise<void> {
+    const { format, terms } = this.membership.compatibility;
+    const highest = Math.min(...this.observer.members.map(({ rows }) => rows));
+    const before = format.version;
+    // What it read may be old by the time that this life is over.
+    const standing = async () => {
+      const all = await terms();
+      return this.#ended ? { ...all, highest: 0 } : all;
+    };
+    await format.look(highest, standing).catch((error: unknown) => {
+      this.#options.report('format_unreadable', { reason: reasonOf(error) });
+    });
+    if (format.version > before) this.#options.report('format_raised', { format: format.version });
   }
 
   /** Who is there has changed, or how they are reached. */

@@ -4,9 +4,6 @@
 
 import { LIMITS } from '../actors/limits.js';
 
-/** Versions of the link protocol that this build speaks. */
-export const VERSIONS = { low: 1, high: 1 } as const;
-
 const HELLO = 1;
 const CHALLENGE = 2;
 const PROOF = 3;

@@ -12,8 +12,10 @@
 // Must not: hold the secret; `mac` is given. Nor hide what follows from who can read the network: that is TLS.
 
 import type { World } from '../actors/world.js';
-import { challenge, decode, type Hello, hello, NONCE, proof, VERSIONS, welcome } from './link-frames.js';
+import type { Versions } from '../storage/format.js';
+import { challenge, decode, type Hello, hello, NONCE, proof, welcome } from './link-frames.js';
 import type { End } from './net.js';
+import { agree, SPEECH } from './versions.js';
 
 /** HMAC-SHA256 with the cluster's secret. */
 export type Mac = (bytes: Uint8Array) => Uint8Array;
@@ -31,20 +33,15 @@ const encoder = new TextEncoder();
 const DIALLER = encoder.encode('weft link, who dials\0');
 const LISTENER = encoder.encode('weft link, who listens\0');
 
-interface Range {
-  readonly low: number;
-  readonly high: number;
-}
-
 /** The side that dials. */
 export class Dialler {
   readonly hello: Uint8Array;
   readonly #mac: Mac;
-  readonly #versions: Range;
+  readonly #versions: Versions;
   #expected: Uint8Array | undefined;
   #version = 0;
 
-  constructor(world: World, mac: Mac, who: Omit<Hello, 'low' | 'high' | 'nonce'>, versions: Range = VERSIONS) {
+  constructor(world: World, mac: Mac, who: Omit<Hello, 'low' | 'high' | 'nonce'>, versions: Versions = SPEECH.links) {
     this.#mac = mac;
     this.#versions = versions;
     this.hello = hello({ ...who, ...versions, nonce: world.randomBytes(NONCE) });
@@ -68,11 +65,11 @@ export class Dialler {
 export class Listener {
   readonly #nonce: Uint8Array;
   readonly #mac: Mac;
-  readonly #versions: Range;
+  readonly #versions: Versions;
   #hello: Uint8Array | undefined;
   #challenge: Uint8Array = new Uint8Array(0);
 
-  constructor(world: World, mac: Mac, versions: Range = VERSIONS) {
+  constructor(world: World, mac: Mac, versions: Versions = SPEECH.links) {
     this.#mac = mac;
     this.#versions = versions;
     this.#nonce = world.randomBytes(NONCE);
@@ -99,12 +96,6 @@ export class Listener {
 
 function refused(end: End): Step {
   return { type: 'refused', end };
-}
-
-/** The highest that both speak; 0: none. */
-function agree(ours: Range, theirs: Range): number {
-  const version = Math.min(ours.high, theirs.high);
-  return version >= Math.max(ours.low, theirs.low) ? version : 0;
 }
 
 /** HELLO's length stands before it, so that no other two frames make the same bytes. */

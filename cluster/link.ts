@@ -70,6 +70,8 @@ export interface LinkStats {
   readonly node: string;
   readonly incarnation: number;
   readonly state: 'up' | 'down';
+  /** Of the link protocol; null while down. */
+  readonly version: number | null;
   /** ms from the last ping to its answer; null while down. */
   readonly roundTrip: number | null;
   /** Bytes sent and not taken, and of them those that the network has not taken. */

@@ -9,6 +9,7 @@
 import { assert } from '../actors/errors.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
+import type { Versions } from '../storage/format.js';
 import { delay } from '../supervisors/backoff.js';
 import type { LinkEvents, LinkStats, Member, PeerLink } from './link.js';
 import { Dialler, Listener, type Mac } from './link-greeting.js';
@@ -20,6 +21,8 @@ export interface LinksOptions {
   readonly world: World;
   readonly net: Net;
   readonly mac: Mac;
+  /** Of the link protocol; absent: this build's. */
+  readonly versions?: Versions;
   /** Our own id. */
   readonly node: string;
   readonly events: LinkEvents;
@@ -97,6 +100,7 @@ export class Links {
       node: member.node,
       incarnation: member.incarnation,
       state: session === undefined ? 'down' : 'up',
+      version: session?.version ?? null,
       roundTrip: session?.roundTrip ?? null,
       queued: session?.buffered ?? 0,
       unsent: session?.unsent ?? 0,
@@ -135,12 +139,12 @@ export class Links {
   }
 
   #dial(peer: Peer): void {
-    const { world, mac, net, node } = this.#options;
+    const { world, mac, net, node, versions } = this.#options;
     const { member } = peer;
     if (node > member.node) return;
     assert(this.#incarnation !== undefined && peer.session === undefined, 'a member dials a peer without a session');
     const who = { node, incarnation: this.#incarnation, to: member.node, toIncarnation: member.incarnation };
-    const greeting = new Dialler(world, mac, who);
+    const greeting = new Dialler(world, mac, who, versions);
     const owner: LineOwner = {
       judge: (line, { version }) => {
         peer.line = undefined;
@@ -167,7 +171,7 @@ export class Links {
   }
 
   #accept(wire: Line['wire'] & object): Line {
-    const { world, mac, events } = this.#options;
+    const { world, mac, events, versions } = this.#options;
     const owner: LineOwner = {
       judge: (accepted, step) => {
         assert(step.type === 'proved', 'a listener is not welcomed');
@@ -193,7 +197,7 @@ export class Links {
         this.#complain(end, '', failed);
       },
     };
-    const line = new Line(world, owner, new Listener(world, mac));
+    const line = new Line(world, owner, new Listener(world, mac, versions));
     line.wire = wire;
     const [oldest] = this.#waiting;
     if (oldest !== undefined && this.#waiting.size >= LIMITS.linkWaiting) oldest.end('full');

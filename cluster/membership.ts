@@ -5,12 +5,15 @@
 
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
-import { nodeInKey, nodeKey, nodeRange, viewKey } from '../storage/cluster-keys.js';
+import { equalBytes } from '../storage/bytes.js';
+import { nodeKey, nodeRange, viewKey } from '../storage/cluster-keys.js';
 import { decodeNode, decodeView, encodeNode, encodeView, NODE_STATE, type NodeRow } from '../storage/cluster-rows.js';
 import { StoreOpenError } from '../storage/failure.js';
 import type { Store } from '../storage/store.js';
 import { Charter } from './charter.js';
+import { Compatibility } from './compatibility.js';
 import type { Mac } from './link-greeting.js';
+import type { Speech } from './versions.js';
 
 /** What other nodes are told of this one. */
 export interface Identity {
@@ -19,8 +22,7 @@ export interface Identity {
   readonly address: string;
   /** Where clients reach it; '' the same place for all. */
   readonly url: string;
-  readonly wire: number;
-  readonly rows: number;
+  readonly speech: Speech;
 }
 
 /** `evicted`: others took this node for dead. `replaced`: another process has joined under its name. */
@@ -32,6 +34,7 @@ const UNSAID = (): number | null => null;
 const BEAT_TRIES = 3;
 
 export class Membership {
+  readonly compatibility: Compatibility;
   readonly #store: Store;
   readonly #key: Uint8Array;
   readonly #charter: Charter;
@@ -44,13 +47,15 @@ export class Membership {
   #state: number = NODE_STATE.up;
 
   /** `p99`: what each beat says of it (storage/cluster-rows.ts). */
-  constructor(store: Store, world: World, mac: Mac, { node, ...identity }: Identity, p99 = UNSAID) {
+  constructor(store: Store, world: World, mac: Mac, { node, speech, ...identity }: Identity, p99 = UNSAID) {
     this.#store = store;
     this.#charter = new Charter(store, world, mac);
+    this.compatibility = new Compatibility(store, world, speech);
     this.#p99 = p99;
     this.#key = nodeKey(node);
     const nonce = world.randomBytes(6).reduce((sum, byte) => sum * 256 + byte, 0);
-    this.#row = { ...identity, incarnation: 0, beat: 0, state: NODE_STATE.up, nonce, p99: null };
+    const said = { links: speech.links, rows: speech.rows.high };
+    this.#row = { ...identity, ...said, incarnation: 0, beat: 0, state: NODE_STATE.up, nonce, p99: null };
   }
 
   get incarnation(): number {
@@ -63,20 +68,27 @@ export class Membership {
 
   /**
    * Joins; a row of an earlier life is replaced.
-   * @throws StoreOpenError when the store refuses, is of another cluster, or when there are as many nodes as there may be.
+   * @throws StoreOpenError when the store refuses, is of another cluster or another version, or when there are as many nodes as there may be.
    */
   async join(): Promise<void> {
     for (let tries = 0; tries < LIMITS.joinTries; tries += 1) {
       const [own, view] = await Promise.all([this.#store.get(this.#key), this.#store.get(viewKey())]);
       if (this.#adopt(own)) return;
-      if (own === undefined && (await this.#full())) {
+      const { rows } = await this.#store.range({ ...nodeRange(), limit: LIMITS.nodes });
+      if (own === undefined && rows.length >= LIMITS.nodes && rows.every(({ key }) => !equalBytes(key, this.#key))) {
         throw new StoreOpenError('store_unavailable', `${LIMITS.nodes} nodes share this store: no more may join`);
       }
+      const compatible = await this.compatibility.admission(this.#key, rows);
       const admission = await this.#charter.admission(this.#key);
       const number = decodeView(view) + 1;
       const bytes = encodeNode({ ...this.#row, incarnation: number });
       const result = await this.#store.commit({
-        checks: [{ key: this.#key, value: own ?? null }, { key: viewKey(), value: view ?? null }, ...admission.checks],
+        checks: [
+          { key: this.#key, value: own ?? null },
+          { key: viewKey(), value: view ?? null },
+          ...compatible,
+          ...admission.checks,
+        ],
         writes: [{ key: this.#key, value: bytes }, { key: viewKey(), value: encodeView(number) }, ...admission.writes],
       });
       if (result.outcome === 'committed') {
@@ -89,11 +101,6 @@ export class Membership {
       }
     }
     throw new StoreOpenError('store_unavailable', 'others join so often that this node could not');
-  }
-
-  async #full(): Promise<boolean> {
-    const { rows } = await this.#store.range({ ...nodeRange(), limit: LIMITS.nodes });
-    return rows.length >= LIMITS.nodes && rows.every(({ key }) => nodeInKey(key) !== nodeInKey(this.#key));
   }
 
   /** True: the row is this life's. */

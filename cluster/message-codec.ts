@@ -25,8 +25,11 @@ export interface Shape<M> {
   readonly tag: number;
   /** How many fields it has. */
   readonly fields: number;
+  /** How many the first build wrote; absent: as many. */
+  readonly least?: number;
   write(message: M, writer: Writer, refs: Refs): void;
-  read(reader: Reader, refs: Refs): M;
+  /** `count`: of the fields that are there. */
+  read(reader: Reader, refs: Refs, count: number): M;
 }
 
 type Of<U, T> = U extends { readonly type: infer X } ? (T extends X ? U : never) : never;
@@ -67,8 +70,8 @@ export class MessageCodec<U extends { readonly type: string }> {
       reader.skip(count, 1);
       return null;
     }
-    if (count < shape.fields) reader.fail('a field is missing');
-    const message = shape.read(reader, refs);
+    if (count < (shape.least ?? shape.fields)) reader.fail('a field is missing');
+    const message = shape.read(reader, refs, count);
     reader.skip(count - shape.fields, 1);
     return reader.fault === '' ? message : null;
   }

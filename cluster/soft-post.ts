@@ -83,7 +83,7 @@ export class SoftPost {
       const keys: string[] = [];
       for (let rest = reader.array(); rest > 0 && reader.fault === ''; rest--) keys.push(reader.str());
       const known = reader.uint() === typing.tag && count >= 2 + typing.fields;
-      const message = known ? typing.read(reader, NO_REFS) : null;
+      const message = known ? typing.read(reader, NO_REFS, typing.fields) : null;
       reader.skip(count - 2 - (known ? typing.fields : 0), 1);
       if (reader.fault !== '') return;
       if (message !== null) for (const key of keys) users.lookup(key)?.tell(message);

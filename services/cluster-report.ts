@@ -7,6 +7,7 @@ import type { DrainStatus } from '../cluster/drain.js';
 import { shardOfChat, shardOfUser } from '../cluster/shard-actors.js';
 import { grantKey } from '../storage/cluster-keys.js';
 import { decodeGrant, NODE_STATE } from '../storage/cluster-rows.js';
+import { FORMATS } from '../storage/format.js';
 import type { Member } from './member.js';
 import type { Node } from './node.js';
 
@@ -19,6 +20,8 @@ export interface MemberReport {
   /** Where nodes reach it; '' a node alone. */
   readonly address: string;
   readonly shards: number;
+  /** Highest version of stored rows that it knows. */
+  readonly format: number;
   /** ms that 99 of 100 sends of its clients stayed within of late; null: there were too few, or it does not say. */
   readonly p99Ms: number | null;
 }
@@ -38,6 +41,8 @@ export interface ShardReport {
 export interface LinkReport {
   readonly node: string;
   readonly state: 'up' | 'down';
+  /** Of the link protocol, which both speak; null while down. */
+  readonly version: number | null;
   readonly roundTripMs: number | null;
   readonly queuedBytes: number;
   readonly unsentBytes: number;
@@ -54,6 +59,8 @@ export interface ClusterReport {
   /** It may serve: others do not count it out. */
   readonly healthy: boolean;
   readonly view: number;
+  /** Version of stored rows that is in force. */
+  readonly format: number;
   readonly members: readonly MemberReport[];
   readonly shards: readonly ShardReport[];
   readonly links: readonly LinkReport[];
@@ -100,7 +107,7 @@ async function census({ users, chats, options: { world } }: Node): Promise<Censu
   return found;
 }
 
-async function alone({ options, store, fabric }: Node, { chats, users }: Census): Promise<ClusterReport> {
+async function alone({ options, store, fabric, log }: Node, { chats, users }: Census): Promise<ClusterReport> {
   const { node } = options;
   const shards = chats.map(async (live, shard): Promise<ShardReport> => {
     const grant = await store.get(grantKey(shard));
@@ -112,7 +119,19 @@ async function alone({ options, store, fabric }: Node, { chats, users }: Census)
     node,
     healthy: true,
     view: 0,
-    members: [{ node, state: 'up', incarnation: 0, silenceMs: 0, address: '', shards: LIMITS.shards, p99Ms }],
+    format: log.format,
+    members: [
+      {
+        node,
+        state: 'up',
+        incarnation: 0,
+        silenceMs: 0,
+        address: '',
+        shards: LIMITS.shards,
+        format: FORMATS.high,
+        p99Ms,
+      },
+    ],
     shards: await Promise.all(shards),
     links: [],
     moves: 0,
@@ -134,18 +153,20 @@ function together({ options }: Node, { cluster, links }: Member, live: Census): 
     node: options.node,
     healthy: !status.lapsed,
     view: status.view,
-    members: status.members.map(({ node, incarnation, state, address, silence, p99 }) => ({
+    format: status.format,
+    members: status.members.map(({ node, incarnation, state, address, silence, rows, p99 }) => ({
       node,
       state: STATES[state] ?? 'draining',
       incarnation,
       silenceMs: Math.round(silence),
       address,
       shards: shards.filter(({ owner }) => owner === node).length,
+      format: rows,
       p99Ms: p99,
     })),
     shards,
-    links: links.stats().map(({ node, state, roundTrip, queued, unsent, resets }) => {
-      return { node, state, roundTripMs: roundTrip, queuedBytes: queued, unsentBytes: unsent, resets };
+    links: links.stats().map(({ node, state, version, roundTrip, queued, unsent, resets }) => {
+      return { node, state, version, roundTripMs: roundTrip, queuedBytes: queued, unsentBytes: unsent, resets };
     }),
     moves: status.moves,
     staleWrites: status.stale,

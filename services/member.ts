@@ -16,6 +16,7 @@ import type { FarConnection } from '../cluster/outsiders.js';
 import { Router } from '../cluster/router.js';
 import { ShardActors } from '../cluster/shard-actors.js';
 import type { SoftPost } from '../cluster/soft-post.js';
+import { SPEECH, type Speech } from '../cluster/versions.js';
 import type { Store } from '../storage/store.js';
 import type { Pool } from '../supervisors/pool.js';
 import type { Service } from '../supervisors/worker.js';
@@ -28,9 +29,8 @@ export interface ClusterSetting {
   readonly mac: Mac;
   /** Where clients reach this node; '' the same place for all. Asked when it joins. */
   readonly url: () => string;
-  /** Versions of what this build speaks with clients and stores. */
-  readonly wire: number;
-  readonly rows: number;
+  /** Absent: this build's. */
+  readonly speech?: Speech;
   /** Another process has joined under this node's name: this one must end. */
   replaced(): void;
 }
@@ -71,12 +71,12 @@ export class Member {
     this.#setting = setting;
     this.#parts = parts;
     const actors = new ShardActors(runtime, users, chatPools);
-    const { net: _net, mac, url, replaced, ...versions } = setting;
+    const { mac, url, speech = SPEECH } = setting;
     this.cluster = startCluster({
       world: runtime.world,
       store: parts.store,
       mac,
-      identity: () => ({ node, address: this.links.address, url: url(), ...versions }),
+      identity: () => ({ node, address: this.links.address, url: url(), speech }),
       chats: {
         // A life begins before its actors do.
         tell: (key, message) => (ready() ? chats.tell(key, message) : 'busy'),
@@ -128,12 +128,13 @@ export class Member {
     return {
       start: async () => {
         const { node, runtime, report } = this.#parts;
-        const { net, mac } = this.#setting;
+        const { net, mac, speech = SPEECH } = this.#setting;
         const { router } = this;
         links = await Links.open({
           world: runtime.world,
           net,
           mac,
+          versions: speech.links,
           node,
           events: {
             up: (link) => router.up(link),

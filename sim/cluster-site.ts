@@ -92,8 +92,6 @@ export class ClusterSite implements Site {
       net: this.wires.of(process, name),
       mac: (bytes) => createHmac('sha256', SECRET).update(bytes).digest(),
       url: () => address,
-      wire: 1,
-      rows: 1,
       replaced: () => {
         this.#universe.note(`${name} is replaced`);
         process.arrive(0, () => node.fails(process));

@@ -9,10 +9,11 @@
 //
 //   node    0     1             7      13      14      20
 //          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+-------+---
-//          | ver | incarnation·6| beat·6| state | nonce·6| len·2 link| len·2 url| wire·2 | rows·2 | p99·4 | …
-//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+-------+---
+//          | ver | incarnation·6| beat·6| state | nonce·6| len·2 link| len·2 url| high·2| rows·2 | p99·4 | low·2 | …
+//          +-----+-------------+------+-------+-------+-----------+---------+-------+-------+-------+-------+---
 
 import { assert, assertRow } from '../actors/errors.js';
+import type { Versions } from './format.js';
 import { getNumber, NUMBER_BYTES, putNumber } from './keys.js';
 import { textIn } from './row-reader.js';
 
@@ -84,8 +85,9 @@ export interface NodeRow {
   readonly address: string;
   /** Where clients reach it; '' the same place for all. */
   readonly url: string;
-  /** Versions of the link protocol and of stored rows that it speaks. */
-  readonly wire: number;
+  /** Versions of the link protocol that it speaks. */
+  readonly links: Versions;
+  /** Highest version of stored rows that it knows. */
   readonly rows: number;
   /** ms that the slowest hundredth of its clients' sends took of late; null: there were none to speak of, or it does not say. */
   readonly p99: number | null;
@@ -94,10 +96,12 @@ export interface NodeRow {
 /** Of the p99 in a row: a hundredth of a ms. */
 const P99_UNIT = 100;
 const NO_P99 = 0xffff_ffff;
+/** The lowest version that builds speak which do not say it. */
+const FIRST_LINKS = 1;
 
 export function encodeNode(node: NodeRow): Uint8Array {
   const texts = [node.address, node.url].map((text) => Buffer.from(text, 'utf8'));
-  const row = Buffer.alloc(20 + texts.reduce((sum, text) => sum + 2 + text.length, 0) + 8);
+  const row = Buffer.alloc(20 + texts.reduce((sum, text) => sum + 2 + text.length, 0) + 10);
   row[0] = VERSION;
   putNumber(row, 1, node.incarnation);
   putNumber(row, 7, node.beat);
@@ -108,9 +112,9 @@ export function encodeNode(node: NodeRow): Uint8Array {
     at = row.writeUInt16BE(text.length, at);
     at += text.copy(row, at);
   }
-  at = row.writeUInt16BE(node.rows, row.writeUInt16BE(node.wire, at));
+  at = row.writeUInt16BE(node.rows, row.writeUInt16BE(node.links.high, at));
   const p99 = node.p99 === null ? NO_P99 : Math.min(NO_P99 - 1, Math.round(node.p99 * P99_UNIT));
-  at = row.writeUInt32BE(p99, at);
+  at = row.writeUInt16BE(node.links.low, row.writeUInt32BE(p99, at));
   assert(at === row.length, 'node row size');
   return row;
 }
@@ -128,6 +132,7 @@ export function decodeNode(bytes: Uint8Array): NodeRow {
   const [address, url] = [text(), text()];
   assertRow(at + 4 <= row.length, 'node row cut short');
   const p99 = at + 8 <= row.length ? row.readUInt32BE(at + 4) : NO_P99;
+  const low = at + 10 <= row.length ? row.readUInt16BE(at + 8) : FIRST_LINKS;
   return {
     incarnation: getNumber(row, 1),
     beat: getNumber(row, 7),
@@ -135,7 +140,7 @@ export function decodeNode(bytes: Uint8Array): NodeRow {
     nonce: getNumber(row, 14),
     address,
     url,
-    wire: row.readUInt16BE(at),
+    links: { low, high: row.readUInt16BE(at) },
     rows: row.readUInt16BE(at + 2),
     p99: p99 === NO_P99 ? null : p99 / P99_UNIT,
   };

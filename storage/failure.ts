@@ -9,6 +9,8 @@ export type StoreFailure =
   | 'store_missing'
   /** Written by a later version of Weft. */
   | 'store_newer'
+  /** Written by a version so early that this one reads it no more. */
+  | 'store_older'
   /** No room on the disk for what opening needs. */
   | 'store_full'
   /** The engine's client library or its package is not on this machine, or too old. */
@@ -17,6 +19,8 @@ export type StoreFailure =
   | 'store_bad_cluster_file'
   /** It is another cluster's: the node has not the secret that its members have. */
   | 'cluster_secret'
+  /** It speaks no version of the link protocol that a living member speaks. */
+  | 'cluster_version'
   /** No access, read-only, or the disk answers with errors. */
   | 'store_unavailable';
 

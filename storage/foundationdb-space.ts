@@ -3,7 +3,7 @@
 // Must not: read or write rows but the format's.
 
 import { StoreOpenError } from './failure.js';
-import { FORMAT_KEY, FORMAT_ROW, isNew } from './format.js';
+import { encodeFormat, FORMAT_KEY, FORMATS, isNew } from './format.js';
 import type { FdbClient, FdbDatabase } from './foundationdb-client.js';
 
 /** Names the directory as ours to other users of the cluster; the layer refuses one of another kind. */
@@ -52,7 +52,9 @@ export function openSpace(
       transaction.getRangeRaw(first, last, 1, 0, client.StreamingMode.Exact, 1, false),
     ]);
     const where = `the directory ${path.join('/')} of the cluster in ${clusterFile}`;
-    if (isNew(row, rows.results.length === 0, where)) transaction.set(space.key(FORMAT_KEY), Buffer.from(FORMAT_ROW));
+    if (isNew(row, rows.results.length === 0, where)) {
+      transaction.set(space.key(FORMAT_KEY), Buffer.from(encodeFormat(FORMATS.high)));
+    }
     return space;
   });
 }

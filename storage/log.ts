@@ -21,8 +21,10 @@ import { equalBytes } from './bytes.js';
 import { dirtyKey, grantKey } from './cluster-keys.js';
 import { decodeGrant, encodeGrant } from './cluster-rows.js';
 import { StoreOpenError } from './failure.js';
+import { FORMATS } from './format.js';
 import { encodeDirty } from './rows.js';
 import type { CommitResult, Store, Write } from './store.js';
+import { StoredFormat } from './stored-format.js';
 import { Tenure } from './tenure.js';
 import type { Untold } from './untold.js';
 
@@ -36,6 +38,8 @@ export interface LogOptions {
   readonly onLost: (shard: number) => void;
   /** True while others may take this node for dead. A node that is alone has no lease. */
   readonly lapsed?: () => boolean;
+  /** Absent: the first. */
+  readonly format?: StoredFormat;
 }
 
 export interface LogStats {
@@ -98,9 +102,17 @@ export class Log {
     if (result.outcome !== 'committed') {
       throw new StoreOpenError('store_unavailable', `shards could not be taken (${result.outcome})`);
     }
-    const log = new Log({ store, world, onLost });
+    const format = new StoredFormat(store, world);
+    await format.read();
+    format.alone();
+    const log = new Log({ store, world, format, onLost });
     for (const [shard, grant] of grants.entries()) log.take(shard, grant, null);
     return log;
+  }
+
+  /** Version of rows that all who share the store read: none of a later one is to be appended. */
+  get format(): number {
+    return this.#options.format?.version ?? FORMATS.low;
   }
 
   // ---- shards that come and go ----

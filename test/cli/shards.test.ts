@@ -10,11 +10,11 @@ import { weft } from './command.js';
 
 const member = (node: string, url: string, shards: number): ClusterReport['members'][number] => {
   const address = `${url.replace('http', 'ws')}/peer`;
-  return { node, state: 'up', incarnation: 1, silenceMs: 120, address, shards, p99Ms: 12.5 };
+  return { node, state: 'up', incarnation: 1, silenceMs: 120, address, shards, format: 1, p99Ms: 12.5 };
 };
 
 const link = (node: string): ClusterReport['links'][number] => {
-  return { node, state: 'up', roundTripMs: 1.26, queuedBytes: 2_048, unsentBytes: 0, resets: 0 };
+  return { node, state: 'up', version: 1, roundTripMs: 1.26, queuedBytes: 2_048, unsentBytes: 0, resets: 0 };
 };
 
 const shard = (
@@ -28,7 +28,7 @@ const shard = (
 
 /** Two nodes, each with its own view of the shards; the second one may be silent. */
 async function cluster(owner: string | null = 'b', alive = true): Promise<string> {
-  const common = { healthy: true, view: 7 };
+  const common = { healthy: true, view: 7, format: 1 };
   let first = '';
   const second: string = alive
     ? await answering((url) => ({ '/cluster': [200, JSON.stringify(b(url))] }))

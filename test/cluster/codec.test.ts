@@ -8,7 +8,7 @@ import { idText } from '../../actors/message-id.js';
 import type { ChatInfo, ChatMessage, ConnectionMessage, ConnectionRef, UserMessage } from '../../actors/messages.js';
 import { chatCodec } from '../../cluster/chat-codec.js';
 import { connectionCodec } from '../../cluster/connection-codec.js';
-import { DEPTH, type MessageCodec, type Refs } from '../../cluster/message-codec.js';
+import { DEPTH, MessageCodec, type Refs } from '../../cluster/message-codec.js';
 import { userCodec } from '../../cluster/user-codec.js';
 import { chatKey } from '../../storage/keys.js';
 import { Reader } from '../../transport/reader.js';
@@ -195,4 +195,31 @@ test('fields and types of a newer build are passed over, missing ones are a faul
   reader.open(writer.view(), DEPTH);
   assert.equal(connectionCodec.read(reader, refs), null);
   assert.notEqual(reader.fault, '');
+});
+
+test('a field that came later is absent in what an earlier build wrote', () => {
+  type Said = { readonly type: 'said'; readonly word: string; readonly loud: boolean };
+  const said = (fields: number): MessageCodec<Said> =>
+    new MessageCodec<Said>({
+      said: {
+        tag: 1,
+        fields,
+        least: 1,
+        write: ({ word, loud }, w) => void (fields > 1 ? w.str(word).flag(loud) : w.str(word)),
+        read: (r, _, count) => ({ type: 'said', word: r.str(), loud: fields > 1 && count > 1 && r.flag() }),
+      },
+    });
+  const crossing = (from: MessageCodec<Said>, to: MessageCodec<Said>): Said | null => {
+    const writer = new Writer();
+    from.write({ type: 'said', word: 'x', loud: true }, writer, refs);
+    const reader = new Reader();
+    reader.open(writer.view(), DEPTH);
+    const read = to.read(reader, refs);
+    assert.ok(reader.close());
+    return read;
+  };
+  const [before, after] = [said(1), said(2)];
+  assert.equal(crossing(before, after)?.loud, false);
+  assert.equal(crossing(after, before)?.loud, false);
+  assert.equal(crossing(after, after)?.loud, true);
 });

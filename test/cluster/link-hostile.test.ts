@@ -5,19 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
-import {
-  batch,
-  challenge,
-  decode,
-  hello,
-  ping,
-  pong,
-  proof,
-  taken,
-  VERSIONS,
-  welcome,
-} from '../../cluster/link-frames.js';
+import { batch, challenge, decode, hello, ping, pong, proof, taken, welcome } from '../../cluster/link-frames.js';
 import { Dialler, Listener, type Step } from '../../cluster/link-greeting.js';
+import { SPEECH } from '../../cluster/versions.js';
 import { ManualWorld } from '../actors/manual-world.js';
 import { macOf, type Peer, Scene } from './link-scene.js';
 
@@ -49,7 +39,7 @@ test('a greeting proves both sides to each other', () => {
   const challenged = replyOf(listener.message(dialler.hello));
   const proved = listener.message(replyOf(dialler.message(challenged)));
   assert.equal(proved.type, 'proved');
-  assert.deepEqual(dialler.message(replyOf(proved)), { type: 'welcome', version: VERSIONS.high });
+  assert.deepEqual(dialler.message(replyOf(proved)), { type: 'welcome', version: SPEECH.links.high });
 });
 
 test('a listener that lacks the secret is not believed', () => {
@@ -129,7 +119,7 @@ test('a wrong secret is refused on both sides, told once a minute, and harms no 
 test('before it has proved itself, nobody gets more than a challenge, and no frame is handled', async () => {
   const scene = new Scene();
   const [a, b] = await scene.cluster('a', 'b');
-  const greeting = hello({ ...VERSIONS, ...WHO, nonce: new Uint8Array(16) });
+  const greeting = hello({ ...SPEECH.links, ...WHO, nonce: new Uint8Array(16) });
   const cases: Record<string, Uint8Array[]> = {
     'a batch at once': [batch(1, Uint8Array.of(1))],
     'a batch after HELLO': [greeting, batch(1, Uint8Array.of(1))],
@@ -201,7 +191,7 @@ test('frames of a later version are counted and passed over, and so are bytes af
 
 test('frames read as they were written, and whatever else comes is no reason to throw', () => {
   const said = {
-    ...VERSIONS,
+    ...SPEECH.links,
     ...WHO,
     incarnation: 2 ** 48 - 1,
     toIncarnation: 2 ** 33 + 7,

@@ -8,6 +8,7 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { LIMITS } from '../../actors/limits.js';
 import { startCluster } from '../../cluster/cluster.js';
+import { SPEECH } from '../../cluster/versions.js';
 import { CommitLine } from '../../storage/commit-line.js';
 import { messageKey, seqOf } from '../../storage/keys.js';
 import { openLmdbReader } from '../../storage/lmdb-reader.js';
@@ -37,7 +38,7 @@ const cluster = startCluster({
   world: machine,
   store: () => store,
   mac: macOf('secret'),
-  identity: () => ({ node, address: `${node}:1`, url: '', wire: 1, rows: 1 }),
+  identity: () => ({ node, address: `${node}:1`, url: '', speech: SPEECH }),
   chats: {
     tell: (_, message) => {
       if (message.type === 'recover') message.telling.done = true;

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { World } from '../../actors/world.js';
 import { Membership } from '../../cluster/membership.js';
 import { Observer } from '../../cluster/observer.js';
+import { SPEECH } from '../../cluster/versions.js';
 import { nodeKey } from '../../storage/cluster-keys.js';
 import { decodeNode, encodeNode, NODE_STATE } from '../../storage/cluster-rows.js';
 import { openMemory } from '../../storage/memory.js';
@@ -41,8 +42,7 @@ test('a beat that was written by an earlier call renews nothing: another one is 
     node: 'a',
     address: '',
     url: '',
-    wire: 1,
-    rows: 1,
+    speech: SPEECH,
   });
   const stored = async (): Promise<number> => decodeNode((await memory.get(nodeKey('a')))!).beat;
   await membership.join();
@@ -63,7 +63,7 @@ test('silence counts from when a row was seen as it is, also by a round that cou
     value: encodeNode({
       p99: null,
       ...{ incarnation: 1, beat, state: NODE_STATE.up, nonce: 5 },
-      ...{ address: '', url: '', wire: 1, rows: 1 },
+      ...{ address: '', url: '', links: SPEECH.links, rows: 1 },
     }),
   });
   observer.see([row(1)], 0, 0, true);

@@ -182,8 +182,6 @@ export class NodeScene {
         net: this.wires.of(process, name),
         mac: (bytes) => createHmac('sha256', 'secret').update(bytes).digest(),
         url: () => `ws://${name}`,
-        wire: 1,
-        rows: 1,
         replaced: () => note('replaced'),
       },
       fenced: () => note('fenced'),

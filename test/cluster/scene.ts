@@ -9,6 +9,7 @@ import { LIMITS } from '../../actors/limits.js';
 import type { ChatMessage } from '../../actors/messages.js';
 import type { World } from '../../actors/world.js';
 import { type Cluster, type ClusterStatus, startCluster } from '../../cluster/cluster.js';
+import { SPEECH, type Speech } from '../../cluster/versions.js';
 import { Clock } from '../../sim/clock.js';
 import { Process } from '../../sim/process.js';
 import { chatKey, messageKey, seqOf } from '../../storage/keys.js';
@@ -62,7 +63,7 @@ export class SceneNode {
   behind = 0;
   #service: Service | null = null;
 
-  constructor(scene: Scene, name: string, number: number, secret: string) {
+  constructor(scene: Scene, name: string, number: number, secret: string, speech: Speech) {
     this.scene = scene;
     this.name = name;
     this.process = new Process({
@@ -79,7 +80,7 @@ export class SceneNode {
       world: this.#world(),
       store: () => store,
       mac: macOf(secret),
-      identity: () => ({ node: name, address: `${name}:1`, url: '', wire: 1, rows: 1 }),
+      identity: () => ({ node: name, address: `${name}:1`, url: '', speech }),
       chats: { tell: (key, message) => this.#told(key, message), lookup: () => undefined },
       close: (shard) => this.#close(shard),
       resync: () => {
@@ -258,9 +259,9 @@ export class Scene {
     this.store = new SharedStore(this.clock, seed);
   }
 
-  add(name: string, secret = 'secret'): SceneNode {
+  add(name: string, secret = 'secret', speech: Speech = SPEECH): SceneNode {
     this.#numbers += 1;
-    const node = new SceneNode(this, name, this.#numbers, secret);
+    const node = new SceneNode(this, name, this.#numbers, secret, speech);
     this.nodes.push(node);
     node.process.defer(() => node.retry());
     const beat = (): void => {

@@ -9,32 +9,22 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { childrenOf } from '../../bench/process-stat.js';
-import { type Chat, connect, type Session } from '../../client/index.js';
+import { connect } from '../../client/index.js';
 import type { ClusterReport } from '../../services/cluster-report.js';
 import { loadUws } from '../../transport/uws-native.js';
 import { weft } from '../cli/command.js';
+import { BACKOFF, crowd, pause, Talk, until } from './crowd.js';
 import { token } from './harness.js';
 import { Home } from './process.js';
 
 const NODES = 3;
 const USERS = 9;
-const BACKOFF = { base: 50, cap: 500 };
 const skip = loadUws() === undefined && 'uWebSockets.js does not load here';
 
 const MAIN = join(import.meta.dirname, '../../cli/main.js');
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, what);
-    await pause(50);
-  }
-}
 
 const alive = (pid: number): boolean => {
   try {
@@ -87,64 +77,6 @@ async function metric(url: string, name: string): Promise<number[]> {
   return (await Promise.all(texts)).flatMap((text) => [...text.matchAll(lines)].map(([, value]) => Number(value)));
 }
 
-interface Person {
-  readonly session: Session;
-  readonly chat: Chat;
-  /** `from text`, in the order in which they came. */
-  readonly heard: string[];
-}
-
-async function person(t: TestContext, url: string, name: string, group: string | null): Promise<Person> {
-  const session = await connect({ url, token: () => token(name, 'phone'), backoff: BACKOFF });
-  t.after(() => session.close());
-  const heard: string[] = [];
-  session.on('message', ({ from, text }) => void heard.push(`${from} ${text}`));
-  const members = Array.from({ length: USERS - 1 }, (_, i) => `u${i + 1}`);
-  const chat = group === null ? await session.createGroup({ title: 'all', members }) : session.group(group);
-  return { session, chat, heard };
-}
-
-/** Everybody writes into the one chat, all the time; a send that fails ends it. */
-class Talk {
-  /** `from text`, as they were acknowledged. */
-  readonly sent: string[] = [];
-  readonly #people: readonly Person[];
-  readonly #streams: Promise<void>[];
-  #sending = true;
-
-  constructor(people: readonly Person[]) {
-    this.#people = people;
-    this.#streams = people.map(async ({ chat }, i) => {
-      for (let n = 0; this.#sending; n++) {
-        await chat.send(`${n}`);
-        this.sent.push(`u${i} ${n}`);
-        await pause(20);
-      }
-    });
-    // It is asked for when it ends.
-    for (const stream of this.#streams) stream.catch(() => undefined);
-  }
-
-  /** No send failed, and everybody has heard all of the others once and in order. */
-  async end(): Promise<void> {
-    this.#sending = false;
-    await Promise.all(this.#streams);
-    for (const [i, { heard }] of this.#people.entries()) {
-      const expected = this.sent.filter((line) => !line.startsWith(`u${i} `));
-      await until(`u${i} has heard all`, () => heard.length >= expected.length);
-      assert.deepEqual([...heard].sort(), expected.sort(), `u${i}: each message once`);
-      for (let j = 0; j < USERS; j++) {
-        const theirs = heard.filter((line) => line.startsWith(`u${j} `)).map((line) => Number(line.split(' ')[1]));
-        assert.deepEqual(
-          theirs,
-          [...theirs].sort((a, b) => a - b),
-          `u${i} heard u${j} in order`,
-        );
-      }
-    }
-  }
-}
-
 test('clients of three nodes in one chat: a node is killed under load and comes back; SIGTERM stops all', {
   skip,
 }, async (t) => {
@@ -160,8 +92,7 @@ test('clients of three nodes in one chat: a node is killed under load and comes 
   });
   assert.deepEqual(await metric(url, 'weft_link_up'), [1, 1, 1, 1, 1, 1]);
 
-  const people = [await person(t, url, 'u0', null)];
-  for (let i = 1; i < USERS; i++) people.push(await person(t, url, `u${i}`, people[0]!.chat.id));
+  const people = await crowd(t, Array(USERS).fill(url));
   // The kernel deals out connections by chance: until every node has some, more devices come.
   for (let extra = 0; (await connections(url)).some((count) => count === 0); extra++) {
     assert.ok(extra < 60, 'the nodes share the clients');
@@ -200,8 +131,7 @@ test('a node is drained under load: no send fails, it is empty, and it takes its
   const host = await home.start({ flags: ['--nodes', `${NODES}`, '--node-id', 'n'] });
   const { url } = host;
   await until('every node has shards', () => whole(url));
-  const people = [await person(t, url, 'u0', null)];
-  for (let i = 1; i < USERS; i++) people.push(await person(t, url, `u${i}`, people[0]!.chat.id));
+  const people = await crowd(t, Array(USERS).fill(url));
   for (let extra = 0; (await connections(url)).some((count) => count === 0); extra++) {
     assert.ok(extra < 60, 'the nodes share the clients');
     const session = await connect({ url, token: () => token('u0', `extra${extra}`), backoff: BACKOFF });

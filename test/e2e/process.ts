@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import { NodeProcess, type NodeProcessOptions } from '../../bench/node-process.js';
 import { secret } from './harness.js';
 
-type Options = Pick<NodeProcessOptions, 'port' | 'wrapper' | 'flags'>;
+type Options = Pick<NodeProcessOptions, 'port' | 'wrapper' | 'flags' | 'program'>;
 
 /** A data folder whose node takes the harness's tokens. */
 export class Home {

@@ -30,6 +30,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'account-rows',
       'bytes',
       'failure',
+      'format',
+      'stored-format',
       'log',
       'untold',
       'cluster-keys',

@@ -12,11 +12,21 @@ import type { ClusterReport } from '../../../services/cluster-report.js';
 /** What a life of a node says of one shard. */
 function report(node: string, incarnation: number, epoch: number, mine: boolean, staleWrites = 0): ClusterReport {
   const shard = { shard: 4, owner: node, epoch, chats: mine ? 1 : null, users: mine ? 1 : null, dirty: null };
-  const member = { node, state: 'up' as const, incarnation, silenceMs: 0, address: '', shards: 1, p99Ms: null };
+  const member = {
+    node,
+    state: 'up' as const,
+    incarnation,
+    silenceMs: 0,
+    address: '',
+    shards: 1,
+    format: 1,
+    p99Ms: null,
+  };
   return {
     node,
     healthy: true,
     view: 1,
+    format: 1,
     members: [member],
     shards: [shard],
     links: [],
