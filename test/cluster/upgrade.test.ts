@@ -19,7 +19,6 @@ const NEW = speech([1, 2], [1, 2]);
 
 async function cluster(...speeches: Speech[]): Promise<{ scene: Scene; nodes: SceneNode[] }> {
   const scene = new Scene();
-  scene.pace = 20_000;
   const nodes = speeches.map((each, at) => scene.add(`n${at + 1}`, 'secret', each));
   await scene.until(() => scene.balanced(nodes), 20_000, 'the shards are spread');
   return { scene, nodes };
@@ -36,6 +35,7 @@ async function replace(scene: Scene, node: SceneNode, by: Speech): Promise<Scene
 
 test('later rows are in force when all have known them for a while, not before, and then for good', async () => {
   const { scene, nodes } = await cluster(OLD, NEW, NEW);
+  scene.pace = 20_000;
   await scene.run(LIMITS.formatRestMs / 4);
   assert.equal(await inForce(scene), 1, 'as long as one does not know them');
   assert.ok(nodes.every(({ status }) => status.format === 1));
