@@ -37,7 +37,7 @@ export function takeInCluster(stage: Stage, site: ClusterSite, step: ClusterTrou
   }
   if ('to' in step) {
     const { to } = step;
-    if (to === name) return;
+    if (to === name && name !== '*') return;
     switch (step.do) {
       case 'part':
         fault('wire_one_way', name, to);

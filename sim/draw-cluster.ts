@@ -185,8 +185,10 @@ export function drawCluster(seed: number): Plan {
   const late = stream(seed, 'cluster end');
   // The last words before the calm are those that nothing repairs but the product.
   if (late.chance(0.5)) lastWords(steps, at, cast, blows, late, nodes);
+  let calmAt = at + random.pick([0, 50, 2_000, 4_000]);
+  const echo = stream(seed, 'cluster echo');
+  if (echo.chance(0.15)) calmAt = inTheQuiet(steps, calmAt, cast, echo, nodes);
   steps.sort((one, two) => one.at - two.at);
-  const calmAt = at + random.pick([0, 50, 2_000, 4_000]);
   return { seed, options, users: cast.users, steps, calmAt, restWithin: REST_MS, cluster };
 }
 
@@ -200,6 +202,31 @@ function lastWords(steps: Step[], at: number, cast: Cast, blows: Blows, luck: Ra
     if (close === '') blow(steps, when + luck.between(0, 6), blows, luck, nodes);
     else add(steps, Math.max(0, when - 1), BLOWS[close]![1](luck, nodes));
   }
+}
+
+/** ms after which shards have mostly found their places, so that nothing makes good by chance what is lost then. */
+const QUIET = [8_000, 14_000];
+
+/** Some messages, and wires that break while their news are on their way. Answers when the calm may begin. */
+function inTheQuiet(steps: Step[], from: number, cast: Cast, luck: Random, nodes: readonly string[]): number {
+  const at = from + luck.pick(QUIET);
+  const latency = luck.pick([30, 100, 400]);
+  add(steps, at, { do: 'slow_wires', node: '*', to: '*', ms: 3_000, latency });
+  for (let n = 1; n <= 4; n += 1) {
+    const device = luck.pick(cast.devices);
+    const chat = chatOf(cast, device, luck);
+    add(steps, at + luck.between(1, latency), { do: 'send', device, chat, body: `${device}#0000${n};`, size: 0 });
+  }
+  // From the sender's node to the chat's, and from there to the members'. Each beat is a flush.
+  const cut = luck.between(5, 2 * latency);
+  add(steps, at + cut, {
+    do: 'cut_wires_at',
+    node: luck.pick([...nodes, '*', '*', '*']),
+    event: 'flush',
+    count: 1,
+    after: 0,
+  });
+  return at + cut + 500;
 }
 
 type Blows = readonly { readonly upTo: number; readonly draw: Draw }[];

@@ -75,6 +75,28 @@ const ALL: readonly InCluster[] = [
         from: 'return peer?.link.incarnation === incarnation ? peer : undefined;',
         to: 'return peer;',
       },
+      {
+        file: 'cluster/names.js',
+        from: 'this.#peer = peer;',
+        to: `this.#peer = peer;
+            const before = (all.heirs ??= new Map()).get(peer.node);
+            const inherits = before !== undefined && before.incarnation !== peer.incarnation;
+            if (inherits) this.#far = before.far;
+            for (const connection of before?.far.values() ?? []) {
+                if (inherits) connection.far = peer;
+                else {
+                    connection.end({ type: 'noconnection' });
+                    all.ended(connection);
+                }
+            }
+            all.heirs.set(peer.node, { incarnation: peer.incarnation, far: this.#far });`,
+      },
+      {
+        file: 'cluster/names.js',
+        from: 'for (const connection of [...this.#far.values()]) {',
+        to: 'if (false) for (const connection of []) {',
+      },
+      { file: 'cluster/names.js', from: 'this.#far.clear();', to: '' },
     ],
   },
   {

@@ -154,7 +154,7 @@ export class Wires {
 
   delay(from: string, to: string): number {
     const [least, most] = this.#latency;
-    return least + this.#luck() * (most - least) + (this.#slow.get(`${from}>${to}`) ?? 0);
+    return least + this.#luck() * (most - least) + (this.#slow.get(`${from}>${to}`) ?? this.#slow.get('*>*') ?? 0);
   }
 
   clogged(from: string, to: string): boolean {
@@ -176,8 +176,10 @@ export class Wires {
     for (const side of [...this.all]) if (side.host === from && side.address === to) side.freed();
   }
 
+  /** `*` to `*`: all. */
   slow(from: string, to: string, ms: number): void {
-    this.#slow.set(`${from}>${to}`, ms);
+    if (ms === 0) this.#slow.delete(`${from}>${to}`);
+    else this.#slow.set(`${from}>${to}`, ms);
   }
 
   /** All wires of a host (`*`: of all hosts) break. Answers how many there were. */

@@ -108,6 +108,8 @@ export class TestNode {
   /** Connections of others that ended here. */
   readonly ended: FarConnection[] = [];
   readonly name: string;
+  /** As members say in the next session. */
+  life = 1;
 
   constructor(name: string, world: ManualWorld) {
     this.name = name;
@@ -133,7 +135,7 @@ export class TestNode {
 
 class Side implements PeerLink {
   readonly node: string;
-  readonly incarnation = 1;
+  readonly incarnation: number;
   readonly version = 1;
   readonly session: number;
   state: 'up' | 'down' = 'up';
@@ -145,8 +147,9 @@ class Side implements PeerLink {
   readonly batches: Uint8Array[] = [];
   readonly #send: (bytes: Uint8Array) => void;
 
-  constructor(node: string, session: number, send: (bytes: Uint8Array) => void) {
-    this.node = node;
+  constructor({ name, life }: TestNode, session: number, send: (bytes: Uint8Array) => void) {
+    this.node = name;
+    this.incarnation = life;
     this.session = session;
     this.#send = send;
   }
@@ -187,8 +190,8 @@ class Cable {
   #begin(): [Side, Side] {
     const [first, second] = this.#nodes;
     this.#sessions += 1;
-    const a: Side = new Side(second.name, this.#sessions, (bytes) => this.#carry(a, b, second, first, bytes));
-    const b: Side = new Side(first.name, this.#sessions, (bytes) => this.#carry(b, a, first, second, bytes));
+    const a: Side = new Side(second, this.#sessions, (bytes) => this.#carry(a, b, second, first, bytes));
+    const b: Side = new Side(first, this.#sessions, (bytes) => this.#carry(b, a, first, second, bytes));
     first.router.up(a);
     second.router.up(b);
     return [a, b];

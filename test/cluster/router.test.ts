@@ -285,6 +285,22 @@ describe('ends', () => {
     assert.equal(b.router.stats().far, 0);
   });
 
+  test('one that a third node names is none of the next life of its node', () => {
+    const { scene, a, b, c } = three();
+    const line = c.connection();
+    c.router.routed.chats.tell(KEY, send(line.ref));
+    scene.settle();
+    const { connection } = a.chats.ear(KEY).heard[0] as { connection: ConnectionRef };
+    const bob = b.users.ear('bob');
+    scene.cable('b', 'c').break();
+    c.life = 2;
+    scene.cable('b', 'c').mend();
+    a.router.routed.users.lookup('bob')!.tell(delivery(1, connection));
+    scene.settle();
+    assert.equal((bob.heard[0] as Delivery).origin?.alive, false);
+    assert.equal(b.router.stats().far, 0);
+  });
+
   test('a link that breaks ends all that stood behind it, on both sides', () => {
     const { scene, a, b } = three();
     const line = b.connection();
