@@ -520,9 +520,8 @@ export const LIMITS = {
   /** ms between two looks at grants because others said that they changed. */
   hintMs: 20,
   /** ms for which all nodes must have known a later version of stored rows before it is in force: until then each of them can be replaced by
-   * the earlier build, and by then an operator has seen whether the new one is any good. A node that is alone looks so often. */
+   * the earlier build, and by then an operator has seen whether the new one is any good. */
   formatRestMs: 600_000,
-  formatLookMs: 5_000,
   /** ms that a leaving node takes to say so; then others wait for its lease. */
   leaveMs: 500,
   /** Attempts of one join or leave that others' joins disturb: there are at most as many nodes. */

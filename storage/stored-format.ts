@@ -18,9 +18,6 @@ export interface Terms {
   readonly checks: readonly Check[];
 }
 
-/** A node that is alone answers for itself. */
-const ALONE = (highest: number) => async (): Promise<Terms> => ({ highest, checks: [] });
-
 export class StoredFormat {
   readonly #store: Store;
   readonly #world: World;
@@ -75,14 +72,11 @@ export class StoredFormat {
     if (result.outcome === 'committed') this.#version = highest;
   }
 
-  /** Of a node that is alone: looks until there is nothing to wait for. */
+  /** Of a node that is alone: rises by itself, once. Where the store does not answer then, the next start does it. */
   alone(): void {
     const { high } = this.#formats;
     if (this.#version >= high) return;
-    // A store that does not answer now will.
-    const again = (): void => this.alone();
-    this.#world.timer(LIMITS.formatLookMs, () => {
-      this.look(high, ALONE(high)).then(again, again);
-    });
+    const rise = async (): Promise<void> => this.#rise(await this.read(), { highest: high, checks: [] });
+    this.#world.timer(LIMITS.formatRestMs, () => void rise().catch(() => undefined));
   }
 }

@@ -1,4 +1,4 @@
-// Owns people of end-to-end tests who all write into one group without end, while something becomes of their nodes.
+// Owns people of end-to-end tests who all write into one group and to each other without end, while something becomes of their nodes.
 // Invariant: clients by the SDK, as applications have them; every send counts, and a send that fails ends the talk.
 // Must not: know what happens to the nodes.
 
@@ -45,20 +45,32 @@ export async function crowd(t: TestContext, urls: readonly string[]): Promise<Pe
   return people;
 }
 
-/** Everybody writes into the one chat, all the time; a send that fails ends it. */
+/** The chat of all. */
+const ALL = -1;
+
+interface Said {
+  readonly from: number;
+  /** ALL, or a person. */
+  readonly to: number;
+  readonly line: string;
+}
+
+/** Everybody writes to all and to each other in turn, all the time; a send that fails ends it. */
 export class Talk {
-  /** `from text`, as they were acknowledged. */
-  readonly sent: string[] = [];
+  /** As they were acknowledged. */
+  readonly sent: Said[] = [];
   readonly #people: readonly Person[];
   readonly #streams: Promise<void>[];
   #sending = true;
 
   constructor(people: readonly Person[]) {
     this.#people = people;
-    this.#streams = people.map(async ({ chat }, i) => {
+    this.#streams = people.map(async ({ chat, session }, from) => {
       for (let n = 0; this.#sending; n++) {
-        await chat.send(`${n}`);
-        this.sent.push(`u${i} ${n}`);
+        const to = n % 2 === 0 ? ALL : (from + 1 + ((n >> 1) % (people.length - 1))) % people.length;
+        const text = `${to} ${n}`;
+        await (to === ALL ? chat : session.direct(`u${to}`)).send(text);
+        this.sent.push({ from, to, line: `u${from} ${text}` });
         await pause(20);
       }
     });
@@ -66,20 +78,20 @@ export class Talk {
     for (const stream of this.#streams) stream.catch(() => undefined);
   }
 
-  /** No send failed, and everybody has heard all of the others once and in order. */
+  /** No send failed, and everybody has heard all that was for them once, and each chat in order. */
   async end(): Promise<void> {
     this.#sending = false;
     await Promise.all(this.#streams);
     for (const [i, { heard }] of this.#people.entries()) {
-      const expected = this.sent.filter((line) => !line.startsWith(`u${i} `));
+      // Each stream's sends were acknowledged one after the other.
+      const expected = this.sent.filter(({ from, to }) => from !== i && (to === ALL || to === i));
       await until(`u${i} has heard all`, () => heard.length >= expected.length);
-      assert.deepEqual([...heard].sort(), expected.sort(), `u${i}: each message once`);
-      for (let j = 0; j < this.#people.length; j++) {
-        const theirs = heard.filter((line) => line.startsWith(`u${j} `)).map((line) => Number(line.split(' ')[1]));
+      assert.equal(heard.length, expected.length, `u${i}: each message once`);
+      for (const start of new Set(expected.map(({ from, to }) => `u${from} ${to} `))) {
         assert.deepEqual(
-          theirs,
-          [...theirs].sort((a, b) => a - b),
-          `u${i} heard u${j} in order`,
+          heard.filter((line) => line.startsWith(start)),
+          expected.filter(({ line }) => line.startsWith(start)).map(({ line }) => line),
+          `u${i} heard each of ${start}once and in order`,
         );
       }
     }
