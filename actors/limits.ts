@@ -127,7 +127,7 @@ export const LIMITS = {
   arrivalSmooth: 64,
   /** ms after which who was turned away may come again, at least and at most. */
   arrivalLeastMs: 200,
-  arrivalMostMs: 10_000,
+  arrivalMostMs: 30_000,
   /** Of the time that those before take to be served: a few too many come, so that a node does not wait for them. */
   arrivalShare: 0.8,
   /** ms without a frame or ping from the client before the connection is closed. */
@@ -585,7 +585,7 @@ export const LIMITS = {
   /** ms over which a client that was sent to another node spreads its coming: whoever sent it sends them one after the other. */
   clientMoveMs: 50,
   /** Part of the time a busy server asked for that is added at most: it has spread its clients itself. */
-  clientSpread: 4,
+  clientSpread: 8,
   /** ms after GOAWAY that answers are waited for. */
   clientDrainMs: 3_000,
   /** ms before a token's end that a fresh one is fetched (or at half its life, whichever is later). */

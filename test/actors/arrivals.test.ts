@@ -46,7 +46,8 @@ test('nobody is told to stay away for longer than the limit, and those who would
   assert.ok(Math.max(...waits) <= LIMITS.arrivalMostMs + 1);
   const late = waits.slice(-10_000);
   const seconds = new Set(late.map((ms) => Math.floor((ms - 1) / 1_000)));
-  assert.deepEqual([...seconds].sort(), [5, 6, 7, 8, 9]);
+  const half = LIMITS.arrivalMostMs / 2_000;
+  assert.deepEqual([seconds.size, Math.min(...seconds)], [half, half]);
 });
 
 test('a quiet hour does not count as slow', () => {
