@@ -278,6 +278,25 @@ describe('refusals', () => {
     assert.equal(count, 3);
   });
 
+  test('a busy server says when: then it is, and hardly later, however often', async () => {
+    const world = new ManualWorld();
+    const server = new FakeServer(world);
+    let refusals = 8;
+    server.intercept = (frame, connection) => {
+      if (frame.type !== 1 || refusals === 0) return false;
+      refusals -= 1;
+      connection.send({ type: 42, r: 0, code: 'busy', retry: true, after: 8_000, detail: '' });
+      connection.end(1001);
+      return true;
+    };
+    const { session } = await bench({ world, server, offline: true });
+    await advance(world, 80_000, 50);
+    assert.equal(session.state, 'online');
+    const waits = server.dials.slice(1).map((at, before) => at - server.dials[before]!);
+    assert.equal(waits.length, 8);
+    for (const ms of waits) assert.ok(ms >= 8_000 && ms <= 9_050, `${ms} ms`);
+  });
+
   // centrifuge-js#24: the refresh brought a closed client back.
   test('a session closed while its token is fetched never dials', async () => {
     const world = new ManualWorld();
