@@ -26,6 +26,8 @@ export class Login {
   #since = 0;
   /** Of the user's actor. */
   #monitor = 0;
+  /** When its user's actor first said, since it was last registered, that it cannot tell now; null: it did not. */
+  #refused: number | null = null;
   /** Counts what it was asked: an answer to an older question is void. */
   #round = 0;
   #welcomed = false;
@@ -151,6 +153,17 @@ export class Login {
   forgotten(monitor: number, reason: ExitReason, context: ConnectionContext): void {
     if (monitor !== this.#monitor) return;
     if (reason.type === 'crash' || reason.type === 'killed') return this.register(context);
+    this.#later(context);
+  }
+
+  #patient(): boolean {
+    const now = this.#connection.fabric.world.now();
+    this.#refused ??= now;
+    return now - this.#refused < LIMITS.authMs;
+  }
+
+  #later(context: ConnectionContext): void {
+    context.demonitor(this.#monitor);
     const { world } = this.#connection.fabric;
     context.after(world.random() * LIMITS.registerMs, { type: 'register' });
   }
@@ -159,6 +172,9 @@ export class Login {
     const connection = this.#connection;
     if (round !== this.#round) return;
     if (registration?.code === 'busy') return void context.after(LIMITS.retryMs, { type: 'register' });
+    // The user's node cannot read what another node of the client's would ask it for, too (seed 3009 of the cluster).
+    if (registration?.code === 'unavailable' && this.#welcomed && this.#patient()) return this.#later(context);
+    this.#refused = null;
     if (registration !== null) {
       const close = registration.code === 'device_removed' ? CLOSE.auth : CLOSE.goingAway;
       return connection.violation(registration.code, close, registration.detail, context);

@@ -187,7 +187,7 @@ export function drawCluster(seed: number): Plan {
   if (late.chance(0.5)) lastWords(steps, at, cast, blows, late, nodes);
   let calmAt = at + random.pick([0, 50, 2_000, 4_000]);
   const echo = stream(seed, 'cluster echo');
-  if (echo.chance(0.15)) calmAt = inTheQuiet(steps, calmAt, cast, echo, nodes);
+  if (echo.chance(0.25)) calmAt = inTheQuiet(steps, calmAt, cast, echo, nodes);
   steps.sort((one, two) => one.at - two.at);
   return { seed, options, users: cast.users, steps, calmAt, restWithin: REST_MS, cluster };
 }
@@ -210,15 +210,15 @@ const QUIET = [8_000, 14_000];
 /** Some messages, and wires that break while their news are on their way. Answers when the calm may begin. */
 function inTheQuiet(steps: Step[], from: number, cast: Cast, luck: Random, nodes: readonly string[]): number {
   const at = from + luck.pick(QUIET);
-  const latency = luck.pick([30, 100, 400]);
+  const latency = luck.pick([100, 400]);
   add(steps, at, { do: 'slow_wires', node: '*', to: '*', ms: 3_000, latency });
   for (let n = 1; n <= 4; n += 1) {
     const device = luck.pick(cast.devices);
     const chat = chatOf(cast, device, luck);
-    add(steps, at + luck.between(1, latency), { do: 'send', device, chat, body: `${device}#0000${n};`, size: 0 });
+    add(steps, at + 1, { do: 'send', device, chat, body: `${device}#0000${n};`, size: 0 });
   }
   // From the sender's node to the chat's, and from there to the members'. Each beat is a flush.
-  const cut = luck.between(5, 2 * latency);
+  const cut = luck.between(latency / 4, 2 * latency + 50);
   add(steps, at + cut, {
     do: 'cut_wires_at',
     node: luck.pick([...nodes, '*', '*', '*']),

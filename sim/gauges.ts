@@ -38,6 +38,11 @@ export function gauges(wiring: Wiring, process: Process, rest: boolean): Gauge[]
     const { member } = wiring;
     const membership = member === null ? 0 : MEMBER_TIMERS + LINK_TIMERS * member.cluster.members.length;
     const awake = chats.reduce((sum, { size }) => sum + size, 0);
+    if (member !== null) {
+      const { far, exported } = member.router.stats();
+      gauge('connections of other nodes', far, 0);
+      gauge('connections that other nodes know', exported, 0);
+    }
     gauge('timers', stats.timers, 4 + awake);
     gauge('timers of the process', process.timers, 4 + awake + membership);
   }

@@ -10,7 +10,14 @@ import { group } from '../../actors/group.js';
 import { Latency } from '../../actors/latency.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText, makeMessageId } from '../../actors/message-id.js';
-import type { ChatMessage, ConnectionMessage, ConnectionRef, News, UserMessage } from '../../actors/messages.js';
+import type {
+  ChatMessage,
+  ConnectionMessage,
+  ConnectionRef,
+  News,
+  Registration,
+  UserMessage,
+} from '../../actors/messages.js';
 import { Online } from '../../actors/online.js';
 import { ReadLine } from '../../actors/read-line.js';
 import type { Ref } from '../../actors/ref.js';
@@ -66,6 +73,8 @@ export class ChatScene {
   /** Commits asked for. */
   commits = 0;
   usersBusy = false;
+  /** What users' actors answer to who registers. */
+  registration: Registration = null;
   /** By default a token is `user/device`. */
   verify = async (token: string): Promise<Verdict> => {
     const [user, device] = token.split('/') as [string, string];
@@ -143,7 +152,7 @@ export class ChatScene {
           if (scene.usersBusy) return 'busy';
           const user = scene.users.get(name) ?? scene.user(name);
           if (message.type === 'register') {
-            message.connection.tell({ type: 'registered', round: message.round, registration: null });
+            message.connection.tell({ type: 'registered', round: message.round, registration: scene.registration });
           }
           return user.ref.tell(message);
         },

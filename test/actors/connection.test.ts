@@ -299,6 +299,32 @@ test('who a client is takes too long to settle: unavailable, not silence', async
   }
 });
 
+test('a client whose user’s actor cannot read for a while stays, and is asked where it stands; for long, and it is closed', async () => {
+  const scene = await ChatScene.open();
+  const client = await Client.join(scene, 'ada/1');
+  const ends = async (): Promise<void> => {
+    scene.registration = { code: 'unavailable', detail: 'not now' };
+    const { ref } = scene.users.get('ada')!;
+    scene.users.delete('ada');
+    scene.runtime.exit(ref, { type: 'killed' });
+    await scene.settle();
+  };
+  await ends();
+  await scene.pass(LIMITS.authMs - 2_000);
+  const next = scene.users.get('ada')!;
+  const tries = next.heard.filter(({ type }) => type === 'register').length;
+  assert.ok(tries >= 2 && tries < 30, `it registered ${tries} times`);
+  assert.ok((scene.runtime.inspect(next.ref)?.monitors ?? 0) <= 1);
+  scene.registration = null;
+  await scene.pass(LIMITS.registerMs);
+  assert.deepEqual([client.closed, client.of(T.RESYNC).length], [null, 1]);
+  await ends();
+  await scene.pass(LIMITS.authMs - 1_000);
+  assert.equal(client.closed, null);
+  await scene.pass(2 * LIMITS.registerMs);
+  assert.equal(client.closed, CLOSE.goingAway);
+});
+
 test('one token is checked at a time; a verifier that is away ends no connection', async () => {
   const scene = await ChatScene.open();
   const client = await Client.join(scene, 'ada/1');
