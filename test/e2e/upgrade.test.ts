@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import { type NodeProcess, quietPort, StartFailure } from '../../bench/node-process.js';
 import type { ClusterReport } from '../../services/cluster-report.js';
 import { crowd, Talk, until } from './crowd.js';
@@ -55,12 +56,7 @@ class Nodes {
   }
 
   reports(): Promise<ClusterReport[]> {
-    return Promise.all(
-      this.urls.map(async (url) => {
-        const response = await fetch(new URL('/cluster', url.replace(/^ws/, 'http')));
-        return (await response.json()) as ClusterReport;
-      }),
-    );
+    return Promise.all(this.urls.map(reportOf));
   }
 
   /** Versions of the links, and of the rows in force, by the word of each. */
@@ -75,15 +71,21 @@ class Nodes {
     return { links: links.join(' '), formats: reports.map(({ format }) => format) };
   }
 
-  async owns(at: number): Promise<boolean> {
-    const { members = [] } = (await this.reports())[at] ?? {};
-    return members.some(({ node, shards }) => node === NAMES[at] && shards > 0);
+  /** By its own word. */
+  async owns(at: number, least = 1): Promise<boolean> {
+    const { members } = await reportOf(this.urls[at]!);
+    return members.some(({ node, shards }) => node === NAMES[at] && shards >= least);
   }
 
   get trouble(): string[] {
     const lines = [...this.#lines, ...this.#running.flatMap((node) => node?.lines ?? [])];
     return lines.filter((line) => TROUBLE.test(line));
   }
+}
+
+async function reportOf(url: string): Promise<ClusterReport> {
+  const response = await fetch(new URL('/cluster', url.replace(/^ws/, 'http')));
+  return (await response.json()) as ClusterReport;
 }
 
 function isWhole({ members, shards, links }: ClusterReport): boolean {
@@ -114,8 +116,12 @@ test('node by node to the next build under load, one of them back and forth; the
   assert.ok(await nodes.owns(0));
   const versions = { links: '12 12 11', formats: [1, 1, 1] };
   assert.deepEqual(await nodes.versions(), versions);
-  // Back, with what it has written.
-  await nodes.replace(0);
+  // Back: c, of this build, takes over all that the next one has written.
+  await nodes.stop(1);
+  await nodes.stop(0);
+  assert.ok(await nodes.owns(2, LIMITS.shards));
+  await Promise.all([nodes.start(0), nodes.start(1, next)]);
+  await until('both are back', async () => (await nodes.reports()).every(isWhole));
   await nodes.replace(0, next);
   assert.deepEqual(await nodes.versions(), versions);
   const before = talk.sent.length;
