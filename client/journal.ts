@@ -53,7 +53,7 @@ export function* lines({
 /** Nothing for a damaged line: what it settled is sent again under its old id, what it added is lost with it alone. */
 function parse(text: string): StoreChange[] {
   const json = text.slice(9);
-  if (text.slice(0, 8) !== checksum(json)) return [];
+  if (text[8] !== ' ' || text.slice(0, 8) !== checksum(json)) return [];
   // Few lines hold bytes, and looking at every value of the others is most of the time that a start takes.
   return JSON.parse(json, json.includes('"base64"') ? bytes : undefined) as StoreChange[];
 }

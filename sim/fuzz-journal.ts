@@ -65,9 +65,7 @@ export function tryJournal(journal: Journal): StoreImage {
   const whole = Buffer.from(journal.bytes).lastIndexOf(10) + 1;
   if (end !== whole) throw new Error(`${hex(journal.bytes)}: read up to ${end}, not ${whole}`);
   for (const part of Buffer.from(journal.bytes.subarray(0, whole)).toString('latin1').split('\n').slice(0, -1)) {
-    // What stands between checksum and changes says nothing.
-    const sound = `${part.slice(0, 8)} ${part.slice(9)}\n`;
-    const changes = known.get(Buffer.from(sound, 'latin1').toString('utf8'));
+    const changes = known.get(Buffer.from(`${part}\n`, 'latin1').toString('utf8'));
     for (const one of changes ?? []) expected.apply(one);
   }
   if (!isDeepStrictEqual(image.state(), expected.state()))

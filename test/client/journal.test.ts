@@ -7,7 +7,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { line } from '../../client/journal.js';
 import { FileStore } from '../../client/store-file.js';
 import { journals, tryJournal } from '../../sim/fuzz-journal.js';
 import { ManualWorld } from '../actors/manual-world.js';
@@ -24,6 +26,17 @@ test('10,000 damaged journals: the sound lines, all of them, and nothing else', 
     { numRuns: 10_000 },
   );
   assert.ok(lost < 8_000, `${lost} of 10,000 left nothing`);
+});
+
+test('a line is damaged also where only what parts checksum and changes is', () => {
+  const changes = [{ type: 'owner', user: 'ada', device: 'd1' }] as const;
+  const [checksum = '', json = ''] = line(changes).split(/ (.*)/s);
+  const places = [' ', '\t', '', '  '].map((between) => Buffer.from(`${checksum}${between}${json}`));
+  // Two bytes that decode to one character.
+  places.push(Buffer.concat([Buffer.from(checksum), Buffer.of(0xf2, 0x9f), Buffer.from(json)]));
+  const nothing = tryJournal({ writes: [], bytes: Buffer.alloc(0) }).state();
+  const read = places.map((bytes) => !isDeepStrictEqual(tryJournal({ writes: [changes], bytes }).state(), nothing));
+  assert.deepEqual(read, [true, false, false, false, false]);
 });
 
 test('a session starts over a damaged file, and what it writes then is there', async () => {
