@@ -31,7 +31,8 @@ export class GroupSize {
       return false;
     }
     this.#halved += 1;
-    this.most = size >> 1;
+    // A group that LMDB failed to begin is all that waited.
+    this.most = Math.min(LIMITS.groupCommits, size >> 1);
     return true;
   }
 }

@@ -19,6 +19,7 @@ const MDB_INVALID = -30793;
 const MDB_MAP_FULL = -30792;
 const FULL = new Set<unknown>([EFBIG, ENOSPC, ...EDQUOT, MDB_MAP_FULL, 'EFBIG', 'ENOSPC', 'EDQUOT']);
 const CORRUPT = new Set<unknown>([MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_INVALID]);
+const RESTORE = '; restore the folder from a backup, or move it away to begin an empty store';
 const FORBIDDEN = new Set<unknown>([EPERM, EACCES, EROFS, 'EPERM', 'EACCES', 'EROFS']);
 
 export function isFull(error: unknown): boolean {
@@ -45,6 +46,11 @@ export async function causeOf(error: unknown): Promise<unknown> {
   }
 }
 
+/** What is said of a store with a damaged page. */
+export function damage(path: string, error: unknown): string {
+  return `${path}/data.mdb is damaged: ${reasonOf(error)}${RESTORE}`;
+}
+
 export function openError(path: string, error: unknown): StoreOpenError {
   if (error instanceof StoreOpenError) return error;
   const [code, way] = meaning(codeOf(error));
@@ -55,7 +61,7 @@ export function openError(path: string, error: unknown): StoreOpenError {
 function meaning(code: unknown): readonly [StoreFailure, string] {
   if (FULL.has(code)) return ['store_full', '; free room on that disk'];
   if (CORRUPT.has(code)) {
-    return ['store_corrupt', '; restore the folder from a backup, or move it away to begin an empty store'];
+    return ['store_corrupt', RESTORE];
   }
   if (FORBIDDEN.has(code)) return ['store_unavailable', '; the user of the node must be able to write there'];
   if (code === MDB_VERSION_MISMATCH) {

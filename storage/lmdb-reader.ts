@@ -11,8 +11,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { LIMITS } from '../actors/limits.js';
 import { assertRange, refusal, unavailable } from './admission.js';
 import type { CommitLine } from './commit-line.js';
-import { reasonOf } from './failure.js';
-import { isCorrupt, openError } from './lmdb-error.js';
+import { damage, isCorrupt, openError } from './lmdb-error.js';
 import { page } from './lmdb-range.js';
 import { LmdbWatch } from './lmdb-watch.js';
 import type { Commit, CommitResult, RangePage, RangeQuery, Store } from './store.js';
@@ -113,8 +112,4 @@ class LmdbReader implements Store {
       throw error;
     }
   }
-}
-
-function damage(path: string, error: unknown): string {
-  return `${path}/data.mdb is damaged: ${reasonOf(error)}; restore the folder from a backup, or move it away to begin an empty store`;
 }

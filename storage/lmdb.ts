@@ -1,5 +1,5 @@
-// Owns the embedded engine: LMDB through the `lmdb` package, one environment a directory, which this process alone
-// writes; others of its host read it (lmdb-reader.ts).
+// Owns the embedded engine: LMDB through the `lmdb` package, one environment a directory, written by one process of a host; its
+// others read it (lmdb-reader.ts). Services that share a folder take turns, which the package is not good at (group-size.ts).
 //
 //   commit ──► waiting ──► one write transaction ──► pages written ──► fdatasync ──► meta page, O_DSYNC ──► answers
 //                ▲                (all that wait, in order of arrival)                                        │
@@ -25,7 +25,7 @@ import { assertRange, refusal, unavailable } from './admission.js';
 import { equalBytes } from './bytes.js';
 import { reasonOf } from './failure.js';
 import { GroupSize } from './group-size.js';
-import { causeOf, isCorrupt, isFull, isGivenUp, openError } from './lmdb-error.js';
+import { causeOf, damage, isCorrupt, isFull, isGivenUp, openError } from './lmdb-error.js';
 import { type Identity, identify, inspect, mark, noRoom } from './lmdb-file.js';
 import { ensureFormat } from './lmdb-format.js';
 import { FIRST_KEY, page } from './lmdb-range.js';
@@ -289,8 +289,7 @@ class Lmdb implements Store {
   }
 
   #damaged(error: unknown): void {
-    const way = 'restore the folder from a backup, or move it away to begin an empty store';
-    this.#break('store_corrupt', `${this.#options.path}/data.mdb is damaged: ${reasonOf(error)}; ${way}`);
+    this.#break('store_corrupt', damage(this.#options.path, error));
   }
 
   #break(code: Breakdown, reason: string): void {

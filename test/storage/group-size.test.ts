@@ -17,6 +17,12 @@ test('a group that was not written is tried again in halves, and the size is ful
   assert.equal(size.most, LIMITS.groupCommits);
 });
 
+test('no transaction is larger than the limit, however many commits waited for one that could not begin', () => {
+  const size = new GroupSize();
+  assert.equal(size.failed(LIMITS.storeQueue), true);
+  assert.equal(size.most, LIMITS.groupCommits);
+});
+
 test('a single commit, and a group after some tries, is answered; as long as nothing is written no other group is divided', () => {
   const size = new GroupSize();
   assert.equal(size.failed(1), false);
