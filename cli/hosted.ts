@@ -13,6 +13,7 @@ import { CliFailure, EXIT } from './failure.js';
 import { hostedStore } from './open-store.js';
 import { ended, runNode } from './run-node.js';
 import { configOf } from './start.js';
+import { HOST_BUILD, hostBuild } from './version.js';
 
 export function register(program: Command): void {
   program.command('node [id]', { hidden: true }).action(async () => {
@@ -45,6 +46,7 @@ async function serve(): Promise<void> {
   process.on('disconnect', orphaned);
   // While this program was loaded nobody listened.
   if (!process.connected) orphaned();
+  refuseOtherHost();
   process.on('message', (message: HostMessage) => {
     // A host stops all of its nodes at once.
     if (message.type === 'stop') stop(true);
@@ -62,6 +64,15 @@ async function serve(): Promise<void> {
   await ended(node);
   clearInterval(beat);
   log.info('stopped');
+}
+
+/** What a host and its nodes say to each other has no versions, and one store no two builds of LMDB: nothing is opened here. */
+function refuseOtherHost(): void {
+  const host = process.env[HOST_BUILD];
+  const ours = hostBuild();
+  if (host === ours) return;
+  const message = `build ${ours} was installed over a running host of build ${host ?? 'unknown'}: stop that host before an installation, then start it`;
+  throw new CliFailure('host_of_other_build', message, EXIT.usage);
 }
 
 /** Resolves when the host has it, or is gone. */

@@ -1,5 +1,6 @@
 // Owns the parent of several nodes on this machine: what each of them is told, and how its output and its end are passed on.
-// Invariant: all children run this very program, so no two builds meet in one store; no line of theirs comes before `weft ready`.
+// Invariant: all children run this very build, or end (cli/hosted.ts), so no two meet in one store; no line of theirs comes before
+// `weft ready`.
 // Must not: decide about restarts (services/host.ts).
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -23,6 +24,7 @@ import { failureOf } from './give-up.js';
 import { openStore } from './open-store.js';
 import { record } from './run-node.js';
 import type { Running } from './start.js';
+import { HOST_BUILD, hostBuild } from './version.js';
 
 const PROGRAM = fileURLToPath(new URL('./main.js', import.meta.url));
 /** Lines of children kept until `weft ready` is out; a start writes a handful. */
@@ -47,6 +49,8 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
     throw new CliFailure('port_not_shared', message);
   }
   const lines = new Lines(output);
+  // Asked now: what is installed may be another one when a child is started again.
+  const told = { [HOST_BUILD]: hostBuild() };
   let running = false;
   const port = await portOf(config.listen);
   const store = await storeOf(config, log, crashes);
@@ -57,7 +61,7 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
     spawn: (index) => {
       const node = `${config.nodeId}-${index + 1}`;
       const child = spawn(process.execPath, [...process.execArgv, PROGRAM, 'node', node], {
-        env: { ...process.env, ...environment({ ...flags, nodes: '1', ...places(config, port, index) }) },
+        env: { ...process.env, ...environment({ ...flags, nodes: '1', ...places(config, port, index) }), ...told },
         stdio: ['ignore', 'pipe', 'inherit', 'ipc', 'pipe'],
       });
       if (store !== null) serveNode(store, child, (reason) => log.error({ reason, node }, 'node_not_understood'));

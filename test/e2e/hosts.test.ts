@@ -4,14 +4,15 @@
 // Must not: choose which node serves whom: the kernel does.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { childrenOf } from '../../bench/process-stat.js';
+import { HOST_BUILD, hostBuild } from '../../cli/version.js';
 import { connect } from '../../client/index.js';
 import type { ClusterReport } from '../../services/cluster-report.js';
 import { loadUws } from '../../transport/uws-native.js';
@@ -206,25 +207,41 @@ test('the nodes of a host that is killed end, and the next one serves', { skip }
   assert.equal((await next.stop('SIGTERM')).code, 0);
 });
 
-test('a node whose host dies while it is loaded ends, too', async (t) => {
+/** A node of a host of this build, started by hand. */
+function child(t: TestContext, build: string): ChildProcess {
   const folder = mkdtempSync(join(tmpdir(), 'weft-hosts-'));
   const env = {
     PATH: process.env.PATH,
     WEFT_DATA: folder,
     WEFT_LISTEN: '127.0.0.1:0',
     WEFT_PEER_LISTEN: '127.0.0.1:0',
+    [HOST_BUILD]: build,
   };
-  const child = spawn(process.execPath, [MAIN, 'node', 'n-1'], {
+  const node = spawn(process.execPath, [MAIN, 'node', 'n-1'], {
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
   });
   t.after(() => {
-    child.kill('SIGKILL');
+    node.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   });
-  const ended = once(child, 'exit', { signal: AbortSignal.timeout(15_000) });
-  child.disconnect();
+  return node;
+}
+
+test('a node whose host dies while it is loaded ends, too', async (t) => {
+  const node = child(t, hostBuild());
+  const ended = once(node, 'exit', { signal: AbortSignal.timeout(15_000) });
+  node.disconnect();
   assert.deepEqual(await ended, [null, 'SIGKILL']);
+});
+
+test('a node that was installed over a running host of another build says so, and ends', async (t) => {
+  const node = child(t, '0.0.9/1');
+  const ended = once(node, 'exit', { signal: AbortSignal.timeout(15_000) });
+  const [{ type, code, message }] = (await once(node, 'message')) as [{ type: string; code: string; message: string }];
+  assert.deepEqual([type, code], ['failed', 'host_of_other_build']);
+  assert.match(message, /over a running host of build 0\.0\.9\/1: stop that host/);
+  assert.deepEqual(await ended, [2, null]);
 });
 
 test('what keeps a node from starting is the whole host’s failure, told once', { skip }, async (t) => {
