@@ -11,7 +11,7 @@ export type Delivery = 'ok' | 'busy' | 'dead';
 /**
  * What a full mailbox does with a message.
  * - `refuse`: the sender hears `busy`.
- * - `latest`: replaces the queued message with the same `coalesce` key, or is dropped where there is none.
+ * - `latest`: replaces the queued message with the same `coalesce` key (see `merged`), or is dropped where there is none.
  * - `keep`: replaces it too, and enters where there is none. Only for classes whose keys are bounded elsewhere.
  * - `drop`: dropped; `dropped(state, message)` marks that, and the sender hears `ok`.
  * - `admit`: enters anyway. Only for classes whose number is bounded elsewhere (say, answers to a bounded window).
@@ -67,6 +67,8 @@ export interface Behaviour<S, M, A = void, T = unknown> {
   overflow?(message: M): Overflow;
   /** Two `latest` messages with the same key supersede each other, two `keep` ones too. */
   coalesce?(message: M): unknown;
+  /** What takes the place of `queued`, which has the key of `message`. Absent: the message. */
+  merged?(queued: M, message: M): M;
   /** Asked only while the user lane is held: true for a message that goes past it, as a `told` signal. */
   urgent?(message: M): boolean;
   /** A `drop` message was dropped. Runs in the sender's turn: may only mark the state. */

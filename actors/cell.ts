@@ -279,7 +279,8 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable {
       const overflow = behaviour.overflow?.(queued);
       return overflow === 'latest' || overflow === 'keep' ? behaviour.coalesce?.(queued) : EMPTY;
     };
-    return this.supersede(message, behaviour.coalesce?.(message), keyOf);
+    const over = (queued: unknown): unknown => behaviour.merged?.(queued, message) ?? message;
+    return this.supersede(behaviour.coalesce?.(message), keyOf, over);
   }
 
   #admit(message: unknown): Delivery {

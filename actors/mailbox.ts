@@ -178,15 +178,15 @@ export class Mailbox {
   }
 
   /**
-   * Puts `message` in the place of the newest queued one with the same key; false where there is none. `keyOf` answers
-   * EMPTY for messages that cannot be superseded. Constant time but for the first call after an overflow, which indexes
-   * what is queued.
+   * Puts what `over` makes of it in the place of the newest queued message with this key; false where there is none. `keyOf`
+   * answers EMPTY for messages that cannot be superseded. Constant time but for the first call after an overflow, which
+   * indexes what is queued.
    */
-  protected supersede(message: unknown, key: unknown, keyOf: (message: unknown) => unknown): boolean {
+  protected supersede(key: unknown, keyOf: (message: unknown) => unknown, over: (queued: unknown) => unknown): boolean {
     const ring = this.#messages;
     if (ring === null) {
       if (this.#first === EMPTY || !sameKey(keyOf(this.#first), key)) return false;
-      this.#first = message;
+      this.#first = over(this.#first);
       return true;
     }
     // Messages may have come and gone since the index was made, at its ends only: forget it when it is mostly history.
@@ -201,7 +201,7 @@ export class Mailbox {
     index.set(INDEXED, end);
     const place = index.get(key);
     if (place === undefined || place < ring.head) return false;
-    ring.replace(place, message);
+    ring.replace(place, over(ring.at(place)));
     return true;
   }
 

@@ -5,13 +5,13 @@
 import type { Overflow } from './behaviour.js';
 import type { ChatMessage, ConnectionMessage } from './messages.js';
 
-/** Receipts are cumulative, typing is worth only its newest. */
+/** Positions are cumulative, typing is worth only its newest. */
 function overflow(message: ChatMessage): Overflow {
   switch (message.type) {
     case 'typing':
       return 'latest';
     case 'cursor':
-      // Two for each device of a member at most, which are bounded: nothing would say the last one again before the next resume.
+      // One for each device of a member at most, which are bounded: nothing would say the last one again before the next resume.
       return 'keep';
     case 'blocked':
       // As many as there are blocks to change, one after the other. It must not be lost: the next send would pass.
@@ -23,12 +23,18 @@ function overflow(message: ChatMessage): Overflow {
 
 function coalesce(message: ChatMessage): unknown {
   if (message.type === 'typing') return `t${message.user}`;
-  // An ACK must not take the place of a READ, which says more.
-  if (message.type === 'cursor') return `${message.read > 0 ? 'r' : 'd'}${message.user}\0${message.device}`;
+  if (message.type === 'cursor') return `c${message.user}\0${message.device}`;
   return null;
 }
 
-export const overflowOf = { overflow, coalesce } as const;
+/** The later word need not say more: an ACK comes behind a READ, and what a chat may have lost is told it again, late. */
+function merged(queued: ChatMessage, message: ChatMessage): ChatMessage {
+  if (message.type !== 'cursor' || queued.type !== 'cursor') return message;
+  const { delivered, read } = queued;
+  return { ...message, delivered: Math.max(delivered, message.delivered), read: Math.max(read, message.read) };
+}
+
+export const overflowOf = { overflow, coalesce, merged } as const;
 
 export const connectionOverflow = {
   overflow(message: ConnectionMessage): Overflow {

@@ -1,11 +1,12 @@
 // Owns a run of many histories: one seed after the other, some of them twice, until enough or until one fails.
-// Invariant: a history that runs again must leave the same trace; one that does not has failed, whatever the rules say.
-// Must not: print, shrink, or read the command line.
+// Invariant: verdicts count in the order of the seeds, wherever and in whatever order histories end; so what is said of a campaign
+// does not depend on how many judges it has.
+// Must not: print, shrink, start processes, or read the command line.
 
 import { Coverage } from './coverage.js';
 import type { Plan } from './plan.js';
 import type { Fault } from './record.js';
-import { attempt, type Outcome } from './trial.js';
+import { attempt, type Judge, judgeHere, type Outcome, unlike, type Verdict } from './trial.js';
 
 /** Every so many-th history runs twice: 5 in 100. */
 const AGAIN = 20;
@@ -14,6 +15,8 @@ export interface CampaignOptions {
   readonly seed: number;
   /** The plan of a seed. */
   readonly draw: (seed: number) => Plan;
+  /** Each runs one history at a time. Absent: one, here. */
+  readonly judges?: readonly Judge[];
   /** Kinds of fault that such plans meet; absent: those of one node. */
   readonly faults?: readonly Fault[];
   /** Infinity: until `until`. */
@@ -39,6 +42,11 @@ export class Campaign {
   /** Of the newest history. */
   trace = '';
   stopped = false;
+  /** Histories that were begun. */
+  #begun = 0;
+  /** Verdicts that came before those of earlier seeds, by seed. */
+  readonly #early = new Map<number, Verdict>();
+  #counting: Promise<void> = Promise.resolve();
 
   constructor(options: CampaignOptions) {
     this.#options = options;
@@ -51,31 +59,51 @@ export class Campaign {
   }
 
   async run(): Promise<this> {
-    const { seed, histories, until, now, keepGoing, done, failed } = this.#options;
-    for (let n = 0; n < histories && now() < until && !this.stopped; n += 1) {
-      const outcome = await this.#one(seed + n, n % AGAIN === 0);
-      this.histories += 1;
-      if (outcome.violations.length > 0) {
-        this.failed += 1;
-        await failed?.(outcome);
-        if (!keepGoing) break;
-      }
-      done?.(this);
-    }
+    const { draw, judges = [judgeHere(draw)] } = this.#options;
+    await Promise.all(judges.map((judge) => this.#keepBusy(judge)));
     return this;
   }
 
-  async #one(seed: number, twice: boolean): Promise<Outcome> {
-    const { draw } = this.#options;
-    const outcome = await attempt(draw(seed));
-    this.coverage.add(outcome.record);
-    this.events += outcome.events;
-    this.trace = outcome.trace;
-    if (!twice) return outcome;
-    this.replayed += 1;
-    const { trace } = await attempt(draw(seed));
-    if (trace === outcome.trace) return outcome;
-    const detail = `the trace is ${outcome.trace}, and ${trace} when it runs again`;
-    return { ...outcome, violations: [{ rule: 'deterministic', detail, at: null }, ...outcome.violations] };
+  async #keepBusy(judge: Judge): Promise<void> {
+    const { seed, histories, until, now } = this.#options;
+    while (this.#begun < histories && now() < until && !this.stopped) {
+      const n = this.#begun;
+      this.#begun += 1;
+      const verdict = await judge(seed + n, n % AGAIN === 0);
+      this.#early.set(verdict.seed, verdict);
+      this.#counting = this.#counting.then(() => this.#count());
+      await this.#counting;
+    }
+  }
+
+  /** Counts what is there, up to the first seed that is still under way. */
+  async #count(): Promise<void> {
+    const { seed, keepGoing, done, failed } = this.#options;
+    for (;;) {
+      const verdict = this.#early.get(seed + this.histories);
+      if (verdict === undefined || this.stopped) return;
+      this.#early.delete(verdict.seed);
+      this.#add(verdict);
+      if (verdict.violations.length > 0) {
+        this.failed += 1;
+        await failed?.(await this.#again(verdict));
+        if (!keepGoing) this.stopped = true;
+      }
+      done?.(this);
+    }
+  }
+
+  #add({ faults, events, trace, twice }: Verdict): void {
+    this.histories += 1;
+    this.coverage.add(faults);
+    this.events += events;
+    this.trace = trace;
+    if (twice) this.replayed += 1;
+  }
+
+  /** With all that happened: a verdict has not that. */
+  async #again({ seed, violations, trace }: Verdict): Promise<Outcome> {
+    const outcome = await attempt(this.#options.draw(seed));
+    return { ...outcome, violations: [...unlike(trace, outcome.trace), ...violations] };
   }
 }

@@ -159,50 +159,6 @@ const removed: Rule = {
   },
 };
 
-const blocks: Rule = {
-  name: 'blocked',
-  promise: 'what is sent after a block is on record does not pass between the two',
-  check({ requests, sends, chats }, fault) {
-    const pairs = new Map<string, { from: number; to: number }[]>();
-    const lifted = [...requests.values()].filter(({ asked }) => asked.what === 'unblock');
-    for (const { asked, answered, user } of requests.values()) {
-      const other = asked.users[0] ?? '';
-      if (asked.what !== 'block' || answered?.code !== '') continue;
-      const key = `${user} ${other}`;
-      // From when an unblock is asked for, whatever comes of it, nothing is certain; one that was under way may come after.
-      const ends = lifted
-        .filter(
-          (each) =>
-            each.user === user &&
-            each.asked.users[0] === other &&
-            (each.answered?.order ?? Number.POSITIVE_INFINITY) > asked.order,
-        )
-        .map((each) => each.asked.order);
-      pairs.set(key, [...(pairs.get(key) ?? []), { from: answered.order, to: Math.min(...ends) }]);
-    }
-    for (const chat of chats.values()) {
-      if (chat.type !== 1) continue;
-      for (const { seq, from, body } of chat.ever.values()) {
-        const story = sends.get(body);
-        const other = [...chat.parties].find((user) => user !== from);
-        if (story === undefined || other === undefined) continue;
-        const spans = [...(pairs.get(`${from} ${other}`) ?? []), ...(pairs.get(`${other} ${from}`) ?? [])];
-        if (spans.some((span) => story.send.order > span.from && firstAsked(story) < span.to)) {
-          fault(
-            `${short(body)} of ${from} reached ${other} as ${seq}, though one blocked the other when it was sent`,
-            story.send.at,
-          );
-        }
-      }
-    }
-  },
-};
-
-/** A message may be sent while blocked and stored after the unblocking: its acknowledgement decides. */
-function firstAsked({ sent }: { readonly sent: readonly { readonly order: number }[] }): number {
-  return sent[0]?.order ?? Number.POSITIVE_INFINITY;
-}
-
 const answeredOnce: Rule = {
   name: 'acknowledged_number',
   promise:
@@ -220,4 +176,4 @@ const answeredOnce: Rule = {
   },
 };
 
-export const wireRules = [membersOnly, streamed, credit, wellFormed, hidden, removed, blocks, answeredOnce];
+export const wireRules = [membersOnly, streamed, credit, wellFormed, hidden, removed, answeredOnce];

@@ -2,6 +2,7 @@
 // Invariant: written from the promises alone (docs/wire.md, docs/client.md, docs/semantics.md); no rule imports the product.
 // Must not: run anything.
 
+import { blockRules } from './check-blocks.js';
 import { clusterRules } from './check-cluster.js';
 import { durableRules } from './check-durable.js';
 import { groupRules } from './check-group.js';
@@ -21,6 +22,7 @@ export const RULES: readonly Rule[] = [
   ...logRules,
   ...viewRules,
   ...wireRules,
+  ...blockRules,
   ...groupRules,
   neverBack,
   ...receiptRules,

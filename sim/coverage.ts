@@ -10,6 +10,15 @@ const ALONE: readonly Fault[] = ['node_freeze', 'disk_lost_tail', 'disk_stall', 
 /** Faults that a cluster may meet. */
 export const IN_CLUSTER: readonly Fault[] = [...FAULTS.filter((fault) => !ALONE.includes(fault)), ...CLUSTER_FAULTS];
 
+/** How often each kind took effect. */
+export type FaultCounts = Readonly<Partial<Record<Fault, number>>>;
+
+export function faultsIn(record: readonly Fact[]): FaultCounts {
+  const counts: Partial<Record<Fault, number>> = {};
+  for (const fact of record) if (fact.kind === 'fault') counts[fact.fault] = (counts[fact.fault] ?? 0) + 1;
+  return counts;
+}
+
 export class Coverage {
   readonly #kinds: readonly Fault[];
   readonly #counts: Map<Fault, number>;
@@ -20,11 +29,11 @@ export class Coverage {
     this.#counts = new Map(kinds.map((fault) => [fault, 0]));
   }
 
-  add(record: readonly Fact[]): void {
+  /** Those of one history. */
+  add(faults: FaultCounts): void {
     this.#histories += 1;
-    for (const fact of record) {
-      if (fact.kind === 'fault') this.#counts.set(fact.fault, (this.#counts.get(fact.fault) ?? 0) + 1);
-    }
+    for (const [fault, count] of Object.entries(faults) as [Fault, number][])
+      this.#counts.set(fault, (this.#counts.get(fault) ?? 0) + count);
   }
 
   get histories(): number {

@@ -204,7 +204,8 @@ export function gather(facts: readonly Fact[]): Evidence {
     cutOff: (node, at) =>
       plan.cluster !== undefined &&
       blows(shelves, CUTS).some(
-        (blow) => blow.at <= at && blow.at > at - OF_LATE && (blow.whom === node || blow.detail === node),
+        (blow) =>
+          blow.at <= at && blow.at > at - OF_LATE && [blow.whom, blow.detail].some((of) => of === node || of === '*'),
       ),
     ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),
     large: (chat) => {

@@ -4,12 +4,14 @@
 // Must not: judge or run histories itself.
 
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { Campaign } from './campaign.js';
 import { IN_CLUSTER } from './coverage.js';
 import { draw } from './draw.js';
 import { drawCluster } from './draw-cluster.js';
+import { Jobs } from './jobs.js';
 import { mutation } from './mutation-run.js';
 import { failure, type Ink, progress, summary } from './report.js';
 import type { Violation } from './rule.js';
@@ -23,6 +25,7 @@ interface Options {
   readonly json?: string;
   readonly cluster?: boolean;
   readonly keepGoing?: boolean;
+  readonly jobs: number;
   readonly shrink: number;
   readonly mutants?: boolean;
   readonly only?: string;
@@ -69,6 +72,7 @@ const program = new Command('simulate')
   .option('--minutes <M>', 'for so long', positive)
   .option('--cluster', 'several nodes on one store, and what can befall those')
   .option('--keep-going', 'go on after a failure')
+  .option('--jobs <N>', 'processes that run histories side by side (one a core)', count, availableParallelism())
   .option(
     '--shrink <S>',
     'seconds to make a failure small, 0 for none',
@@ -144,9 +148,13 @@ async function simulate(options: Options): Promise<void> {
     return { histories: done, failed, replayed, ms, events };
   };
   const first = seed ?? Math.floor(Math.random() * 2 ** 40);
+  const cluster = options.cluster === true;
+  const many = Math.min(options.jobs, histories);
+  const jobs = many > 1 ? new Jobs(many, cluster) : null;
   const campaign = new Campaign({
     seed: first,
-    ...(options.cluster === true ? { draw: drawCluster, faults: IN_CLUSTER } : { draw }),
+    ...(cluster ? { draw: drawCluster, faults: IN_CLUSTER } : { draw }),
+    ...(jobs === null ? {} : { judges: jobs.judges }),
     histories,
     until: minutes === undefined ? Number.POSITIVE_INFINITY : now() + minutes * 60_000,
     now,
@@ -182,7 +190,11 @@ async function simulate(options: Options): Promise<void> {
   process.once('SIGINT', () => {
     campaign.stopped = true;
   });
-  await campaign.run();
+  try {
+    await campaign.run();
+  } finally {
+    jobs?.end();
+  }
   clear();
   events = campaign.events;
   if (seed !== undefined && histories === 1 && campaign.failed === 0) say(`seed ${seed}: trace ${campaign.trace}`);

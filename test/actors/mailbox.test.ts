@@ -33,7 +33,7 @@ class OpenMailbox extends Mailbox {
   }
 
   replace(message: unknown, key: unknown, keyOf: (message: unknown) => unknown): boolean {
-    return this.supersede(message, key, keyOf);
+    return this.supersede(key, keyOf, () => message);
   }
 
   rest(): void {

@@ -95,3 +95,29 @@ test('a full chat keeps the newest position of each device: nothing would say th
   await scene.settle();
   assert.equal(receipts(news).at(-1)?.delivered, 2);
 });
+
+test('a full chat that is told an older position again keeps the furthest of each device', async () => {
+  const scene = await ChatScene.open();
+  const ada = scene.connection();
+  const news = scene.user('ada');
+  scene.user('bob');
+  for (let n = 0; n < 3; n += 1) scene.send(ada.ref);
+  await scene.settle();
+  const cursor = (delivered: number, read: number, device = 'b1') =>
+    scene.fabric.chats.tell(DIRECT_KEY, { type: 'cursor', user: 'bob', device, delivered, read });
+  for (let n = 0; n < LIMITS.conversationMailbox; n += 1) assert.equal(cursor(1, 0, 'b2'), 'ok');
+  // The client's newest word, what its connection says again after the chat's crash, and an ACK of what came meanwhile.
+  for (const [delivered, read] of [
+    [2, 2],
+    [1, 1],
+    [3, 0],
+  ] as const)
+    assert.equal(cursor(delivered, read), 'ok');
+  await scene.settle();
+  assert.deepEqual(
+    receipts(news)
+      .map((receipt) => [receipt.delivered, receipt.read])
+      .at(-1),
+    [3, 2],
+  );
+});

@@ -12,13 +12,13 @@ function number(value: number): Buffer {
   return row;
 }
 
-const stored = (...writes: DiskWrite[]): Told => ({ kind: 'flushed', disk: 'store', writes });
-const grant = (epoch: number, node: string, by: string): DiskWrite => ({
+export const stored = (...writes: DiskWrite[]): Told => ({ kind: 'flushed', disk: 'store', writes });
+export const grant = (epoch: number, node: string, by: string): DiskWrite => ({
   key: Uint8Array.of(7, 0, 0),
   value: Buffer.concat([number(epoch), Buffer.from(node)]),
   by,
 });
-const append = (by: string): DiskWrite => ({ key: Uint8Array.of(8, 0, 0), value: Uint8Array.of(0), by });
+export const append = (by: string): DiskWrite => ({ key: Uint8Array.of(8, 0, 0), value: Uint8Array.of(0), by });
 const member = (node: string, incarnation: number, beat: number, by: string): DiskWrite => ({
   key: Buffer.from(`\x10${node}`),
   value: incarnation === 0 ? null : Buffer.concat([Buffer.of(1), number(incarnation), number(beat), Buffer.of(1)]),

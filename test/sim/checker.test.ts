@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check, RULES } from '../../sim/checker.js';
-import { CLUSTER_CASES, clustered } from './cases-cluster.js';
+import { append, CLUSTER_CASES, clustered, grant, stored } from './cases-cluster.js';
 import { ENTRY_CASES } from './cases-entries.js';
 import { OTHER_CASES } from './cases-rest.js';
-import { clean, DIRECT, IDS, message, recordOf, type Scene, SECOND } from './scene.js';
-import { calm, put } from './spoil.js';
+import { clean, DIRECT, FIRST, IDS, message, recordOf, type Scene, SECOND, type Told } from './scene.js';
+import { ask, calm, change, find, type Of, put } from './spoil.js';
 
 const CASES = [...ENTRY_CASES, ...OTHER_CASES, ...CLUSTER_CASES];
 
@@ -42,6 +42,41 @@ test('a deletion comes to a node that stands still when that is over, after what
     const [late] = found('deleted_is_gone', scene).filter((detail) => detail.includes('left for bob.1'));
     assert.equal(late === undefined, whom === 'n1');
   }
+});
+
+/** Bob blocks ada, whose first message follows after so many ms. `by` wrote the block; the chat lives at n1. */
+function blockedBy(by: string, ms: number, rested: number, ...meanwhile: Told[]): boolean {
+  const scene = clustered(clean());
+  scene.plan = { ...scene.plan, cluster: { ...scene.plan.cluster!, wires: [0, 20] } };
+  const filler = (count: number): Told[] =>
+    Array.from({ length: count }, () => ({ kind: 'state', device: 'ada.1', life: 1, state: 'online' }));
+  const holds = ({ writes }: Of<'flushed'>): boolean =>
+    writes.some(({ value }) => value !== null && Buffer.from(value).includes(FIRST));
+  const { writes } = scene.facts[find(scene, 'flushed', holds)] as Of<'flushed'>;
+  change(scene, 'flushed', holds, { writes: [...writes.map((write) => ({ ...write, by: 'n1#1' })), append('n1#1')] });
+  const block = stored({ key: Buffer.from('\x20bob\0ada'), value: Uint8Array.of(1), by });
+  const asked = ask('bob.1', 9, 'block', '', ['ada'], []);
+  put(scene, find(scene, 'send'), ...filler(rested), block, ...asked, ...meanwhile, ...filler(ms));
+  return found('blocked', scene).some((detail) => detail.includes(FIRST));
+}
+
+test('a block may be as late at the node of the chat as its way there is long or broken', () => {
+  const blow = (whom: string): Told => ({ kind: 'fault', fault: 'wire_cut', whom, detail: '' });
+  const [own, other, long] = ['n1#1', 'n2#1', 2_000];
+  assert.equal(blockedBy(own, 1, long), true, 'the node that wrote it has the chat');
+  assert.equal(blockedBy(own, 1, long, blow('n1')), true);
+  assert.equal(blockedBy(other, 10, long), false, 'on its way');
+  assert.equal(blockedBy(other, 30, long), true, 'there');
+  assert.equal(blockedBy(other, 30, 0), false, 'the shard has just moved there');
+  assert.equal(blockedBy(other, 1_030, 0), true);
+  for (const [whom, excused] of [
+    ['n1', true],
+    ['n2', true],
+    ['*', true],
+    ['n3', false],
+  ] as const)
+    assert.equal(blockedBy(other, 30, long, blow(whom)), !excused, whom);
+  assert.equal(blockedBy(other, 10, long, blow('n1'), stored(grant(2, 'n1', 'n1#1'))), true, 'read with the block');
 });
 
 test('an installation has to know who has a message of its user from before it only if it was shown it', () => {

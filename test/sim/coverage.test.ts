@@ -4,18 +4,21 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Coverage } from '../../sim/coverage.js';
+import { Coverage, faultsIn } from '../../sim/coverage.js';
 import { FAULTS } from '../../sim/record.js';
 
 test('faults are counted by kind, over histories; what never happened is named', () => {
   const coverage = new Coverage();
   assert.deepEqual(coverage.missing, [...FAULTS]);
-  coverage.add([
-    { at: 1, kind: 'fault', fault: 'node_crash', whom: 'n1', detail: '' },
-    { at: 2, kind: 'fault', fault: 'node_crash', whom: 'n1', detail: '' },
-    { at: 3, kind: 'calm' },
-  ]);
-  coverage.add([{ at: 1, kind: 'fault', fault: 'link_cut', whom: 'ada.1', detail: '' }]);
+  const crash = { kind: 'fault', fault: 'node_crash', whom: 'n1', detail: '' } as const;
+  coverage.add(
+    faultsIn([
+      { at: 1, ...crash },
+      { at: 2, ...crash },
+      { at: 3, kind: 'calm' },
+    ]),
+  );
+  coverage.add(faultsIn([{ at: 1, kind: 'fault', fault: 'link_cut', whom: 'ada.1', detail: '' }]));
   assert.equal(coverage.histories, 2);
   assert.equal(coverage.counts.node_crash, 2);
   assert.equal(coverage.counts.link_cut, 1);
