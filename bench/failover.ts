@@ -74,9 +74,10 @@ class Load {
   }
 }
 
-export async function run({ seconds = SECONDS, progress }: SuiteOptions): Promise<readonly Row[]> {
+export async function run({ seconds = SECONDS, store, progress }: SuiteOptions): Promise<readonly Row[]> {
   const data = mkdtempSync(join(tmpdir(), 'weft-failover-'));
-  const host = await HostProcess.start({ ...(await HostProcess.ports(NODES)), nodes: NODES, data });
+  const flags = store === undefined ? [] : ['--store', store];
+  const host = await HostProcess.start({ ...(await HostProcess.ports(NODES)), nodes: NODES, data, flags });
   const load = new Load({ url: host.url, data, chats: CHATS, everyMs: EVERY_MS });
   try {
     await load.ready();

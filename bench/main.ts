@@ -16,7 +16,7 @@ export interface SuiteOptions {
   readonly cycles: number | undefined;
   /** Nodes of one host to measure beside a node alone; undefined: none. */
   readonly nodes: number | undefined;
-  /** A store to measure beside the embedded one, as in --store of `weft start`. */
+  /** A store to measure beside the embedded one, or instead of it, as in --store of `weft start`. */
   readonly store: string | undefined;
   /** Says what goes on. */
   readonly progress: (line: string) => void;
@@ -111,7 +111,10 @@ const program = new Command('bench')
   .option('--messages <N>', 'messages a cycle (suite retention)', whole)
   .option('--cycles <N>', 'how often they are sent and swept (suite retention)', whole)
   .option('--nodes <N>', 'a host of so many nodes, measured beside a node alone (suite path)', whole)
-  .option('--store <fdb:FILE>', 'another store, measured beside the embedded one (suite path)')
+  .option(
+    '--store <fdb:FILE>',
+    'another store: measured beside the embedded one (suite path), or instead of it (failover)',
+  )
   .option('--json <FILE>', 'also write {suite, machine, rows} to FILE ("-": to standard output, without the table)')
   .addHelpText(
     'after',

@@ -13,6 +13,7 @@ import { machine, type Report, type Row, row } from './report.js';
 import { NodeCourse } from './torture/course.js';
 import { NodesCourse } from './torture/nodes-course.js';
 import type { ClusterFigures, Course, Figures, Outcome, TortureOptions } from './torture/outcome.js';
+import { Where } from './torture/where.js';
 
 interface Options {
   readonly rounds: number;
@@ -20,6 +21,8 @@ interface Options {
   readonly seed: number;
   readonly nodes: number;
   readonly freeze?: number;
+  readonly store?: string;
+  readonly storePid?: number;
   readonly json?: string;
   readonly keep?: boolean;
 }
@@ -36,6 +39,11 @@ function count(least: number): (text: string) => number {
     if (!Number.isInteger(value) || value < least) throw new InvalidArgumentError(`Give a whole number from ${least}.`);
     return value;
   };
+}
+
+function cluster(text: string): string {
+  if (!text.startsWith('fdb:')) throw new InvalidArgumentError('Write fdb:CLUSTER_FILE.');
+  return text;
 }
 
 const program = new Command('torture')
@@ -56,15 +64,30 @@ const program = new Command('torture')
     `some rounds freeze the node for up to that long, one of several for that long; 0: none (default: ${FREEZE.one}, of several ${FREEZE.several})`,
     count(0),
   )
+  .option('--store <fdb:FILE>', 'an empty FoundationDB cluster to store in (default: LMDB in the data folder)', cluster)
+  .option('--store-pid <PID>', 'a process of that cluster, which some rounds freeze too', count(1))
   .option('--json <FILE>', 'also write {suite, machine, rows, violations} to FILE')
   .option('--keep', 'keep the data folder though nothing was found')
   .action(async (options: Options) => {
     process.exitCode = await run(options);
   });
 
-async function run({ rounds, clients, seed, nodes, json, keep = false, ...given }: Options): Promise<number> {
+async function run({
+  rounds,
+  clients,
+  seed,
+  nodes,
+  store,
+  storePid,
+  json,
+  keep = false,
+  ...given
+}: Options): Promise<number> {
   const freeze = given.freeze ?? (nodes > 1 ? FREEZE.several : FREEZE.one);
   const folder = mkdtempSync(join(tmpdir(), 'weft-torture-'));
+  const where = await Where.of(store ?? null, join(folder, 'node')).catch((error: Error) =>
+    program.error(error.message),
+  );
   const who = nodes > 1 ? `${nodes} nodes, ` : '';
   process.stdout.write(`${who}${clients} clients, ${rounds} rounds, seed ${seed}, data in ${folder}\n`);
   let before = 0;
@@ -75,6 +98,8 @@ async function run({ rounds, clients, seed, nodes, json, keep = false, ...given 
     freeze,
     nodes,
     folder,
+    where,
+    storePid: storePid ?? null,
     progress(figures) {
       process.stdout.write(`${progressLine(figures, rounds, figures.acked - before)}\n`);
       before = figures.acked;
@@ -109,7 +134,14 @@ function progressLine(figures: Figures, rounds: number, fresh: number): string {
     `delivered ${figure(deliveries)}`,
     `kills ${kills}`,
     `freezes ${freezes}`,
-    ...(cluster === null ? [] : [`stops ${cluster.stops}`, `drains ${cluster.drains}`, `hosts ${cluster.hosts}`]),
+    ...(cluster === null
+      ? []
+      : [
+          `stops ${cluster.stops}`,
+          `drains ${cluster.drains}`,
+          `hosts ${cluster.hosts}`,
+          ...(cluster.stalls === 0 ? [] : [`stalls ${cluster.stalls}`]),
+        ]),
     `reconnects ${figure(reconnects)}`,
     cluster === null
       ? `ready after a kill p50 ${figure(readyMs)} ms`
@@ -123,6 +155,7 @@ function praise({ figures, chats }: Outcome): string {
     cluster === null
       ? `${kills} kills and ${freezes} freezes of the node`
       : `${kills} kills, ${freezes} freezes, ${cluster.stops} stops and ${cluster.drains} drains of nodes, ${cluster.hosts} kills of all, ` +
+        `${cluster.stalls === 0 ? '' : `${cluster.stalls} freezes of the store, `}` +
         `${cluster.owners} changes of owners, ${cluster.stale} stale appends refused, ${figure(cluster.told)} told without ` +
         `reconnecting (after a kill or stop within ${figure(cluster.toldMs)} ms)`;
   return (
@@ -168,11 +201,12 @@ function report(outcome: Outcome): Report & Pick<Outcome, 'violations' | 'troubl
   return { suite: 'torture', machine: machine(), rows, violations, troubles };
 }
 
-function clusterRows({ stops, drains, hosts, told, toldMs, owners, stale }: ClusterFigures): Row[] {
+function clusterRows({ stops, drains, hosts, stalls, told, toldMs, owners, stale }: ClusterFigures): Row[] {
   return [
     row('stops', stops, 'stops'),
     row('drains', drains, 'drains'),
     row('kills of the host', hosts, 'kills'),
+    row('freezes of the store', stalls, 'freezes'),
     row('told without reconnecting', told, 'devices and chats'),
     row('the same, longest after a kill or stop', toldMs, 'ms'),
     row('changes of owners', owners, 'changes'),

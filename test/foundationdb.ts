@@ -54,7 +54,10 @@ export function clientEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Runs `tests`, which registers tests, in a process of its own that can load the client, with a server that runs. */
-export async function onFoundationDb(module: string, tests: (server: FdbServer) => void): Promise<void> {
+export async function onFoundationDb(
+  module: string,
+  tests: (server: FdbServer) => void | Promise<void>,
+): Promise<void> {
   if (installed === undefined) {
     test('foundationdb', { skip: NEEDS }, () => undefined);
     return;
@@ -76,7 +79,7 @@ export async function onFoundationDb(module: string, tests: (server: FdbServer) 
   const server = new FdbServer(installed);
   await server.start();
   after(() => server.remove());
-  tests(server);
+  await tests(server);
 }
 
 /** One process that is a whole cluster, on a free port of loopback, with its data in a temporary folder. */

@@ -64,8 +64,9 @@ export class NodeCourse implements Course {
   }
 
   #nodeOptions(): Parameters<typeof NodeProcess.start>[0] {
-    const { folder } = this.#options;
-    return { data: join(folder, 'node'), port: this.#port, flags: ['--fanout-threshold', String(FAN_OUT_THRESHOLD)] };
+    const { folder, where } = this.#options;
+    const flags = ['--fanout-threshold', String(FAN_OUT_THRESHOLD), ...where.flags];
+    return { data: join(folder, 'node'), port: this.#port, flags };
   }
 
   async #kill(): Promise<void> {

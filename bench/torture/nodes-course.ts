@@ -6,15 +6,15 @@
 //   stop     SIGTERM for a node: it hands over and ends; its host starts it again
 //   drain    it is emptied, and then stopped, or killed in the middle of it, or taken back
 //   host     -9 for the parent, with which all nodes end; then a new host on the same data
+//   store    SIGSTOP for the store's server, where it is a process apart and named, then SIGCONT
 //
-// Invariant: any five rounds from the first on have one of each; a round begins with a whole cluster under traffic; what is read in the end was on disk.
+// Invariant: any rounds from the first on that are as many as the kinds have one of each; a round begins with a whole cluster under traffic; what is read in the end was on disk.
 // Must not: judge (checker.ts, owners.ts, bystanders.ts), or print.
 
 import { join } from 'node:path';
 import { LIMITS } from '../../actors/limits.js';
 import { grantKey } from '../../storage/cluster-keys.js';
 import { decodeGrant } from '../../storage/cluster-rows.js';
-import { openLmdb } from '../../storage/lmdb.js';
 import { HostProcess } from '../host-process.js';
 import { median } from '../report.js';
 import { Bystanders } from './bystanders.js';
@@ -32,12 +32,14 @@ import {
 import { OwnerTrail } from './owners.js';
 import { FAN_OUT_THRESHOLD, LATE, TWICE } from './plan.js';
 
-const KINDS = ['kill', 'freeze', 'stop', 'drain', 'host'] as const;
+const KINDS = ['kill', 'freeze', 'stop', 'drain', 'host', 'store'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** Share of the drains that are not let come to their end, and ms within which. */
 const HALFWAY = 0.6;
 const DRAIN_MS = 3_000;
+/** ms that the store stands still, at most: beyond all time limits of its engine. */
+const STALL_MS = 8_000;
 /** ms between two samples of what the nodes say. */
 const SAMPLE_MS = 200;
 /** ms before something happens in which acknowledgements count as given just before it. */
@@ -55,7 +57,7 @@ export class NodesCourse implements Course {
   readonly #data: string;
   readonly #owners = new OwnerTrail();
   readonly #violations: Violation[] = [];
-  readonly #counts = { kill: 0, freeze: 0, stop: 0, drain: 0, host: 0 };
+  readonly #counts = { kill: 0, freeze: 0, stop: 0, drain: 0, host: 0, store: 0 };
   readonly #whole: number[] = [];
   /** When each node ended, in this host's life. */
   #ends: number[][] = [];
@@ -80,7 +82,12 @@ export class NodesCourse implements Course {
     const samples = this.#sample();
     await crowd.introduce();
     crowd.run();
-    const possible = KINDS.filter((kind) => kind !== 'freeze' || this.#options.freeze > 0);
+    const { freeze, storePid } = this.#options;
+    const impossible: readonly Kind[] = [
+      ...(freeze > 0 ? [] : (['freeze'] as const)),
+      ...(storePid === null ? (['store'] as const) : []),
+    ];
+    const possible = KINDS.filter((kind) => !impossible.includes(kind));
     let kinds: Kind[] = [];
     for (this.#round = 1; this.#round <= this.#options.rounds; this.#round += 1) {
       if (kinds.length === 0) kinds = shuffled(possible, crowd.random);
@@ -128,6 +135,7 @@ export class NodesCourse implements Course {
     if (kind === 'host') await this.#killHost();
     else if (kind === 'freeze') await this.#freeze();
     else if (kind === 'drain') await this.#drain();
+    else if (kind === 'store') await this.#stall();
     else await this.#end(kind);
     const againMs = performance.now() - began;
     await crowd.until(`a whole cluster after a ${kind}`, () => this.#host!.whole());
@@ -189,14 +197,22 @@ export class NodesCourse implements Course {
     if (this.#host!.pidOf(node) === pid) process.kill(pid, 'SIGCONT');
   }
 
+  async #stall(): Promise<void> {
+    const { random } = this.#crowd;
+    const pid = this.#options.storePid!;
+    process.kill(pid, 'SIGSTOP');
+    await this.#crowd.mischief(random() * STALL_MS);
+    process.kill(pid, 'SIGCONT');
+  }
+
   async #killHost(): Promise<void> {
     await this.#host!.stop('SIGKILL');
     await this.#start();
   }
 
   async #start(): Promise<void> {
-    const { nodes } = this.#options;
-    const flags = ['--fanout-threshold', String(FAN_OUT_THRESHOLD)];
+    const { nodes, where } = this.#options;
+    const flags = ['--fanout-threshold', String(FAN_OUT_THRESHOLD), ...where.flags];
     this.#ends = Array.from({ length: nodes }, () => []);
     this.#host = await HostProcess.start({ ...this.#ports, nodes, data: this.#data, flags });
   }
@@ -217,11 +233,12 @@ export class NodesCourse implements Course {
   async #watch(kind: Kind, from: number, began: number): Promise<void> {
     const crowd = this.#crowd;
     const bystanders = new Bystanders(crowd.devices, crowd.acks.slice(from), (body) => crowd.members(body));
-    const end = began + TOLD_MS + (kind === 'freeze' ? this.#options.freeze : 0);
+    const still = kind === 'freeze' ? this.#options.freeze : kind === 'store' ? STALL_MS : 0;
+    const end = began + TOLD_MS + still;
     while (!bystanders.done() && performance.now() < end) await pause(20);
     this.#violations.push(...bystanders.violations(kind));
     this.#told += bystanders.told;
-    if (kind !== 'freeze' && bystanders.told > 0) this.#toldMs = Math.max(this.#toldMs, performance.now() - began);
+    if (still === 0 && bystanders.told > 0) this.#toldMs = Math.max(this.#toldMs, performance.now() - began);
   }
 
   async #sample(): Promise<void> {
@@ -232,7 +249,7 @@ export class NodesCourse implements Course {
   }
 
   async #readGrants(): Promise<void> {
-    const store = await openLmdb({ path: join(this.#data, 'store') });
+    const store = await this.#options.where.open();
     for (let shard = 0; shard < LIMITS.shards; shard += 1) {
       const row = await store.get(grantKey(shard));
       this.#owners.granted(shard, row === undefined ? 0 : decodeGrant(row).epoch);
@@ -241,7 +258,7 @@ export class NodesCourse implements Course {
   }
 
   #figures(): Figures {
-    const { kill, freeze, stop, drain, host } = this.#counts;
+    const { kill, freeze, stop, drain, host, store } = this.#counts;
     return {
       round: this.#round,
       ...crowdFigures(this.#crowd),
@@ -252,6 +269,7 @@ export class NodesCourse implements Course {
         last: this.#last,
         stops: stop,
         drains: drain,
+        stalls: store,
         hosts: host,
         told: this.#told,
         toldMs: this.#toldMs,

@@ -4,6 +4,7 @@
 
 import type { Violation } from './checker.js';
 import type { Crowd } from './crowd.js';
+import type { Where } from './where.js';
 
 export interface TortureOptions {
   readonly rounds: number;
@@ -15,6 +16,9 @@ export interface TortureOptions {
   readonly nodes: number;
   /** ms that a node is frozen: one alone at most, one of several exactly; 0: never. Beyond 40,000 every client gives its connection up. */
   readonly freeze: number;
+  readonly where: Where;
+  /** A process of the store that some rounds freeze, of several nodes; null: none. */
+  readonly storePid: number | null;
   readonly progress: (figures: Figures) => void;
 }
 
@@ -40,6 +44,8 @@ export interface ClusterFigures {
   /** Of one node, in order. */
   readonly stops: number;
   readonly drains: number;
+  /** Freezes of the store. */
+  readonly stalls: number;
   /** Of the whole host, with -9. */
   readonly hosts: number;
   /** What was acknowledged just before something happened, and reached a device that did not reconnect: how often, and the most ms it took. */

@@ -14,7 +14,7 @@ const refused = (scene: Scene): string[] =>
 test('with another secret nobody joins living nodes, nor takes the place of one', async () => {
   const scene = new Scene();
   const [n1, n2] = await scene.settled('n1', 'n2');
-  const charter = await scene.store.memory.get(charterKey());
+  const charter = await scene.store.rows.direct.get(charterKey());
   const grants = scene.store.grants.length;
   const { view, incarnation } = n1.status;
   for (const name of ['n3', 'n1']) {
@@ -24,8 +24,8 @@ test('with another secret nobody joins living nodes, nor takes the place of one'
     assert.equal(stranger.status.incarnation, 0, `${name} is not let in`);
   }
   assert.ok(refused(scene).length > 1);
-  assert.equal(await scene.store.memory.get(nodeKey('n3')), undefined);
-  assert.deepEqual(await scene.store.memory.get(charterKey()), charter);
+  assert.equal(await scene.store.rows.direct.get(nodeKey('n3')), undefined);
+  assert.deepEqual(await scene.store.rows.direct.get(charterKey()), charter);
   assert.deepEqual([n1.status.view, n1.status.incarnation, n1.replaced], [view, incarnation, false]);
   assert.equal(scene.store.grants.length, grants);
   assert.ok(scene.balanced([n1, n2]));

@@ -11,7 +11,6 @@ import { FOREVER, SWEEP_PACE } from '../../actors/retention.js';
 import { openSession } from '../../client/open.js';
 import type { Session } from '../../client/session.js';
 import { Wiring } from '../../services/wiring.js';
-import { Clock } from '../../sim/clock.js';
 import { Network } from '../../sim/network.js';
 import { tokenOf, verdict } from '../../sim/node.js';
 import { Process, wallAt } from '../../sim/process.js';
@@ -20,7 +19,7 @@ import { Shelf } from '../../sim/shelf.js';
 import { Wires } from '../../sim/wires.js';
 import { directHost } from '../../supervisors/direct-host.js';
 import { NO_QUOTAS } from '../quotas.js';
-
+import { PatientClock } from './shared-rows.js';
 import { SharedStore } from './shared-store.js';
 
 const SETTINGS: Settings = {
@@ -121,7 +120,7 @@ export class Device {
 
 export class NodeScene {
   readonly seed: number;
-  readonly clock = new Clock();
+  readonly clock = new PatientClock();
   readonly store: SharedStore;
   readonly wires: Wires;
   readonly network: Network;

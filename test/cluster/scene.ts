@@ -10,11 +10,11 @@ import type { ChatMessage } from '../../actors/messages.js';
 import type { World } from '../../actors/world.js';
 import { type Cluster, type ClusterStatus, startCluster } from '../../cluster/cluster.js';
 import { SPEECH, type Speech } from '../../cluster/versions.js';
-import { Clock } from '../../sim/clock.js';
 import { Process } from '../../sim/process.js';
 import { chatKey, messageKey, seqOf } from '../../storage/keys.js';
 import type { Service } from '../../supervisors/worker.js';
 import { macOf } from './link-scene.js';
+import { PatientClock } from './shared-rows.js';
 import { SharedStore } from './shared-store.js';
 
 /** The chat that stands for a shard: its bytes 1 and 2 say which. */
@@ -241,7 +241,7 @@ export class SceneNode {
 
 export class Scene {
   readonly seed: number;
-  readonly clock = new Clock();
+  readonly clock = new PatientClock();
   readonly store: SharedStore;
   readonly nodes: SceneNode[] = [];
   readonly reports: string[] = [];
@@ -327,7 +327,7 @@ export class Scene {
     const chats = new Map<string, string[]>();
     for (let shard = 0; shard < LIMITS.shards; shard += 1) {
       const chat = chatOf(shard);
-      const read = this.store.memory.range({
+      const read = this.store.rows.direct.range({
         start: messageKey(chat, 0),
         end: messageKey(chat, 2 ** 40),
         limit: 100_000,

@@ -19,7 +19,7 @@ test('a store that stands still for all evicts nobody, and nothing is answered m
     const nodes = await scene.settled('n1', 'n2', 'n3', 'n4');
     await scene.run(300);
     const grants = scene.store.grants.length;
-    const resume = scene.store.memory.stall();
+    const resume = scene.store.rows.stall();
     await scene.run(ms);
     if (ms > 1_500)
       assert.ok(
@@ -137,7 +137,9 @@ test('what a node left untold, and its heir too, is told by the one after them; 
   const scene = new Scene();
   const chat = new Uint8Array(16).fill(2);
   const left = encodeDirty({ chats: [{ chat, head: 3 }], more: true });
-  void scene.store.memory.commit({ checks: [], writes: [{ key: dirtyKey(5), value: left }] });
+  const written = scene.store.rows.direct.commit({ checks: [], writes: [{ key: dirtyKey(5), value: left }] });
+  await scene.run(10);
+  await written;
   const n1 = scene.add('n1');
   n1.tells = false;
   await scene.until(

@@ -24,7 +24,8 @@ async function cluster(...speeches: Speech[]): Promise<{ scene: Scene; nodes: Sc
   return { scene, nodes };
 }
 
-const inForce = async ({ store }: Scene): Promise<number | null> => decodeFormat(await store.memory.get(FORMAT_KEY));
+const inForce = async ({ store }: Scene): Promise<number | null> =>
+  decodeFormat(await store.rows.direct.get(FORMAT_KEY));
 const said = (scene: Scene, code: string): string[] => scene.reports.filter((report) => report.includes(code));
 
 /** Stops one and starts it as another build. */
@@ -64,7 +65,7 @@ test('later rows are in force when all have known them for a while, not before, 
   await scene.run(5_000);
   late.kill();
   assert.match(said(scene, 'has format 2')[0]!, /this version knows 1: use a later Weft/);
-  assert.equal(await scene.store.memory.get(nodeKey('n3')), undefined, 'it has changed nothing');
+  assert.equal(await scene.store.rows.direct.get(nodeKey('n3')), undefined, 'it has changed nothing');
   await scene.check();
 });
 
@@ -80,7 +81,7 @@ test('an earlier build that joins while the rows are about to rise: either it is
     const late = scene.add('n2', 'secret', OLD);
     await scene.run(4_000);
     const version = await inForce(scene);
-    const joined = (await scene.store.memory.get(nodeKey('n2'))) !== undefined;
+    const joined = (await scene.store.rows.direct.get(nodeKey('n2'))) !== undefined;
     assert.equal(joined, version === 1, `seed ${at + 1}: format ${version}, ${joined}`);
     outcomes.add(`${joined}`);
     for (const node of [first, late]) node.kill();
@@ -96,7 +97,7 @@ test('who shares no version of links with a living member is refused, and told t
   stranger.kill();
   const [refusal = ''] = said(scene, 'link protocol');
   assert.match(refusal, /node n1 speaks versions 1 to 1 of the link protocol, this one 2 to 3: upgrade by way of/);
-  assert.equal(await scene.store.memory.get(nodeKey('n3')), undefined);
+  assert.equal(await scene.store.rows.direct.get(nodeKey('n3')), undefined);
   assert.equal(nodes[0]!.status.view, view);
   const between = scene.add('n4', 'secret', speech([1, 2], [1, 1]));
   nodes.push(between);
