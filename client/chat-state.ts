@@ -20,6 +20,12 @@ export interface Marks {
   readonly hidden: readonly number[];
 }
 
+/** How far all others are. */
+export interface Tallied {
+  readonly delivered: number;
+  readonly read: number;
+}
+
 /** What is stored of it. Absent: as of a chat of which nothing is known. */
 export interface StoredExtras {
   readonly head?: number;
@@ -47,8 +53,17 @@ export class ChatState {
   /** Of the marks. */
   version = 0;
   readonly unread = new Unread();
-  /** How far all others are, in a large group. */
-  tally: { readonly delivered: number; readonly read: number } | undefined;
+  /** In a large group. */
+  tally: Tallied | undefined;
+
+  /** Undefined: nothing new. Of several nodes an older word may come after a newer one. */
+  tallied(delivered: number, read: number): Tallied | undefined {
+    const known = this.tally;
+    const next = { delivered: Math.max(known?.delivered ?? 0, delivered), read: Math.max(known?.read ?? 0, read) };
+    if (known !== undefined && next.delivered === known.delivered && next.read === known.read) return undefined;
+    this.tally = next;
+    return next;
+  }
 
   /** Takes in what an event says; returns whether a setting changed. */
   apply(change: Change): boolean {

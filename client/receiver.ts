@@ -94,8 +94,8 @@ export class Receiver {
       }
       case T.TALLY:
         this.#of(frame.chat, (log) => {
-          log.state.tally = { delivered: frame.delivered, read: frame.read };
-          this.#hooks.tally(log, frame.delivered, frame.read);
+          const next = log.state.tallied(frame.delivered, frame.read);
+          if (next !== undefined) this.#hooks.tally(log, next.delivered, next.read);
         });
         return;
       case T.COUNT:

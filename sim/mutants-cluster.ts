@@ -120,6 +120,19 @@ const ALL: readonly InCluster[] = [
     edits: [{ file: 'cluster/recovery.js', from: 'this.#decode(shard, rows[at])', to: 'NOTHING_LEFT' }],
   },
   {
+    name: 'block not heard of elsewhere',
+    promise: '10. What a user owns',
+    breaks: 'A chat that is awake on another node than the user is not told that he blocks the other.',
+    limit: 500,
+    edits: [
+      {
+        file: 'cluster/peer.js',
+        from: 'whisperChat(key, message) {',
+        to: "whisperChat(key, message) {\n        if (message.type === 'blocked')\n            return 'ok';",
+      },
+    ],
+  },
+  {
     name: 'link reset without needs-sync',
     promise: '2. Never lost',
     breaks: 'What a link had on its way when it broke is lost, and nobody is told to look.',

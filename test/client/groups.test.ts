@@ -201,7 +201,7 @@ describe('changes', () => {
     });
   });
 
-  test('ticks of a large group follow its TALLY', async (t) => {
+  test('ticks of a large group follow its TALLY, and never go back', async (t) => {
     const { server, world, session } = await bench();
     live(t, world);
     const group = await session.createGroup({ title: 'all', members: ['bob', 'cleo'] });
@@ -211,7 +211,10 @@ describe('changes', () => {
     for (const [delivered, read] of [
       [1, 1],
       [2, 1],
+      // Late, from the node that had the chat before.
+      [1, 1],
       [2, 2],
+      [1, 2],
     ] as const) {
       server.last.send({ type: 50, chat: server.find(1)!.id, delivered, read });
     }
