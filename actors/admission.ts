@@ -67,7 +67,7 @@ export class Admission {
     if (barred !== null) return decline(waiter, barred.code, barred.detail);
     const at = chat.tick();
     const row = encodeMessageRow(from, id, at - idTime(id), message.body);
-    chat.enter([new Entry(from, id, idText, at, row, null, waiter)], context);
+    chat.enter([new Entry(from, id, idText, at, row, null, waiter)]);
   }
 
   request(message: RequestMessage, context: ChatContext): void {
@@ -97,7 +97,7 @@ export class Admission {
     if (value === UNREADABLE) return this.#unavailable(tag.message, 'the store cannot be read now');
     if (tag.type === 'known') this.#looked(tag.message, value as Known | undefined, context);
     else if (tag.type === 'blockers') this.#founded(tag.message, value as readonly string[], context);
-    else if (tag.type === 'target') this.#deletion.read(tag.message, value as Uint8Array | undefined, context);
+    else if (tag.type === 'target') this.#deletion.read(tag.message, value as Uint8Array | undefined);
     else this.#rules.request(this.#chat, tag.message, value as Newcomers, context);
   }
 

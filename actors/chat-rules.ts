@@ -72,6 +72,7 @@ export function chatBehaviour(kind: string, rules: ChatRules): Behaviour<Chat, C
       chat.signal(signal, context);
       if (chat.roster === null) chat.leaveIfNothing(context);
     },
+    settled: (chat, context) => chat.settled(context),
     terminated: (chat) => chat.end(),
     ...overflowOf,
   };

@@ -98,7 +98,7 @@ export class Chat {
       case 'blocked':
         return this.#admission.blocked(message.user, message.on, context);
       case 'forget':
-        return this.#forget(message.user, message.device, context);
+        return this.#forget(message.user, message.device);
       case 'recover':
         return this.#retelling.asked(message.telling, context);
       default:
@@ -131,7 +131,7 @@ export class Chat {
     const { tag } = signal;
     if (tag.type === 'idle') return this.#maybePassivate(context);
     if (tag.type === 'reload') return this.#load(context);
-    if (tag.type === 'cursors') return this.#pace.due(this.roster, context) ? this.#gate.append(context) : undefined;
+    if (tag.type === 'cursors') return this.#pace.due(this.roster, context) ? this.#gate.due() : undefined;
     if (tag.type === 'tally') {
       return this.#tally.due(this.sequencer?.changing === false ? this.roster : null, context);
     }
@@ -146,7 +146,7 @@ export class Chat {
     if (tag.type === 'leavers') return this.#retelling.read(signal.value as Read<Leavers>, tag);
     if (tag.type === 'append') return this.#appended(signal.value as AppendResult, tag.round, context);
     if (tag.type === 'survey') {
-      return tag.round === this.round ? this.sweep.surveyed(signal.value as Read<Survey>, context) : undefined;
+      return tag.round === this.round ? this.sweep.surveyed(signal.value as Read<Survey>) : undefined;
     }
     this.#reads.release(context);
     if (tag.type !== 'image') return this.#admission.read(tag, signal.value, context);
@@ -183,11 +183,11 @@ export class Chat {
     );
     this.#clock = Math.max(this.#clock, image.clock);
     if (image.row !== null) this.open(this.#rules.info(this.id, this.key, image.row), image.row, image);
-    if (this.#takeHeld(context)) this.#gate.append(context);
+    if (this.#takeHeld(context)) this.#gate.due();
     this.#fanOut.onlookers.begin(this.roster, context);
     if (this.roster === null) return;
     // A crash may have left members' rows without the title.
-    if (this.#pace.rename(this.roster, context)) this.#gate.append(context);
+    if (this.#pace.rename(this.roster, context)) this.#gate.due();
     this.sweep.loaded(image.sweep.forgot);
     this.#tally.begin(this.roster);
     this.#tally.moved(this.roster, context);
@@ -214,7 +214,7 @@ export class Chat {
     const written = this.#formers.none && this.#pace.none;
     if (rest <= 0 && still && told && written && this.#reads.none && this.sweep.idle) {
       // Members' rows first get where the chat came to rest; the next look finds it at rest and written.
-      if (this.roster?.cool() === true) this.#gate.append(context);
+      if (this.roster?.cool() === true) this.#gate.due();
       else context.passivate();
     }
     context.after(rest > 0 ? rest : passivateMs, { type: 'idle' });
@@ -228,10 +228,10 @@ export class Chat {
   }
 
   /** A removed device has no claim on anything any more. */
-  #forget(user: string, device: string, context: ChatContext): void {
+  #forget(user: string, device: string): void {
     if (this.roster?.forget(user, device) !== true) return;
     this.sweep.moved();
-    this.#gate.append(context);
+    this.#gate.due();
   }
 
   /** What was said too early, all of it before the first is written, or users would be told step by step. True: as of `take`. */
@@ -241,7 +241,7 @@ export class Chat {
 
   /** Somebody's word for how far a device of his is. */
   cursor(position: DevicePosition, context: ChatContext): void {
-    if (this.#take(position, context)) this.#gate.append(context);
+    if (this.#take(position, context)) this.#gate.due();
   }
 
   /** True: something is to be written. */
@@ -260,19 +260,23 @@ export class Chat {
   // ---- what goes out ----
 
   /** Puts entries in line for the log, all or none of them. */
-  enter(entries: readonly Entry[], context: ChatContext): void {
+  enter(entries: readonly Entry[]): void {
     if (!this.sequencer!.offer(entries)) {
-      for (const { waiters } of entries) {
-        for (const waiter of waiters) decline(waiter, 'busy', 'too much of this chat is in flight');
-      }
+      const waiters = entries.flatMap((entry) => entry.waiters);
+      for (const waiter of waiters) decline(waiter, 'busy', 'too much of this chat is in flight');
       return;
     }
     for (const { change } of entries) if (change !== null) this.roster!.claim(change);
-    this.#gate.append(context);
+    this.#gate.due();
   }
 
-  append(context: ChatContext): void {
-    this.#gate.append(context);
+  append(): void {
+    this.#gate.due();
+  }
+
+  /** A slice is over: what it brought is appended together. */
+  settled(context: ChatContext): void {
+    this.#gate.settled(context);
   }
 
   #appended(result: AppendResult, round: number, context: ChatContext): void {
@@ -285,7 +289,7 @@ export class Chat {
     }
     this.#pace.rename(this.roster!, context);
     this.#takeHeld(context);
-    this.#gate.append(context);
+    this.#gate.due();
   }
 
   /** The actor is no more. What was handed to the log still reaches the members. */

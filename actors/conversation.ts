@@ -37,11 +37,11 @@ const rules: ChatRules = {
 
   barred: (roster) => (roster.blockers.length > 0 ? blocked : null),
 
-  request(chat, message, _newcomers, context) {
+  request(chat, message) {
     const waiter = waiterOf(message, chat);
     const decision = decide(chat, message);
     if ('code' in decision) return decline(waiter, decision.code, decision.detail);
-    chat.enter([eventEntry(chat, message.asker.user, message.id, decision.events[0], waiter)], context);
+    chat.enter([eventEntry(chat, message.asker.user, message.id, decision.events[0], waiter)]);
   },
 
   info(chat, key, row) {

@@ -36,7 +36,7 @@ export class Deletion {
   }
 
   /** The target was read. */
-  read(message: DeletionRequest, row: Uint8Array | undefined, context: ChatContext): void {
+  read(message: DeletionRequest, row: Uint8Array | undefined): void {
     // Once more: an append may have ended meanwhile.
     const refused = this.#bad(message) ?? this.#barred(message, row);
     if (refused !== null) return this.#decline(message, refused);
@@ -46,7 +46,7 @@ export class Deletion {
     const event = encodeEventRow(user, message.id, at - idTime(message.id), OP.deleted, message.args);
     const entry = new Entry(user, message.id, idText(message.id), at, event, null, waiterOf(message, chat));
     entry.erases = { seq: targetOf(message), row: erased(row!) };
-    chat.enter([entry], context);
+    chat.enter([entry]);
   }
 
   #bad(message: DeletionRequest): Refusal | null {

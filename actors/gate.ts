@@ -27,6 +27,7 @@ export class Gate {
   /** Where it is noted that the append in flight was told. */
   #news: Telling | null = null;
   #ended = false;
+  #due = false;
   /** Entries that are being told, and how many of them have been. */
   #telling: readonly Entry[] = nothing;
   #told = 0;
@@ -40,8 +41,15 @@ export class Gate {
     this.#fragile = chat.fabric.world.buggify !== undefined;
   }
 
+  /** Something may be in line: what a slice brings is appended at its end, so that a burst is one append. */
+  due(): void {
+    this.#due = true;
+  }
+
   /** Appends what is in line, unless an append is in flight or nothing is due. */
-  append(context: ChatContext): void {
+  settled(context: ChatContext): void {
+    if (!this.#due) return;
+    this.#due = false;
     const { sequencer, roster, round } = this.#chat;
     if (
       roster === null ||

@@ -8,7 +8,7 @@ import { UNSET } from '../storage/rows.js';
 import { CHAT_KIND, OP, ROLE } from '../transport/frames.js';
 import type { Chat } from './chat.js';
 import { type ChatEvent, eventEntry, noChange } from './chat-event.js';
-import { type ChatContext, type ChatRules, chatBehaviour } from './chat-rules.js';
+import { type ChatRules, chatBehaviour } from './chat-rules.js';
 import { type Refusal, refuse } from './errors.js';
 import { badUsers, type Decision, tooMany, unfit } from './group-decision.js';
 import { join } from './group-invite.js';
@@ -34,7 +34,7 @@ const rules: ChatRules = {
     if ('code' in decision) decline(waiter, decision.code, decision.detail);
     else if ('read' in decision) chat.readNewcomers(decision.read, message, context);
     else if ('done' in decision) settle(waiter, decision.done);
-    else enter(chat, message, decision.events, context);
+    else enter(chat, message, decision.events);
   },
 
   info: (chat, key, row) => ({ chat, key, kind: CHAT_KIND.group, pair: null, title: row.title }),
@@ -46,7 +46,7 @@ function decide(chat: Chat, message: RequestMessage, newcomers: Newcomers | null
   return change(chat, message, newcomers);
 }
 
-function enter(chat: Chat, message: RequestMessage, events: readonly ChatEvent[], context: ChatContext): void {
+function enter(chat: Chat, message: RequestMessage, events: readonly ChatEvent[]): void {
   const { user } = message.asker;
   if (message.type === 'create') {
     const ms = chat.fabric.allowances.claim('newGroups', user);
@@ -59,7 +59,7 @@ function enter(chat: Chat, message: RequestMessage, events: readonly ChatEvent[]
       ? eventEntry(chat, user, makeMessageId(chat.fabric.world), event, null)
       : eventEntry(chat, user, message.id, event, waiterOf(message, chat)),
   );
-  chat.enter(entries, context);
+  chat.enter(entries);
 }
 
 function create(chat: Chat, message: Create, newcomers: Newcomers | null): Decision {

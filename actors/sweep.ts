@@ -107,7 +107,7 @@ export class Sweep {
     });
   }
 
-  surveyed(found: Read<Survey>, context: ChatContext): void {
+  surveyed(found: Read<Survey>): void {
     const { roster, sequencer, fabric, id: chat } = this.#chat;
     if (found === UNREADABLE || roster === null || sequencer === null) return this.#end(0, true);
     this.#clear = Math.max(this.#clear, found.clear);
@@ -120,7 +120,7 @@ export class Sweep {
       return this.#end(0, false);
     }
     this.#plan = plan;
-    this.#chat.append(context);
+    this.#chat.append();
   }
 
   /** Something waits to go with the next append. */

@@ -11,6 +11,8 @@ export class LmdbWatch {
   readonly #list = new WatchList();
   readonly #seen = new Map<string, Uint8Array | undefined>();
   readonly #read: (key: Uint8Array) => Uint8Array | undefined;
+  /** How many of the keys begin with each byte: most that change begin with another, and cost one look then. */
+  readonly #begins = new Uint32Array(256);
   #poll: NodeJS.Timeout | undefined;
 
   constructor(read: (key: Uint8Array) => Uint8Array | undefined) {
@@ -20,18 +22,21 @@ export class LmdbWatch {
   add(key: Uint8Array, changed: () => void): () => void {
     const name = nameOf(key);
     const end = this.#list.add(key, changed);
-    if (!this.#seen.has(name)) this.#seen.set(name, this.#read(key));
+    if (!this.#seen.has(name)) {
+      this.#seen.set(name, this.#read(key));
+      this.#begins[key[0]!]! += 1;
+    }
     this.#poll ??= setInterval(() => this.#look(), LIMITS.watchPollMs).unref();
     return () => {
       end();
-      if (!this.#list.has(name)) this.#seen.delete(name);
+      if (!this.#list.has(name) && this.#seen.delete(name)) this.#begins[name.charCodeAt(0)]! -= 1;
       if (this.#list.size === 0) this.#stop();
     };
   }
 
   /** A commit of this process changed the key. */
   touch(key: Uint8Array): void {
-    if (this.#list.size === 0) return;
+    if (this.#begins[key[0]!] === 0) return;
     const name = nameOf(key);
     if (!this.#list.has(name)) return;
     this.#seen.set(name, this.#read(key));
@@ -41,6 +46,7 @@ export class LmdbWatch {
   clear(): void {
     this.#list.clear();
     this.#seen.clear();
+    this.#begins.fill(0);
     this.#stop();
   }
 
