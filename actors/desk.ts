@@ -193,13 +193,13 @@ export class Desk {
     const plan = (account: AccountRow): Promise<Planned | Refusal> =>
       setBlock(store, user, other, on, this.#now, account);
     const done = ({ writes }: Planned, later: UserContext): void => {
-      if (writes.length === 0) return;
-      // Who is not awake reads it when it wakes.
+      // Who is not awake reads it when it wakes. Also where it stands so already: this actor may have broken off with it on its way,
+      // before anybody was told, and the client asks again.
       const blocked = { type: 'blocked', user, on } as const;
       chats.lookup(chatKey(directChat(user, other)))?.tell(blocked);
       users.lookup(other)?.tell(blocked);
       this.#home.blocked(other, on, later);
-      this.#home.tell({ type: 'blocked', user: other, on }, null, asker.connection);
+      if (writes.length > 0) this.#home.tell({ type: 'blocked', user: other, on }, null, asker.connection);
     };
     this.#ask(asker, plan, [], done, context);
   }

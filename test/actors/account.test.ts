@@ -121,6 +121,25 @@ test('the actor breaks off with an append on its way: the next one decides on wh
   assert.equal(decodeAccount(await scene.memory.get(accountKey('ada'))).marks, 2);
 });
 
+test('the actor breaks off with a block on its way: who asks again finds it there, and the chat is told', async () => {
+  const { scene, ask, answers, again } = await desk();
+  const bob = scene.connection();
+  scene.send(bob.ref, { user: 'bob' });
+  await scene.settle();
+  const go = scene.memory.stall();
+  ask({ type: T.BLOCK, user: 'bob', on: true });
+  await scene.settle();
+  again();
+  go();
+  ask({ type: T.BLOCK, user: 'bob', on: true });
+  await scene.settle();
+  assert.deepEqual(answers(), ['ok']);
+  scene.send(bob.ref, { user: 'bob' });
+  await scene.settle();
+  const last = bob.heard.at(-1);
+  assert.equal(last?.type === 'failed' && last.code, 'blocked');
+});
+
 test('a block that comes while it is read whether there is one: it counts', async () => {
   const { scene, phone, say } = await desk();
   const chat = groupChat('ada', scene.id());
