@@ -632,6 +632,8 @@ export const FDB_LIMITS = {
   backoffMs: 4,
   /** ms before a read that was refused is tried again. */
   rereadMs: 5,
+  /** Reads for clients on their way at once: each waits ms for the cluster, of which the node works a tenth. Pages of so many are in memory. */
+  readsAtOnce: 16,
   /** Rows of one answer to a range: they are all in memory before the first is looked at. */
   rows: 1_000,
   /** Bytes asked for beyond what a page may have, for keys and for the row that ends it. */

@@ -1,6 +1,7 @@
 // Owns the line of store reads that clients wait for: pages of logs, histories, lists, certificates.
-// Invariant: first come, first served, one read at a time; after LIMITS.readsMs of reading everything else has its turn. Each
-// connection has a few reads in line at most, so one that asks without end waits behind everybody else after each.
+// Invariant: first come, first served, one read at a time, or as many as a store has use for that is read over a network; after
+// LIMITS.readsMs of reading everything else has its turn. Each connection has a few reads in line at most, so one that asks without
+// end waits behind everybody else after each.
 // Must not: be in the way of chats, whose reads and writes go to the store itself.
 
 import type { RangePage, RangeQuery, Reader } from '../storage/store.js';
@@ -22,6 +23,8 @@ export class ReadLine implements Reader {
   #first: Turn | null = null;
   #last: Turn | null = null;
   #running = false;
+  /** On their way, where several may be. */
+  readonly #under = new Set<Promise<void>>();
 
   /** `store` is asked at each read: it may be another one after a restart. */
   constructor(world: World, store: () => Reader) {
@@ -31,7 +34,7 @@ export class ReadLine implements Reader {
 
   /** Somebody waits. */
   get busy(): boolean {
-    return this.#running;
+    return this.#running || this.#under.size > 0;
   }
 
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -68,11 +71,29 @@ export class ReadLine implements Reader {
       if (turn.next === null) this.#last = null;
       const late = delayed(this.#world, 'read', LATE_MS);
       if (late !== undefined) await late;
-      await turn.run();
+      const most = this.#most();
+      if (most === 1) await turn.run();
+      else await this.#among(turn, most);
       if (this.#world.now() - began < LIMITS.readsMs) continue;
       await new Promise<void>((resolve) => this.#world.defer(resolve));
       began = this.#world.now();
     }
     this.#running = false;
+  }
+
+  /** Resolves when the next one may be read. */
+  async #among(turn: Turn, most: number): Promise<void> {
+    const read: Promise<void> = turn.run().finally(() => this.#under.delete(read));
+    this.#under.add(read);
+    while (this.#under.size >= most) await Promise.race(this.#under);
+  }
+
+  #most(): number {
+    try {
+      return this.#store().readsAtOnce ?? 1;
+    } catch {
+      // Between two lives of the store: each read says so for itself.
+      return 1;
+    }
   }
 }

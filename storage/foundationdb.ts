@@ -64,6 +64,7 @@ export async function openFoundationDb(options: FdbOptions): Promise<Store> {
 class FoundationDb implements Store {
   readonly engine = 'foundationdb';
   readonly durability = 'replicated';
+  readonly readsAtOnce = FDB_LIMITS.readsAtOnce;
   transactions = 0;
   readonly #cluster: Cluster;
   readonly #options: FdbOptions;

@@ -71,6 +71,8 @@ export type Durability = 'memory' | 'flushed' | 'replicated';
 
 /** What only reads. */
 export interface Reader {
+  /** Reads that are worth having on their way at once. Absent: one, because the caller's own thread does the reading. */
+  readonly readsAtOnce?: number;
   /** Committed data, never older than the last commit that this process was told of. Returned bytes are the caller's. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   range(query: RangeQuery): Promise<RangePage>;

@@ -14,6 +14,7 @@ const key = (n: number): Uint8Array => Uint8Array.of(n);
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 class Scene implements Reader {
+  readsAtOnce = 1;
   readonly world = new ManualWorld();
   readonly line = new ReadLine(this.world, () => this);
   readonly read: number[] = [];
@@ -27,7 +28,8 @@ class Scene implements Reader {
     this.most = Math.max(this.most, this.under);
     this.read.push(at[0]!);
     this.world.time += this.cost;
-    await Promise.resolve();
+    // Over a network an answer comes in a later turn.
+    await (this.readsAtOnce === 1 ? Promise.resolve() : settle());
     this.under -= 1;
     if (at[0] === 13) throw new Error('unlucky');
     return at;
@@ -54,6 +56,23 @@ test('first come, first served, one at a time; a read that fails fails for itsel
   assert.equal(await broken, 'Error: not running');
   assert.equal(scene.line.busy, false);
   assert.deepEqual(await scene.line.get(key(1)), key(1), 'the line goes on');
+});
+
+test('a store that is read over a network has several reads at once, no more than it wants, begun in order', async () => {
+  const scene = new Scene();
+  scene.readsAtOnce = 3;
+  const answers = Array.from({ length: 12 }, (_, n) => scene.line.get(key(n)));
+  assert.deepEqual(
+    await Promise.all(answers),
+    Array.from({ length: 12 }, (_, n) => key(n)),
+  );
+  assert.deepEqual(
+    scene.read,
+    Array.from({ length: 12 }, (_, n) => n),
+  );
+  assert.equal(scene.most, 3);
+  await settle();
+  assert.equal(scene.line.busy, false);
 });
 
 test('after some ms of reading everything else has its turn, and who asks again is behind who waits', async () => {
