@@ -465,6 +465,8 @@ export const LIMITS = {
   linkRetryMs: 50,
   linkRetryMostMs: 1_000,
   linkStableMs: 10_000,
+  /** Chats of which a link remembers what it wrote and read last, at 300 bytes each way: as many as are lively at a time. */
+  linkInfos: 1_024,
 
   // ---- messages between nodes ----
   /** What waits for one link: as many messages, and bytes, as it has credit for. Beyond them sends hear `busy`, and news are lost and made good. */

@@ -11,7 +11,25 @@ export function isMessageId(id: Uint8Array): boolean {
 
 /** The id as a map key of 16 characters, one per byte. */
 export function idText(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1');
+  // Not by a Buffer over it: V8 keeps so short an array in its own heap, and would have to make memory of its own for it.
+  return String.fromCharCode(
+    id[0]!,
+    id[1]!,
+    id[2]!,
+    id[3]!,
+    id[4]!,
+    id[5]!,
+    id[6]!,
+    id[7]!,
+    id[8]!,
+    id[9]!,
+    id[10]!,
+    id[11]!,
+    id[12]!,
+    id[13]!,
+    id[14]!,
+    id[15]!,
+  );
 }
 
 /** Milliseconds since 1970 by the clock of whoever made the id. */

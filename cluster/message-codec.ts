@@ -9,6 +9,7 @@ import type { Asker, ChatInfo, ConnectionRef } from '../actors/messages.js';
 import { chatKey } from '../storage/keys.js';
 import type { Reader } from '../transport/reader.js';
 import type { Writer } from '../transport/writer.js';
+import type { Infos } from './infos.js';
 
 /** Arrays may nest so deep in a message: results of an answer in their frame's fields. */
 export const DEPTH = 12;
@@ -18,6 +19,8 @@ export interface Refs {
   write(writer: Writer, ref: ConnectionRef): void;
   /** A connection that is not there any more is one that has ended. */
   read(reader: Reader): ConnectionRef;
+  /** What chats are. */
+  readonly infos: Infos;
 }
 
 /** One type of message. */

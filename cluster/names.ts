@@ -14,6 +14,7 @@ import type { Reader } from '../transport/reader.js';
 import type { Writer } from '../transport/writer.js';
 import { OP } from './envelope.js';
 import type { Exports, Guest } from './exports.js';
+import { Infos } from './infos.js';
 import type { Refs } from './message-codec.js';
 import { type Far, FarConnection, NoConnection } from './outsiders.js';
 
@@ -31,6 +32,7 @@ const NOBODY = new NoConnection();
 export class Names implements Refs, Guest {
   /** Our connections that the peer knows. */
   readonly known = new Set<number>();
+  readonly infos = new Infos();
   readonly #all: Acquaintance;
   readonly #peer: Far;
   readonly #say: (op: typeof OP.gone | typeof OP.hold, number: number) => void;

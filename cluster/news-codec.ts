@@ -3,13 +3,13 @@
 // Must not: know what a message means.
 
 import type { ConnectionMessage, Delivery, ReceiptNews, TallyNews, TypingNews } from '../actors/messages.js';
-import { readInfo, readNames, type Shape, writeInfo, writeNames } from './message-codec.js';
+import { readNames, type Shape, writeNames } from './message-codec.js';
 
 export const delivery: Shape<Delivery> = {
   tag: 1,
   fields: 7,
   write({ info, from, seq, row, origin, joined, again }, w, refs) {
-    writeInfo(info, w);
+    refs.infos.write(info, w);
     w.str(from).int(seq).bin(row);
     if (origin === null) w.nil();
     else refs.write(w, origin);
@@ -17,7 +17,7 @@ export const delivery: Shape<Delivery> = {
     w.flag(again === true);
   },
   read(r, refs) {
-    const info = readInfo(r);
+    const info = refs.infos.read(r);
     const [from, seq, row] = [r.str(), r.uint(), r.bin()];
     const origin = r.nil() ? null : refs.read(r);
     const told = { type: 'delivery', info, from, seq, row, origin, joined: readNames(r) } as const;
@@ -28,13 +28,13 @@ export const delivery: Shape<Delivery> = {
 export const receipt: Shape<ReceiptNews> = {
   tag: 2,
   fields: 5,
-  write({ info, user, device, delivered, read }, w) {
-    writeInfo(info, w);
+  write({ info, user, device, delivered, read }, w, refs) {
+    refs.infos.write(info, w);
     w.str(user).str(device).int(delivered).int(read);
   },
-  read: (r) => ({
+  read: (r, refs) => ({
     type: 'receipt',
-    info: readInfo(r),
+    info: refs.infos.read(r),
     user: r.str(),
     device: r.str(),
     delivered: r.uint(),
@@ -45,21 +45,21 @@ export const receipt: Shape<ReceiptNews> = {
 export const tally: Shape<TallyNews> = {
   tag: 3,
   fields: 3,
-  write({ info, delivered, read }, w) {
-    writeInfo(info, w);
+  write({ info, delivered, read }, w, refs) {
+    refs.infos.write(info, w);
     w.int(delivered).int(read);
   },
-  read: (r) => ({ type: 'tally', info: readInfo(r), delivered: r.uint(), read: r.uint() }),
+  read: (r, refs) => ({ type: 'tally', info: refs.infos.read(r), delivered: r.uint(), read: r.uint() }),
 };
 
 export const typing: Shape<TypingNews> = {
   tag: 4,
   fields: 3,
-  write({ info, user, on }, w) {
-    writeInfo(info, w);
+  write({ info, user, on }, w, refs) {
+    refs.infos.write(info, w);
     w.str(user).flag(on);
   },
-  read: (r) => ({ type: 'typing', info: readInfo(r), user: r.str(), on: r.flag() }),
+  read: (r, refs) => ({ type: 'typing', info: refs.infos.read(r), user: r.str(), on: r.flag() }),
 };
 
 export const profiled: Shape<Extract<ConnectionMessage, { readonly type: 'profiled' }>> = {

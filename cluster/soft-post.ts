@@ -11,16 +11,18 @@ import type { World } from '../actors/world.js';
 import { Reader } from '../transport/reader.js';
 import { Slab } from '../transport/slab.js';
 import { Writer } from '../transport/writer.js';
+import { Infos } from './infos.js';
 import { DEPTH, type Refs } from './message-codec.js';
 import { typing } from './news-codec.js';
 
 /** Typing names no connection. */
-const NO_REFS: Refs = {
+const noRefs = (): Refs => ({
   write: () => undefined,
   read: () => {
     throw new Error('typing names no connection');
   },
-};
+  infos: new Infos(),
+});
 
 export interface PostOffice {
   readonly up: boolean;
@@ -36,6 +38,7 @@ export class SoftPost {
   #count = 0;
   readonly #writer = new Writer();
   readonly #reader = new Reader(new Slab());
+  readonly #refs = noRefs();
 
   constructor(world: World, office: PostOffice) {
     this.#world = world;
@@ -65,7 +68,7 @@ export class SoftPost {
         writer.array(2 + typing.fields).array(users.length);
         for (const user of users) writer.str(user);
         writer.int(typing.tag);
-        typing.write(message, writer, NO_REFS);
+        typing.write(message, writer, this.#refs);
         if (writer.length < BOARD_LIMITS.postBytes) continue;
         this.#office.post(node, writer.copy());
         writer = this.#writer.reset();
@@ -83,7 +86,7 @@ export class SoftPost {
       const keys: string[] = [];
       for (let rest = reader.array(); rest > 0 && reader.fault === ''; rest--) keys.push(reader.str());
       const known = reader.uint() === typing.tag && count >= 2 + typing.fields;
-      const message = known ? typing.read(reader, NO_REFS, typing.fields) : null;
+      const message = known ? typing.read(reader, this.#refs, typing.fields) : null;
       reader.skip(count - 2 - (known ? typing.fields : 0), 1);
       if (reader.fault !== '') return;
       if (message !== null) for (const key of keys) users.lookup(key)?.tell(message);

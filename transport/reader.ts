@@ -62,6 +62,21 @@ export class Reader {
     return this.#at;
   }
 
+  /** The byte so far behind the next one; 0 beyond the end. */
+  ahead(offset: number): number {
+    const at = this.#at + offset;
+    return at < this.#end ? this.#bytes[at]! : 0;
+  }
+
+  /** True, and past them, when these bytes come next. */
+  passes(bytes: Uint8Array): boolean {
+    const start = this.#at;
+    if (bytes.length > this.#end - start) return false;
+    for (let i = 0; i < bytes.length; i++) if (this.#bytes[start + i] !== bytes[i]) return false;
+    this.#at = start + bytes.length;
+    return true;
+  }
+
   /** The input from `start` to the next value. */
   cut(start: number): Uint8Array {
     return this.#bytes.subarray(start, this.#at);
@@ -94,28 +109,16 @@ export class Reader {
     const head = this.#byte();
     if (head <= 0x7f) return head;
     if (head >= 0xe0) return head - 256;
-    switch (head) {
-      case 0xcc:
-        return this.#big(1);
-      case 0xcd:
-        return this.#big(2);
-      case 0xce:
-        return this.#big(4);
-      case 0xcf:
-        return this.#wide(false);
-      case 0xd0:
-        return (this.#big(1) << 24) >> 24;
-      case 0xd1:
-        return (this.#big(2) << 16) >> 16;
-      case 0xd2:
-        return this.#big(4) | 0;
-      case 0xd3:
-        return this.#wide(true);
-      default:
-        if (this.#doubles && head === DOUBLE) return this.#double(true);
-        this.fail('integer expected');
-        return 0;
+    if (head >= 0xcc && head <= 0xce) return this.#big(1 << (head - 0xcc));
+    if (head >= 0xd0 && head <= 0xd2) {
+      const width = 1 << (head - 0xd0);
+      const shift = 32 - 8 * width;
+      return (this.#big(width) << shift) >> shift;
     }
+    if (head === 0xcf || head === 0xd3) return this.#wide(head === 0xd3);
+    if (this.#doubles && head === DOUBLE) return this.#double(true);
+    this.fail('integer expected');
+    return 0;
   }
 
   uint(): number {
@@ -151,9 +154,7 @@ export class Reader {
     const head = this.#byte();
     let length: number;
     if (head >= 0xa0 && head <= 0xbf) length = head & 0x1f;
-    else if (head === 0xd9) length = this.#big(1);
-    else if (head === 0xda) length = this.#big(2);
-    else if (head === 0xdb) length = this.#big(4);
+    else if (head >= 0xd9 && head <= 0xdb) length = this.#big(1 << (head - 0xd9));
     else {
       this.fail('string expected');
       return '';
@@ -298,9 +299,7 @@ export class Reader {
 
   #binLength(): number {
     const head = this.#byte();
-    if (head === 0xc4) return this.#big(1);
-    if (head === 0xc5) return this.#big(2);
-    if (head === 0xc6) return this.#big(4);
+    if (head >= 0xc4 && head <= 0xc6) return this.#big(1 << (head - 0xc4));
     this.fail('bytes expected');
     return 0;
   }

@@ -104,6 +104,8 @@ export class Writer {
         return this;
       }
       this.#at = start;
+      const size = narrowSize(text);
+      if (size > 0) return this.#narrow(text, size);
     }
     const encoded = utf8.encode(text);
     this.#room(encoded.length + 5);
@@ -160,6 +162,23 @@ export class Writer {
     return this;
   }
 
+  /** A short text of which no character takes more than two bytes, say an id as text: without a call into the encoder. */
+  #narrow(text: string, size: number): this {
+    this.#room(size + 2);
+    this.#strHead(size);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) {
+        bytes[at++] = 0xc0 | (unit >> 6);
+        bytes[at++] = 0x80 | (unit & 0x3f);
+      } else bytes[at++] = unit;
+    }
+    this.#at = at;
+    return this;
+  }
+
   #strHead(length: number): void {
     if (length <= 31) this.#bytes[this.#at++] = 0xa0 | length;
     else if (length <= 0xff) this.#head(0xd9, length, 1);
@@ -197,4 +216,15 @@ export class Writer {
     grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
   }
+}
+
+/** Bytes of a text in UTF-8; 0 where a character takes more than two. */
+function narrowSize(text: string): number {
+  let size = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7ff) return 0;
+    if (unit > 0x7f) size++;
+  }
+  return size;
 }

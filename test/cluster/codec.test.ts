@@ -8,6 +8,7 @@ import { idText } from '../../actors/message-id.js';
 import type { ChatInfo, ChatMessage, ConnectionMessage, ConnectionRef, UserMessage } from '../../actors/messages.js';
 import { chatCodec } from '../../cluster/chat-codec.js';
 import { connectionCodec } from '../../cluster/connection-codec.js';
+import { Infos } from '../../cluster/infos.js';
 import { DEPTH, MessageCodec, type Refs } from '../../cluster/message-codec.js';
 import { userCodec } from '../../cluster/user-codec.js';
 import { chatKey } from '../../storage/keys.js';
@@ -29,6 +30,7 @@ const [own, other] = [ref(7), ref(70_000)];
 const refs: Refs = {
   write: (writer, { incarnation }) => void writer.int(incarnation),
   read: (reader) => (reader.int() === 7 ? own : other),
+  infos: new Infos(),
 };
 
 const id = new Uint8Array(16).fill(200);
