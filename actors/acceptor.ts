@@ -4,7 +4,7 @@
 // Must not: interpret frames.
 
 import { isLoopback, networkOf } from '../transport/address.js';
-import { decodeClient, encodeServer } from '../transport/codec.js';
+import { decodeClient, decodeUnread, encodeServer } from '../transport/codec.js';
 import { CLOSE, T } from '../transport/frames.js';
 import type { Socket, SocketHandler } from '../transport/socket.js';
 import type { ExitReason } from './behaviour.js';
@@ -59,7 +59,7 @@ export class Acceptor {
     const network = this.#enter(socket);
     if (network === null) return nobody;
     this.#number += 1;
-    const inflow: Inflow = { frames: 0, bytes: 0, most: LIMITS.inflowGreeting };
+    const inflow: Inflow = { frames: 0, bytes: 0, most: LIMITS.inflowGreeting, until: 0 };
     const args = { fabric: this.#fabric, socket, outbox: this.#outbox, inflow, network };
     const ref = this.#runtime.spawn(this.#behaviour, `c${this.#number}`, args);
     this.#live.add(ref);
@@ -167,11 +167,19 @@ class Handler implements SocketHandler {
 
   message(bytes: Uint8Array): void {
     if (this.#over || this.#inflow.most === 0) return;
-    if (bytes.length > LIMITS.frameTurn) return this.#take({ type: 'raw', raw: bytes.slice(), bytes: bytes.length });
+    if (bytes.length > LIMITS.frameTurn) return this.#long(bytes);
     const frame = decodeClient(bytes);
     if (frame.type === 0) return;
     if (frame.type === -1) this.#violation(frame.reason);
     else this.#take({ type: 'frame', frame, bytes: bytes.length });
+  }
+
+  /** What will be refused is not copied: a flood of large bodies would have the collector run all the time. */
+  #long(bytes: Uint8Array): void {
+    const { length } = bytes;
+    const frame = this.#runtime.world.now() < this.#inflow.until ? decodeUnread(bytes) : null;
+    if (frame === null) this.#take({ type: 'raw', raw: bytes.slice(), bytes: length });
+    else this.#take({ type: 'frame', frame, bytes: length, unread: true });
   }
 
   text(): void {

@@ -43,6 +43,8 @@ export interface Inflow {
   frames: number;
   bytes: number;
   most: number;
+  /** Moment until which the client has used up its rate, as of its last turn. */
+  until: number;
 }
 
 export interface ConnectionArgs {
@@ -97,7 +99,7 @@ export class Connection {
       case 'raw':
         this.inflow.frames -= 1;
         this.inflow.bytes -= message.bytes;
-        return this.#frame(message.type === 'frame' ? message.frame : decodeClient(message.raw), context);
+        return this.#frame(message, context);
       case 'sent':
         return this.#intake.sent(message.n, message.seq, message.members);
       case 'failed':
@@ -169,6 +171,7 @@ export class Connection {
       context.stop();
       return;
     }
+    this.inflow.until = this.meter.until;
     context.giveWay(this.phase === 'ready' && this.meter.heavy());
     const pause = this.#intake.proceed(context);
     if (!context.self.alive) return;
@@ -190,14 +193,15 @@ export class Connection {
 
   // ---- frames ----
 
-  #frame(frame: ReturnType<typeof decodeClient>, context: ConnectionContext): void {
+  #frame(message: Extract<ConnectionMessage, { type: 'frame' | 'raw' }>, context: ConnectionContext): void {
+    const frame = message.type === 'frame' ? message.frame : decodeClient(message.raw);
     if (frame.type === 0) return;
     if (frame.type === -1) this.violation('bad_frame', CLOSE.badFrame, frame.reason, context);
     else if (frame.type === T.HELLO) {
       if (this.phase === 'hello') this.login.hello(frame, context);
       else this.violation('not_ready', CLOSE.auth, 'HELLO comes once', context);
     } else if (this.phase === 'hello') this.violation('not_ready', CLOSE.auth, 'HELLO comes first', context);
-    else this.#intake.frame(frame, context);
+    else this.#intake.frame(frame, message.bytes, 'unread' in message, context);
   }
 
   // ---- the log ----

@@ -38,10 +38,10 @@ export class Intake {
     this.#syncs = new Syncs(connection);
   }
 
-  frame(frame: ClientFrame, context: ConnectionContext): void {
+  frame(frame: ClientFrame, bytes: number, unread: boolean, context: ConnectionContext): void {
     const { peer, stream } = this.#connection;
     if (frame.type === T.SYNC) return this.#syncs.take(frame, context);
-    const ms = this.#connection.meter.count(frame, stream.sent);
+    const ms = Math.max(Number(unread), this.#connection.meter.count(frame, stream.sent, bytes));
     if (ms > 0 && this.#tooOften(frame, ms, context)) return;
     switch (frame.type) {
       case T.SEND:

@@ -197,6 +197,9 @@ export const LIMITS = {
    * is stored. Largest bodies pass at 4 a second, full pages at 2. */
   frameBytes: 1_024,
   framePage: 2_048,
+  /** Bytes of a frame that is refused which count as one more: they are read all the same. Who sends bodies of the largest size at ten times
+   * the rate at which they pass, whatever it is told, is a flood within half a minute. */
+  frameRead: 8_192,
   /** New connections of one user a second, and at once: all devices on a bad network. A new one has a full burst of frames. */
   logins: 1,
   loginBurst: 60,

@@ -14,10 +14,10 @@ import {
   profileKey,
   seqOf,
 } from '../storage/keys.js';
-import { decodeChat, decodeInbox, type Inbox } from '../storage/rows.js';
+import { decodeAvatar, decodeInbox, type Inbox } from '../storage/rows.js';
 import type { Reader, Row } from '../storage/store.js';
 import { CHAT_KIND, type Plain, T } from '../transport/frames.js';
-import { decodeRow, rowParts, rowSender } from '../transport/row.js';
+import { rowParts, rowSender, rowStamp } from '../transport/row.js';
 import { readBlockers } from './blocks.js';
 import { SEQ_END } from './chat-image.js';
 import { DamagedRow } from './errors.js';
@@ -138,7 +138,7 @@ class Listing {
     if (left !== null) return '';
     const row = await this.#store.get(chatRowKey(chat));
     this.bytes += row?.length ?? 0;
-    return row === undefined ? '' : undamaged(() => decodeChat(row).avatar);
+    return row === undefined ? '' : undamaged(() => decodeAvatar(row));
   }
 }
 
@@ -154,6 +154,6 @@ function undamaged(avatar: () => string): string {
 
 /** Wall ms at which the entry was accepted. */
 function timeOf(value: Uint8Array): number {
-  const { id, lag } = decodeRow(value);
+  const { id, lag } = rowStamp(value);
   return idTime(id) + lag;
 }

@@ -99,8 +99,8 @@ export type ConnectionMessage =
   | CountNews
   /** Nothing of the user's presence is to be shown any more. */
   | { readonly type: 'unviewed'; readonly user: string }
-  /** `bytes`: size of the frame as it came. */
-  | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number }
+  /** `bytes`: size of the frame as it came. `unread`: of a SEND that came while its client had used up its rate; its body is not there. */
+  | { readonly type: 'frame'; readonly frame: ClientFrame; readonly bytes: number; readonly unread?: true }
   /** A long frame as it came: it is decoded in its connection's turn, so that others have theirs in between. */
   | { readonly type: 'raw'; readonly raw: Uint8Array; readonly bytes: number }
   | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }

@@ -55,9 +55,9 @@ export class Meter {
 
   /**
    * Counts a frame. Answers ms until it may come, 0 for now, Infinity for a flood. `delivered`: messages that the
-   * connection was sent so far.
+   * connection was sent so far; `bytes`: of the frame.
    */
-  count(frame: ClientFrame, delivered: number): number {
+  count(frame: ClientFrame, delivered: number, bytes = 0): number {
     const { frames } = this.#fabric.allowances;
     if (frames.every === 0) return 0;
     const { type } = frame;
@@ -68,9 +68,12 @@ export class Meter {
     const now = this.#fabric.world.now();
     const ms = wait(this.#full, frames, now);
     if (ms > 0) this.#fabric.allowances.refused.frameRate += 1;
-    // What will be refused is cheap.
-    this.#full = take(this.#full, frames, now, ms > 0 && ('r' in frame || type === T.SEND) ? LIGHT : cost(frame));
-    return ms > LIMITS.frameDebt * frames.every ? Number.POSITIVE_INFINITY : Math.ceil(ms);
+    const refused = ms > 0 && ('r' in frame || type === T.SEND);
+    // What will be refused is cheap, but it was read.
+    this.#full = take(this.#full, frames, now, refused ? LIGHT + Math.floor(bytes / LIMITS.frameRead) : cost(frame));
+    if (ms > LIMITS.frameDebt * frames.every) return Number.POSITIVE_INFINITY;
+    // With what this one took: who comes when he was told must not be early.
+    return Math.ceil(refused ? wait(this.#full, frames, now) : ms);
   }
 
   /** It was flooding: as far in debt as can be. */
@@ -82,6 +85,12 @@ export class Meter {
   get barred(): number {
     const { frames } = this.#fabric.allowances;
     return this.pause > (LIMITS.frameDebt / 2) * frames.every ? this.pause : 0;
+  }
+
+  /** Moment until which the client has no token. */
+  get until(): number {
+    const { every, burst } = this.#fabric.allowances.frames;
+    return every === 0 ? 0 : this.#full - (burst - 1) * every;
   }
 
   /** ms until the client has tokens again; 0: it has. */

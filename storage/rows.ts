@@ -203,6 +203,14 @@ export function decodeChat(bytes: Uint8Array): ChatRow {
   return row;
 }
 
+/** The reference of a chat's picture; the rest of its row, which may name a thousand members, is only passed over. */
+export function decodeAvatar(bytes: Uint8Array): string {
+  return readRow(bytes, 'chat row', [6, 7], (r, count) => {
+    r.skip(5, 1);
+    return count > 6 ? r.str() : UNSET.avatar;
+  });
+}
+
 /** A chat whose news some member may not have been told, with the head that it reached. */
 export interface DirtyChat {
   readonly chat: Uint8Array;

@@ -112,6 +112,15 @@ export function rowSender(row: Uint8Array): string {
   return from;
 }
 
+/** What a row's time is made of, without the rest of it: an event may name a thousand users. */
+export function rowStamp(row: Uint8Array): { readonly id: Uint8Array; readonly lag: number } {
+  open(row);
+  reader.str();
+  const stamp = { id: reader.id(), lag: reader.int() };
+  assertRow(reader.fault === '', `an entry does not open (${reader.fault})`);
+  return stamp;
+}
+
 /** The row is an event that deletes an entry for everyone. */
 export function rowDeletes(row: Uint8Array): boolean {
   if (row[1] !== T.EVENT) return false;

@@ -32,7 +32,6 @@ test('a client with as many chats as there may be connects twice in a moment and
   }
   const ms = meter.count({ type: T.PING, n: 1 }, 0);
   assert.ok(ms > 0 && ms < (LIMITS.frameDebt * 1_000) / LIMITS.frameRate, `${ms} ms`);
-  // And the token that this one took.
   scene.world.time += ms + 1_000 / LIMITS.frameRate;
   assert.equal(meter.count({ type: T.PING, n: 2 }, 0), 0);
 });
@@ -42,6 +41,34 @@ test('who goes on all the same is flooding, soon', async () => {
   let frames = 0;
   while (meter.count({ type: T.DIRECT, r: 1, user: 'bob' }, 0) !== Number.POSITIVE_INFINITY) frames += 1;
   assert.ok(frames <= LIMITS.frameBurst + LIMITS.frameDebt + 1, `${frames}`);
+});
+
+test('what is refused counts for its length: who keeps sending the largest bodies is flooding sooner', async () => {
+  const { meter } = await metered();
+  const frame = { type: T.SEND, chat, id: chat, body: new Uint8Array(LIMITS.body) } as const;
+  let frames = 0;
+  while (meter.count(frame, 0, LIMITS.body) !== Number.POSITIVE_INFINITY) frames += 1;
+  const each = 1 + LIMITS.body / LIMITS.frameRead;
+  assert.ok(frames > LIMITS.frameDebt / each && frames < (LIMITS.frameBurst + LIMITS.frameDebt) / each, `${frames}`);
+});
+
+test('who comes when it was told is not early', async () => {
+  const { meter, scene } = await metered();
+  const ask = { type: T.DIRECT, r: 1, user: 'bob' } as const;
+  let ms = 0;
+  while (ms === 0) ms = meter.count(ask, 0, 100_000);
+  scene.world.time += ms;
+  assert.equal(meter.count(ask, 0), 0);
+});
+
+test('the moment from which a client may go on is the one that it is told', async () => {
+  const { meter, scene } = await metered();
+  assert.ok(meter.until <= scene.world.time);
+  let ms = 0;
+  while (ms === 0) ms = meter.count({ type: T.PING, n: 1 }, 0);
+  assert.ok(meter.until > scene.world.time);
+  scene.world.time = meter.until;
+  assert.equal(meter.count({ type: T.PING, n: 1 }, 0), 0);
 });
 
 test('what tells of messages costs nothing, what does not counts', async () => {

@@ -132,3 +132,35 @@ test('who opens many chats at once is told of each of their members', async (t) 
   for (const chat of chats) ada.send({ type: T.WATCH, chat, on: true });
   for (let told = 0; told < groups * members; told += 1) await ada.next(T.PRESENCE);
 });
+
+test('large bodies over the rate are refused unread, in order, and pass when they come again', async (t) => {
+  const { url } = await testNode(t, { settings: { quotas } });
+  const ada = await RawClient.join(url, 'ada', 'a1');
+  const opened = await ask(ada, (r) => ({ type: T.DIRECT, r, user: 'bob' }));
+  assert.ok(opened.type === T.OK);
+  const chat = opened.results[0] as Uint8Array;
+  const bodyOf = (n: number): Uint8Array => new Uint8Array(LIMITS.body).fill(n);
+  const say = async (id: Uint8Array, n: number) => {
+    ada.send({ type: T.SEND, chat, id, body: bodyOf(n) });
+    return ada.next([T.SENT, T.FAILED]);
+  };
+  let [n, id] = [1, newId()];
+  let answer = await say(id, n);
+  while (answer.type === T.SENT) {
+    [n, id] = [n + 1, newId()];
+    answer = await say(id, n);
+  }
+  assert.equal(answer.code, 'rate_limited');
+  const other = await say(newId(), 99);
+  assert.ok(other.type === T.FAILED && other.code === 'busy', 'the refused one comes first');
+  for (let tries = 0; answer.type === T.FAILED && tries < 3; tries += 1) {
+    assert.ok(answer.code === 'rate_limited' && answer.after > 0);
+    await sleep(answer.after);
+    answer = await say(id, n);
+  }
+  assert.deepEqual([answer.type, answer.type === T.SENT && answer.seq], [T.SENT, n], JSON.stringify(answer));
+  ada.send({ type: T.HISTORY, r: 7, chat, before: 0, limit: 1 });
+  const page = await ada.next(T.PAGE);
+  const [row] = page.rows;
+  assert.ok(row?.type === T.MESSAGE && row.body.length === LIMITS.body && row.body[9] === n, 'its body is whole');
+});

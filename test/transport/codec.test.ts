@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../actors/limits.js';
-import { decodeClient, decodeServer, encodeClient, encodeServer } from '../../transport/codec.js';
+import { decodeClient, decodeServer, decodeUnread, encodeClient, encodeServer } from '../../transport/codec.js';
 import { FrameWriter } from '../../transport/frame-writer.js';
 import type { ChatRef, Plain, UserRef } from '../../transport/frames.js';
 import { Reader } from '../../transport/reader.js';
@@ -267,4 +267,24 @@ test('a slab hands no byte out twice and is left when full', () => {
     seen.set(bytes.buffer, bytes.byteOffset + length);
   }
   assert.ok(seen.size > 10);
+});
+
+test('a SEND without its body is judged as with it; nothing else is taken for one', () => {
+  fc.assert(
+    fc.property(chat, id16, fc.uint8Array({ maxLength: 300 }), fc.nat(), fc.nat(255), (where, id, body, at, value) => {
+      const bytes = encodeClient({ type: 2, chat: where, id, body });
+      assert.deepEqual(decodeUnread(bytes), { type: 2, chat: where, id, body: new Uint8Array(0) });
+      const damaged = bytes.slice();
+      damaged[at % damaged.length] = value;
+      for (const some of [damaged, bytes.subarray(0, at % bytes.length)]) {
+        const [whole, unread] = [decodeClient(some), decodeUnread(some)];
+        assert.equal(unread !== null, whole.type === 2);
+        if (whole.type === 2) assert.deepEqual(unread, { ...whole, body: new Uint8Array(0) });
+      }
+    }),
+  );
+  const longest = { type: 2, chat: 1, id: new Uint8Array(16), body: new Uint8Array(LIMITS.body) } as const;
+  assert.notEqual(decodeUnread(encodeClient(longest)), null);
+  assert.equal(decodeUnread(encodeClient({ ...longest, body: new Uint8Array(LIMITS.body + 1) })), null);
+  assert.equal(decodeUnread(encodeClient({ type: 15, n: 1 })), null);
 });
