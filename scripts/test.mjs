@@ -39,8 +39,9 @@ function runner(files) {
   const flags = [
     '--enable-source-maps',
     '--test',
-    // Much of a test's time is waiting; Node's default on two cores is one file at a time.
-    `--test-concurrency=${Math.max(2, availableParallelism())}`,
+    // A third of a test's time is waiting, for processes and leases: with one file more than there are cores, those are busy.
+    // Node's default on two cores is one file at a time.
+    `--test-concurrency=${availableParallelism() + 1}`,
     `--test-timeout=${TIMEOUT}`,
     '--test-reporter=./scripts/reporter.mjs',
     '--test-reporter-destination=stdout',
