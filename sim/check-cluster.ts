@@ -135,12 +135,14 @@ const staysConnected: Rule = {
 
 /** Nodes that something befell from then on, or whose process or membership changed. */
 function shakenNodes(evidence: Evidence, since: number): Set<string> {
-  const { of } = evidence;
+  const { of, plan } = evidence;
   const names = new Set<string>();
   for (const { whom, at } of of('fault')) if (at >= since) names.add(whom);
   for (const { node, at } of of('process')) if (at >= since) names.add(node);
   for (const { node, before, incarnation, at } of tenuresOf(evidence).nodes)
     if (at >= since && before?.incarnation !== incarnation) names.add(node);
+  // A drain lasts: who is told of it while it logs in leaves when it is in (seed 63323509344 of the cluster).
+  for (const step of plan.steps) if (step.do === 'drain_member' && step.at + step.ms >= since) names.add(step.node);
   return names;
 }
 

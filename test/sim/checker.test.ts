@@ -44,6 +44,20 @@ test('a deletion comes to a node that stands still when that is over, after what
   }
 });
 
+test('a client that its own node sends on while that is drained may go, and only then', () => {
+  const [, , spoil] = CASES.find(([name]) => name === 'a client cut off though its node is well')!;
+  for (const [node, ms, excused] of [
+    ['n1', 8_000, true],
+    ['n1', 50, false],
+    ['n2', 8_000, false],
+  ] as const) {
+    const scene = clean();
+    scene.plan = { ...scene.plan, steps: [...scene.plan.steps, { at: 1, do: 'drain_member', node, ms }] };
+    spoil(scene);
+    assert.equal(found('stays_connected', scene).length === 0, excused, `${node} for ${ms} ms`);
+  }
+});
+
 /** Bob blocks ada, whose first message follows after so many ms. `by` wrote the block; the chat lives at n1. */
 function blockedBy(by: string, ms: number, rested: number, ...meanwhile: Told[]): boolean {
   const scene = clustered(clean());
