@@ -101,7 +101,7 @@ export class Acceptor {
 
   /** Has all connections say anew which chats their clients have open. */
   rewatch(): void {
-    for (const ref of this.#all()) ref.tell({ type: 'rewatch' });
+    for (const ref of this.#all()) ref.tell({ type: 'rewatch', chat: null });
   }
 
   /** Tells every client that the node is about to stop. */

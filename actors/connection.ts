@@ -111,7 +111,7 @@ export class Connection {
       case 'drained':
         return;
       case 'rewatch':
-        return this.#intake.rewatch(context);
+        return this.#intake.rewatch(message.chat, context);
       case 'resync':
         return this.resync();
       case 'registered':

@@ -176,8 +176,9 @@ export class Intake {
     if (target !== undefined) this.watching.set(target.key, on, context);
   }
 
-  rewatch(context: ConnectionContext): void {
-    this.#watching?.again(context);
+  rewatch(chat: string | null, context: ConnectionContext): void {
+    if (chat === null) this.#watching?.again(context);
+    else this.#watching?.unheard(chat, context);
   }
 
   /** Made with the first WATCH. */

@@ -226,6 +226,8 @@ export const LIMITS = {
   /** Chats that a connection may open for presence at once, and ms until it may open one more: each costs its members work. */
   watchBurst: 32,
   watchPaceMs: 500,
+  /** Such times at most until a chat is opened again of which a member could not be told: where nothing moves, every 8 s is enough. */
+  watchPatience: 16,
   /** Users that one connection is told of: some chats of the largest kind that is told person by person. */
   watched: 2_048,
   /** Connections that watch one user's presence, or have one chat open. */

@@ -125,8 +125,9 @@ export type ConnectionMessage =
   | { readonly type: 'unpassed'; readonly key: string; readonly large: boolean }
   | { readonly type: 'resync' }
   | { readonly type: 'drained' }
-  /** Chats or users may have another owner, who does not know what this connection's client has open. */
-  | { readonly type: 'rewatch' }
+  /** Chats or users may have another owner, who does not know what this connection's client has open. `chat`: that it has this one open did
+   * not reach the chat, or one of its members. */
+  | { readonly type: 'rewatch'; readonly chat: string | null }
   /** `target`: where to connect then, '' where the client came. */
   | { readonly type: 'goaway'; readonly after: number; readonly reason: string; readonly target: string };
 

@@ -47,8 +47,8 @@ export const connectionOverflow = {
         return 'drop';
       case 'typing':
       case 'profiled':
-      case 'rewatch':
         return 'latest';
+      case 'rewatch':
       case 'presence':
       case 'unviewed':
       case 'count':
@@ -66,6 +66,7 @@ export const connectionOverflow = {
     if (message.type === 'unviewed') return `p${message.user}`;
     if (message.type === 'profiled') return `d${message.user}`;
     if (message.type === 'count') return `n${message.info.key}`;
+    if (message.type === 'rewatch') return `w${message.chat ?? ''}`;
     return message.type === 'typing' ? `t${message.info.key}${message.user}` : null;
   },
 } as const;

@@ -144,11 +144,16 @@ export const connectionCodec = new MessageCodec<ConnectionMessage>({
     write: ({ user }, w) => w.str(user),
     read: (r) => ({ type: 'unviewed', user: r.str() }),
   },
+  rewatch: {
+    tag: 24,
+    fields: 1,
+    write: ({ chat }, w) => w.str(chat ?? ''),
+    read: (r) => ({ type: 'rewatch', chat: r.str() }),
+  },
   // What its own socket and node tell it.
   frame: null,
   raw: null,
   violation: null,
   drained: null,
-  rewatch: null,
   goaway: null,
 });

@@ -9,6 +9,7 @@ import type { ChatMessage, UserMessage } from '../actors/messages.js';
 import type { Ref } from '../actors/ref.js';
 import type { Watchers } from '../actors/watchers.js';
 import { PARTY } from './envelope.js';
+import { unheard } from './lasting.js';
 import { type Elsewhere, FarActor } from './outsiders.js';
 import type { Peer } from './peer.js';
 import type { Placement } from './placement.js';
@@ -123,6 +124,12 @@ export class RoutedUsers extends Routed<UserMessage> {
 
   protected shardOf(key: string): number {
     return this.#shardOf(key);
+  }
+
+  override tell(key: string, message: UserMessage): Delivery {
+    const told = super.tell(key, message);
+    if (told === 'busy') unheard({ party: 'user', key, message });
+    return told;
   }
 
   protected send(peer: Peer, key: string, message: UserMessage): Delivery {

@@ -1,6 +1,7 @@
 // Owns what has to be said again: messages that nobody answers for, and that nothing else would bring.
 // Invariant: bounded; each is told until its shard's owner takes it. What came later of the same device takes the place of what
-// came before. All of them may come twice: they say how things are, not what has changed.
+// came before. All of them may come twice: they say how things are, not what has changed. A watch is not kept: until its turn
+// comes the chat may be closed, so its connection is asked to say what is open.
 // Must not: know links.
 
 import type { Delivery } from '../actors/behaviour.js';
@@ -15,6 +16,18 @@ export type Lasting =
 /** Whether a message to a chat or user has to be said again where it is lost. */
 export function lasts({ type }: ChatMessage | UserMessage): boolean {
   return type === 'cursor' || type === 'receipts' || type === 'forget' || type === 'blocked' || type === 'profiled';
+}
+
+/** Whether somebody has to say it again where it is lost: this node, or the connection whose watch it is. */
+export function owed(message: ChatMessage | UserMessage): boolean {
+  return lasts(message) || message.type === 'watched' || (message.type === 'watch' && message.on);
+}
+
+/** A watch did not reach the chat, or one of its members: its connection hears of it. False: it is another message. */
+export function unheard({ key, message }: Lasting): boolean {
+  if (message.type !== 'watched' && message.type !== 'watch') return false;
+  message.connection.tell({ type: 'rewatch', chat: message.type === 'watch' ? key : message.chat });
+  return true;
 }
 
 export class LastingMessages {

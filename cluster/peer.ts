@@ -15,7 +15,7 @@ import { Slab } from '../transport/slab.js';
 import { chatCodec } from './chat-codec.js';
 import { connectionCodec } from './connection-codec.js';
 import { OP, PARTY, type Party, reasonNumber, reasonOf } from './envelope.js';
-import { type Lasting, lasts } from './lasting.js';
+import { type Lasting, lasts, owed } from './lasting.js';
 import type { PeerLink } from './link.js';
 import { DEPTH } from './message-codec.js';
 import { type Acquaintance, Names } from './names.js';
@@ -81,10 +81,9 @@ export class Peer implements Far {
 
   tellChat(key: string, message: ChatMessage): Delivery {
     if (!chatCodec.crosses(message)) return 'dead';
-    const lasting = lasts(message);
-    if (this.out.full && !lasting) return 'busy';
+    if (this.out.full && !lasts(message)) return 'busy';
     this.out.put(OP.chat, key, message, message.type === 'send' ? message.body.length : 0);
-    if (lasting) this.out.lasting({ party: 'chat', key, message });
+    if (owed(message)) this.out.lasting({ party: 'chat', key, message });
     return 'ok';
   }
 
@@ -92,6 +91,7 @@ export class Peer implements Far {
     if (!userCodec.crosses(message)) return 'dead';
     if (this.out.full) return 'busy';
     this.out.put(OP.user, key, message);
+    if (owed(message)) this.out.lasting({ party: 'user', key, message });
     return 'ok';
   }
 
@@ -218,19 +218,21 @@ export class Peer implements Far {
   #chat(key: string, message: ChatMessage, activate: boolean): void {
     const { chats } = this.#hub;
     if (!this.#hub.mine(PARTY.chat, key)) {
-      if (lasts(message)) this.#hub.again({ party: 'chat', key, message });
+      if (owed(message)) this.#hub.again({ party: 'chat', key, message });
       this.#astray(PARTY.chat, key);
     } else if (!activate) chats.lookup(key)?.tell(message);
     else {
       const told = chats.tell(key, message);
-      if (told === 'busy' && lasts(message)) this.#hub.again({ party: 'chat', key, message });
+      if (told === 'busy' && owed(message)) this.#hub.again({ party: 'chat', key, message });
       excuse(message, told);
     }
   }
 
   #user(key: string, message: UserMessage): void {
-    if (!this.#hub.mine(PARTY.user, key)) return this.#astray(PARTY.user, key);
-    excuse(message, this.#hub.users.tell(key, message));
+    const told = this.#hub.mine(PARTY.user, key) ? this.#hub.users.tell(key, message) : null;
+    if (told === null) this.#astray(PARTY.user, key);
+    else excuse(message, told);
+    if (told !== 'ok' && owed(message)) this.#hub.again({ party: 'user', key, message });
   }
 
   #news(reader: Reader): void {
@@ -295,9 +297,7 @@ export class Peer implements Far {
 
   /** The link takes more: first those hear who missed something. */
   room(): void {
-    const behind = this.#behind;
-    this.#behind = [];
-    for (const connection of behind) {
+    for (const connection of this.#behind.splice(0)) {
       connection.missed = false;
       connection.tell({ type: 'resync' });
     }

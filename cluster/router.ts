@@ -19,7 +19,7 @@ import type { Runtime } from '../actors/runtime.js';
 import { RoutedChats, RoutedUsers, type Ways } from './directory.js';
 import { OP, PARTY, type Party } from './envelope.js';
 import { Exports } from './exports.js';
-import { type Lasting, LastingMessages, lasts } from './lasting.js';
+import { type Lasting, LastingMessages, lasts, unheard } from './lasting.js';
 import type { PeerLink } from './link.js';
 import type { FarConnection } from './outsiders.js';
 import { type Hub, Peer } from './peer.js';
@@ -228,7 +228,7 @@ export class Router implements Hub, Ways {
   }
 
   again(lasting: Lasting): void {
-    this.#lasting.add(lasting);
+    if (!unheard(lasting)) this.#lasting.add(lasting);
   }
 
   #tellAgain({ party, key, message }: Lasting): Delivery {

@@ -33,7 +33,9 @@ async function desk() {
     if (!scene.chats.has(key)) scene.chats.set(key, scene.runtime.spawn(puppet, `${at}`, heard));
     client.say({ type: T.WATCH, chat: chat(at), on });
   };
-  return { scene, heard, watch };
+  const rewatch = (at: number | null): void =>
+    void client.ref!.tell({ type: 'rewatch', chat: at === null ? null : chatKey(chat(at)) });
+  return { scene, heard, watch, rewatch };
 }
 
 test('a flood of WATCH on one chat costs it a few, and the last one counts', async () => {
@@ -84,4 +86,43 @@ test('the 257th chat closes the oldest, and one that is opened again is not the 
     heard.filter((one) => one.endsWith('-')),
     ['1-'],
   );
+});
+
+test('a chat that was not heard by all its members is opened again, ever later while that goes on, and at once when something moves', async () => {
+  const { scene, heard, watch, rewatch } = await desk();
+  watch(1, true);
+  watch(2, true);
+  await scene.settle();
+  assert.deepEqual(heard.splice(0), ['1+', '2+']);
+  const at: number[] = [];
+  for (let tick = 1; tick <= 80; tick += 1) {
+    rewatch(1);
+    rewatch(1);
+    await scene.pass(LIMITS.watchPaceMs);
+    if (heard.splice(0).length > 0) at.push(tick);
+  }
+  const gaps = at.slice(1).map((tick, i) => tick - at[i]!);
+  assert.ok(at[0]! <= 2, `${at}`);
+  assert.ok(gaps.length >= 5 && gaps.length <= 9, `${at}`);
+  assert.ok(gaps.every((gap, i) => i === 0 || gap >= gaps[i - 1]!) && gaps.at(-1) === LIMITS.watchPatience, `${at}`);
+  rewatch(null);
+  await scene.settle();
+  assert.deepEqual(heard.splice(0), ['1+', '2+']);
+  rewatch(1);
+  await scene.pass(2 * LIMITS.watchPaceMs);
+  assert.deepEqual(heard.splice(0), ['1+'], 'it waits as short as at first');
+  await scene.pass(60_000);
+  assert.deepEqual(heard, [], 'what was heard is not said again');
+});
+
+test('a chat that was closed meanwhile, or never open, stays so', async () => {
+  const { scene, heard, watch, rewatch } = await desk();
+  watch(1, true);
+  await scene.settle();
+  rewatch(1);
+  watch(1, false);
+  rewatch(1);
+  rewatch(3);
+  await scene.pass(60_000);
+  assert.deepEqual(heard, ['1+', '1-']);
 });

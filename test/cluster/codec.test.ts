@@ -136,11 +136,11 @@ const CONNECTION: Samples<ConnectionMessage> = {
   count: [{ type: 'count', info: group, count: 512 }],
   unpassed: [{ type: 'unpassed', key: group.key, large: true }],
   unviewed: [{ type: 'unviewed', user: 'bob' }],
+  rewatch: [{ type: 'rewatch', chat: group.key }],
   frame: null,
   raw: null,
   violation: null,
   drained: null,
-  rewatch: null,
   goaway: null,
 };
 
