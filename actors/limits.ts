@@ -585,6 +585,8 @@ export const LIMITS = {
   clientOpenMs: 30_000,
   /** ms a request waits for its answer, reconnects included. */
   clientRequestMs: 15_000,
+  /** Times that the wait of a request that is refused for its rate doubles: requests enough for the whole window then come seconds apart. */
+  clientDoublings: 6,
   /** ms a gap below an own message may last before it is pulled: the server may only be waiting for credit. */
   clientGapMs: 2_000,
   /** ms between two SYNCs of one connection made because of gaps. */

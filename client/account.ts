@@ -35,6 +35,8 @@ export class Account {
   readonly #parts: AccountParts;
   readonly #profiles = new Profiles();
   #blocked = new Set<string>();
+  /** Questions for the block list that wait for an answer. */
+  #asking = 0;
 
   constructor(parts: AccountParts) {
     this.#parts = parts;
@@ -47,7 +49,8 @@ export class Account {
 
   /** Another device may have changed the block list while there was no connection. */
   up(): void {
-    this.blocks().catch(() => {});
+    // One that waits is repeated over this connection.
+    if (this.#asking === 0) this.blocks().catch(() => {});
   }
 
   down(): void {
@@ -126,7 +129,12 @@ export class Account {
 
   /** Asks the server. */
   async blocks(): Promise<string[]> {
-    const [users] = await this.#parts.ask((r) => ({ type: T.BLOCKS, r }));
+    this.#asking += 1;
+    const [users] = await this.#parts
+      .ask((r) => ({ type: T.BLOCKS, r }))
+      .finally(() => {
+        this.#asking -= 1;
+      });
     const blocked = textsOf(users, 'BLOCKS');
     const same = blocked.length === this.#blocked.size && blocked.every((user) => this.#blocked.has(user));
     this.#blocked = new Set(blocked);

@@ -22,6 +22,8 @@ interface Waiting {
   readonly cancel: () => void;
   /** How often it was sent. */
   sent: number;
+  /** How often it was `rate_limited` over this connection. */
+  limited: number;
 }
 
 export class Requests {
@@ -53,7 +55,7 @@ export class Requests {
         reject(new WeftError(code, `no answer within ${ms} ms`));
       });
       const deadline = this.#world.now() + ms;
-      const waiting: Waiting = { make, resolve, reject, deadline, cancel, sent: 0 };
+      const waiting: Waiting = { make, resolve, reject, deadline, cancel, sent: 0, limited: 0 };
       this.#waiting.set(r, waiting);
       if (this.#online) this.#issue(r, waiting);
     });
@@ -61,7 +63,10 @@ export class Requests {
 
   online(): void {
     this.#online = true;
-    for (const [r, waiting] of this.#waiting) this.#issue(r, waiting);
+    for (const [r, waiting] of this.#waiting) {
+      waiting.limited = 0;
+      this.#issue(r, waiting);
+    }
   }
 
   offline(): void {
@@ -75,7 +80,10 @@ export class Requests {
   refuse(r: number, error: WeftError): void {
     const waiting = this.#waiting.get(r);
     if (waiting === undefined) return;
-    const pause = error.after * (1 + this.#world.random());
+    // Each of these refusals counts as a frame: if all came as soon as they are told, those alone would use up what there is.
+    if (error.code === 'rate_limited') waiting.limited += 1;
+    const doubled = 2 ** Math.min(Math.max(waiting.limited - 1, 0), LIMITS.clientDoublings);
+    const pause = error.after * doubled * (1 + this.#world.random());
     if (error.retry && this.#world.now() + pause < waiting.deadline) {
       // The closing check: the answer may be there by then, or the connection gone. Then `online` repeats it, or has done so:
       // a number that is under way must not come again.
