@@ -472,6 +472,8 @@ export const LIMITS = {
   linkStableMs: 10_000,
   /** Chats of which a link remembers what it wrote and read last, at 300 bytes each way: as many as are lively at a time. */
   linkInfos: 1_024,
+  /** Names that it remembers, at 100 bytes: of those chats, and of their members. */
+  linkTexts: 4_096,
 
   // ---- messages between nodes ----
   /** What waits for one link: as many messages, and bytes, as it has credit for. Beyond them sends hear `busy`, and news are lost and made good. */

@@ -144,8 +144,12 @@ export function writeNames(names: readonly string[], writer: Writer): void {
   for (const name of names) writer.str(name);
 }
 
-export function readNames(reader: Reader): string[] {
+const NOBODY: readonly string[] = [];
+
+export function readNames(reader: Reader): readonly string[] {
+  const count = reader.array();
+  if (count === 0) return NOBODY;
   const names: string[] = [];
-  for (let rest = reader.array(); rest > 0; rest--) names.push(reader.str());
+  for (let rest = count; rest > 0; rest--) names.push(reader.str());
   return names;
 }

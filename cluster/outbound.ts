@@ -98,7 +98,7 @@ export class Outbound {
     const place = this.#entries[last]?.message === message ? last : this.#places.get(message);
     const entry = place === undefined ? undefined : this.#entries[place];
     // Behind that entry there may be something for this receiver, which this one must not overtake.
-    if (entry === undefined || entry.op !== op || (this.#last.get(target) ?? -1) > place!) {
+    if (entry === undefined || entry.op !== op || (place !== last && (this.#last.get(target) ?? -1) > place!)) {
       this.#places.set(message, this.#entries.length);
       return this.put(op, target, message, bytes);
     }

@@ -10,8 +10,7 @@ import type { Directory } from '../actors/fabric.js';
 import type { ChatMessage, ConnectionMessage, UserMessage } from '../actors/messages.js';
 import type { Runtime } from '../actors/runtime.js';
 import { Watchers } from '../actors/watchers.js';
-import { Reader } from '../transport/reader.js';
-import { Slab } from '../transport/slab.js';
+import type { Reader } from '../transport/reader.js';
 import { chatCodec } from './chat-codec.js';
 import { connectionCodec } from './connection-codec.js';
 import { OP, PARTY, type Party, reasonNumber, reasonOf } from './envelope.js';
@@ -23,6 +22,7 @@ import { type Losses, Outbound } from './outbound.js';
 import type { Far, FarConnection } from './outsiders.js';
 import { excuse } from './refusals.js';
 import { MOVED } from './shard-actors.js';
+import { linkReader } from './texts.js';
 import { userCodec } from './user-codec.js';
 
 /** What all sessions of a node share. */
@@ -55,7 +55,7 @@ export class Peer implements Far {
   readonly #watched = new Map<string, () => void>();
   /** Its connections that missed news when too much waited. */
   #behind: FarConnection[] = [];
-  readonly #reader = new Reader(new Slab());
+  readonly #reader = linkReader();
 
   constructor(hub: Hub, world: Runtime['world'], link: PeerLink) {
     this.#hub = hub;

@@ -34,6 +34,7 @@ const COMMIT_HEAD = 12;
 const ROW_HEAD = 6;
 const ANSWER_HEAD = 13;
 const NONE = 0xffff_ffff;
+const COMMITTED: CommitResult = { outcome: 'committed' };
 const OUTCOMES = ['committed', 'conflict', 'unknown', 'store_full', 'store_unavailable', 'too_large'] as const;
 
 /** Frames of all of them, one behind the other. */
@@ -65,21 +66,27 @@ export function decodeCommit(bytes: Buffer): NumberedCommit {
 }
 
 export function encodeAnswers(answers: readonly NumberedAnswer[]): Buffer {
-  const frames: Buffer[] = [];
+  let most = 0;
+  for (const { result } of answers) most += LENGTH + ANSWER_HEAD + detailRoom(result);
+  const bytes = Buffer.allocUnsafe(most);
+  let end = 0;
   for (const { id, result, transactions } of answers) {
     const { outcome } = result;
-    const reason = 'reason' in result ? clipped(result.reason) : '';
-    const size = ANSWER_HEAD + (outcome === 'conflict' ? 4 : Buffer.byteLength(reason));
-    const bytes = Buffer.allocUnsafe(LENGTH + size);
-    let at = bytes.writeUInt32LE(size, 0);
-    at = bytes.writeUInt32LE(id, at);
+    let at = bytes.writeUInt32LE(id, end + LENGTH);
     at = bytes.writeDoubleLE(transactions, at);
     at = bytes.writeUInt8(OUTCOMES.indexOf(outcome === 'failed' ? result.code : outcome), at);
-    if (outcome === 'conflict') bytes.writeUInt32LE(result.check, at);
-    else bytes.write(reason, at);
-    frames.push(bytes);
+    if (outcome === 'conflict') at = bytes.writeUInt32LE(result.check, at);
+    else if (outcome !== 'committed') at += bytes.write(clipped(result.reason), at);
+    bytes.writeUInt32LE(at - end - LENGTH, end);
+    end = at;
   }
-  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+  return end === most ? bytes : bytes.subarray(0, end);
+}
+
+/** Bytes that what follows the head takes, at most. */
+function detailRoom(result: CommitResult): number {
+  if (result.outcome === 'committed') return 0;
+  return result.outcome === 'conflict' ? 4 : LIMITS.answerReason;
 }
 
 /** Of one frame, without its length. Throws FrameError. */
@@ -92,14 +99,14 @@ export function decodeAnswer(bytes: Buffer): NumberedAnswer {
 
 function resultOf(bytes: Buffer): CommitResult {
   const outcome = OUTCOMES[bytes[ANSWER_HEAD - 1]!];
+  if (outcome === 'committed' && bytes.length === ANSWER_HEAD) return COMMITTED;
   const detail = bytes.subarray(ANSWER_HEAD);
   need(outcome === 'conflict' || isUtf8(detail), 'a reason is text');
   switch (outcome) {
     case undefined:
       throw new FrameError('an answer has an outcome');
     case 'committed':
-      need(detail.length === 0, 'nothing follows');
-      return { outcome };
+      throw new FrameError('nothing follows');
     case 'conflict':
       need(detail.length === 4, 'a check is named');
       return { outcome, check: detail.readUInt32LE(0) };
@@ -202,7 +209,12 @@ class RowCursor {
     need(end <= bytes.length, 'a row is there');
     this.#at = end;
     this.#total += end - start;
-    return { key: bytes.subarray(start, middle), value: size === NONE ? null : bytes.subarray(middle, end) };
+    return { key: this.#cut(start, length), value: size === NONE ? null : this.#cut(middle, size) };
+  }
+
+  /** A view that is no Buffer: it is made in half the time. */
+  #cut(start: number, length: number): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
   }
 }
 

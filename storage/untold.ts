@@ -6,7 +6,7 @@
 // Alone, a node needs none of this: its clients end with it.
 
 import { LIMITS } from '../actors/limits.js';
-import { chatKey } from './keys.js';
+import { idText } from '../actors/message-id.js';
 import type { DirtyChat, DirtySet } from './rows.js';
 
 /** What becomes of one append's news. */
@@ -55,7 +55,7 @@ export class Untold {
   next(batch: readonly DirtyChat[]): DirtySet {
     this.#sweep();
     if (this.#open.size === 0) return { chats: batch, more: this.#more };
-    const newest = new Set(batch.map(({ chat }) => chatKey(chat)));
+    const newest = new Set(batch.map(({ chat }) => idText(chat)));
     const chats = [...batch];
     let more = this.#more;
     for (const [key, open] of this.#open) {
@@ -69,7 +69,7 @@ export class Untold {
   /** These are durable, and about to be told. */
   committed(batch: readonly News[]): void {
     for (const { chat, head, telling } of batch) {
-      const key = chatKey(chat);
+      const key = idText(chat);
       // What it said before is not taken for told: its turn may come after this one's.
       const earlier = this.#open.get(key)?.telling;
       const both = earlier === undefined || earlier.done ? telling : joined(earlier, telling);

@@ -26,10 +26,12 @@ export class Reader {
   #depth = 0;
   readonly #slab: Slab | undefined;
   readonly #doubles: boolean;
+  readonly #decode: typeof decodeText;
 
-  /** With a slab, copies come from it; without, each has memory of its own. `doubles`: floats of 64 bits are numbers too. */
-  constructor(slab?: Slab, doubles = false) {
+  /** With a slab, copies come from it; without, each has memory of its own. `doubles`: floats of 64 bits are numbers too. `decode`: reads texts. */
+  constructor(slab?: Slab, doubles = false, decode = decodeText) {
     this.#slab = slab;
+    this.#decode = decode;
     this.#doubles = doubles;
   }
 
@@ -307,7 +309,7 @@ export class Reader {
   #text(length: number): string {
     const start = this.#take(length);
     if (start < 0) return '';
-    const text = decodeText(this.#bytes, start, start + length);
+    const text = this.#decode(this.#bytes, start, start + length);
     if (text === undefined) this.fail('not UTF-8');
     return text ?? '';
   }
