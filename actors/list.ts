@@ -70,8 +70,9 @@ class Listing {
     const { kind, name, spans, large, hot, delivered, read } = inbox;
     const left = leftAt(spans);
     let { head, at } = inbox;
+    let newest: Row | undefined;
     if (left !== null || large || hot) {
-      const newest = await this.#newest(chat, left ?? SEQ_END - 1);
+      newest = await this.#newest(chat, left ?? SEQ_END - 1);
       // The user may have left meanwhile, and the newest may have come after that: his row, asked last, knows.
       if (left === null && kind === CHAT_KIND.group) {
         const stored = await this.#store.get(inboxKey(this.#user, chat));
@@ -81,7 +82,7 @@ class Listing {
       head = left ?? (newest === undefined ? head : seqOf(newest.key));
       if (newest !== undefined) at = timeOf(newest.value);
     }
-    const unread = await this.#unread(chat, inbox, marks, head);
+    const unread = await this.#unread(chat, inbox, marks, head, newest);
     const avatar = kind === CHAT_KIND.direct ? await this.#face(name) : await this.#emblem(chat, left);
     const { muted, pinned, archived, unread: flagged } = marks;
     return [
@@ -99,9 +100,15 @@ class Listing {
 
   /**
    * Messages of others above what the user has read, of the newest LIMITS.unreadScan entries; LIMITS.unread stands for as
-   * many or more.
+   * many or more. `newest`: the row at `head`, if it was read: mostly it is the only one.
    */
-  async #unread(chat: Uint8Array, { spans, read }: Inbox, marks: MarksRow, head: number): Promise<number> {
+  async #unread(
+    chat: Uint8Array,
+    { spans, read }: Inbox,
+    marks: MarksRow,
+    head: number,
+    newest: Row | undefined,
+  ): Promise<number> {
     const visible = uncleared(spans, Math.max(read, marks.cleared));
     const hidden = new Set(marks.hidden);
     let count = 0;
@@ -111,9 +118,12 @@ class Listing {
       if (part === null) break;
       const range = { start: messageKey(chat, part.from), end: messageKey(chat, part.until + 1), reverse: true };
       const limit = Math.min(looks, LIMITS.unread);
-      const { rows, more } = await this.#store.range({ ...range, limit, maxBytes: LIMITS.pageBytes });
+      const known = newest !== undefined && part.from === part.until && part.until === seqOf(newest.key);
+      const { rows, more } = known
+        ? { rows: [newest], more: false }
+        : await this.#store.range({ ...range, limit, maxBytes: LIMITS.pageBytes });
       for (const { key, value } of rows) {
-        this.bytes += value.length;
+        if (!known) this.bytes += value.length;
         const message = rowParts(value).type === T.MESSAGE && rowSender(value) !== this.#user;
         if (message && !hidden.has(seqOf(key))) count += 1;
         if (count >= LIMITS.unread) return count;

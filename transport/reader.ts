@@ -6,7 +6,7 @@
 import type { ChatRef, Plain, UserRef } from './frames.js';
 import { isArray, isInt, isStr } from './heads.js';
 import type { Slab } from './slab.js';
-import { decodeText } from './utf8.js';
+import { decodeText, isText } from './utf8.js';
 
 const EMPTY = new Uint8Array(0);
 const NO_ITEMS: readonly Plain[] = [];
@@ -153,15 +153,7 @@ export class Reader {
   }
 
   str(): string {
-    const head = this.#byte();
-    let length: number;
-    if (head >= 0xa0 && head <= 0xbf) length = head & 0x1f;
-    else if (head >= 0xd9 && head <= 0xdb) length = this.#big(1 << (head - 0xd9));
-    else {
-      this.fail('string expected');
-      return '';
-    }
-    return this.#text(length);
+    return this.#text(this.#strLength());
   }
 
   /** A copy: the input may be gone when the caller returns. */
@@ -246,7 +238,7 @@ export class Reader {
       if (this.#at >= this.#end || head === undefined) this.fail('truncated');
       else if (head === 0xc0 || head === 0xc2 || head === 0xc3) this.#at++;
       else if (head >= 0xc4 && head <= 0xc6) this.#take(this.#binLength());
-      else if (isStr(head)) this.str();
+      else if (isStr(head)) this.#skipText(this.#strLength());
       else if (isArray(head)) {
         const inner = this.array();
         if (level >= this.#depth) this.fail('nested too deep');
@@ -306,11 +298,23 @@ export class Reader {
     return 0;
   }
 
+  #strLength(): number {
+    const head = this.#byte();
+    if (head >= 0xa0 && head <= 0xbf) return head & 0x1f;
+    if (head >= 0xd9 && head <= 0xdb) return this.#big(1 << (head - 0xd9));
+    this.fail('string expected');
+    return 0;
+  }
+
   #text(length: number): string {
     const start = this.#take(length);
     if (start < 0) return '';
     const text = this.#decode(this.#bytes, start, start + length);
     if (text === undefined) this.fail('not UTF-8');
     return text ?? '';
+  }
+  #skipText(length: number): void {
+    const start = this.#take(length);
+    if (start >= 0 && !isText(this.#bytes, start, start + length)) this.fail('not UTF-8');
   }
 }

@@ -32,3 +32,9 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
     return undefined;
   }
 }
+
+/** Whether the bytes are text. None is made of them: a row may name a thousand users of whom nobody asks. */
+export function isText(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) return decodeText(bytes, i, end) !== undefined;
+  return true;
+}

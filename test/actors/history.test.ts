@@ -85,6 +85,24 @@ test('LIST does not tell of it either', async () => {
   assert.deepEqual(newest(await readList(store, 'ada', null, 100)), [[3, 3]]);
 });
 
+test('LIST reads a log once where the newest entry is all that is unread', async () => {
+  const { memory, store, write } = await scenery();
+  let looks = 0;
+  store.range = (query) => {
+    if (query.start[0] === messageKey(GROUP, 1)[0]) looks += 1;
+    return memory.range(query);
+  };
+  const unread = async (from: number): Promise<unknown> => {
+    looks = 0;
+    await write(inboxRow([{ from, until: 0 }]));
+    const { results } = await readList(store, 'ada', null, 100);
+    return (results[0] as Plain[][])[0]![7];
+  };
+  assert.deepEqual([await unread(2), looks], [1, 1]);
+  assert.deepEqual([await unread(1), looks], [2, 2]);
+  assert.deepEqual([await unread(3), looks], [0, 1]);
+});
+
 test('nor does a certificate', async () => {
   const { memory, store, write } = await scenery();
   const ends = async (): Promise<unknown[]> => {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader } from '../../transport/reader.js';
-import { decodeText } from '../../transport/utf8.js';
+import { decodeText, isText } from '../../transport/utf8.js';
 import { Writer } from '../../transport/writer.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -24,6 +24,7 @@ test('two bytes of any value, alone and before another, are text exactly where U
       const bytes = Uint8Array.of(first, second, 0x61);
       const short = bytes.subarray(0, 2);
       assert.equal(decodeText(bytes, 0, 2), expected(short), `${first} ${second}`);
+      assert.equal(isText(bytes, 0, 2), expected(short) !== undefined, `${first} ${second}`);
       if (first >= 0xc0 || second % 16 === 0) assert.equal(decodeText(bytes, 0, 3), expected(bytes));
     }
   }
