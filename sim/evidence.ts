@@ -7,6 +7,7 @@ import type { ChatId, DeviceName, Fact, Fault } from './record.js';
 import { entryOf } from './says.js';
 import type { Seen, Tap } from './sights.js';
 import { ChatStory } from './story.js';
+import { type NodeWrite, tenuresOf } from './tenures.js';
 import { Wiretap } from './wiretap.js';
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
@@ -61,7 +62,8 @@ export interface Evidence {
   hid(user: string, chat: ChatId, seq: number): boolean;
   /** Only tallies are told: the group was large at some time, or may have been made so by a struck site. */
   large(chat: ChatStory): boolean;
-  /** One of several nodes that stood still, or that others could not reach, of late: what was changed elsewhere it may learn only now. */
+  /** One of several nodes that stood still, that others could not reach, or that was no member, of late: what was changed elsewhere it may
+   * learn only now. */
   cutOff(node: string, at: number): boolean;
   /** The store that several nodes share held back answers of late: what is there may not be known to who wrote it. */
   answersLate(at: number): boolean;
@@ -195,18 +197,25 @@ export function gather(facts: readonly Fact[]): Evidence {
         break;
     }
   }
-  return {
+  let joinsAndEnds: readonly NodeWrite[] | undefined;
+  const evidence: Evidence = {
     ...{ plan, facts, chats, names, lives, sends, requests, wire, changed, userOf },
     taps: [...tap.taps.values()],
     hostile: new Set(plan.steps.flatMap((step) => (step.do === 'hostile' ? [step.user] : []))),
     answersLate: (at) =>
       plan.cluster !== undefined && blows(shelves, LATE).some((blow) => blow.at <= at && blow.at > at - OF_LATE),
-    cutOff: (node, at) =>
-      plan.cluster !== undefined &&
-      blows(shelves, CUTS).some(
+    cutOff(node, at) {
+      if (plan.cluster === undefined) return false;
+      const struck = blows(shelves, CUTS).some(
         (blow) =>
           blow.at <= at && blow.at > at - OF_LATE && [blow.whom, blow.detail].some((of) => of === node || of === '*'),
-      ),
+      );
+      if (struck) return true;
+      joinsAndEnds ??= tenuresOf(evidence).nodes.filter(
+        ({ before, incarnation }) => before?.incarnation !== incarnation,
+      );
+      return outside(joinsAndEnds, node, at);
+    },
     ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),
     large: (chat) => {
       const { fanOutThreshold, buggify } = plan.options;
@@ -219,6 +228,16 @@ export function gather(facts: readonly Fact[]): Evidence {
     of: <K extends Fact['kind']>(kind: K) =>
       (shelves.get(kind) ?? []).filter((fact): fact is Ordered<Of<K>> => fact.kind === kind),
   };
+  return evidence;
+}
+
+/** Others took it for dead, and its row has not come back, or of late. */
+function outside(changes: readonly NodeWrite[], node: string, at: number): boolean {
+  const of = changes.filter((change) => change.node === node && change.at <= at);
+  const gone = of.findLastIndex(({ incarnation }) => incarnation === 0);
+  if (gone < 0) return false;
+  const back = of[gone + 1];
+  return back === undefined || back.at > at - OF_LATE;
 }
 
 /** ms within which a freeze or a partition is over, and made good. */

@@ -19,7 +19,7 @@ export const grant = (epoch: number, node: string, by: string): DiskWrite => ({
   by,
 });
 export const append = (by: string): DiskWrite => ({ key: Uint8Array.of(8, 0, 0), value: Uint8Array.of(0), by });
-const member = (node: string, incarnation: number, beat: number, by: string): DiskWrite => ({
+export const member = (node: string, incarnation: number, beat: number, by: string): DiskWrite => ({
   key: Buffer.from(`\x10${node}`),
   value: incarnation === 0 ? null : Buffer.concat([Buffer.of(1), number(incarnation), number(beat), Buffer.of(1)]),
   by,

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check, RULES } from '../../sim/checker.js';
-import { append, CLUSTER_CASES, clustered, grant, stored } from './cases-cluster.js';
+import { append, CLUSTER_CASES, clustered, grant, member, stored } from './cases-cluster.js';
 import { ENTRY_CASES } from './cases-entries.js';
 import { OTHER_CASES } from './cases-rest.js';
 import { clean, DIRECT, FIRST, IDS, message, recordOf, type Scene, SECOND, type Told } from './scene.js';
@@ -41,6 +41,26 @@ test('a deletion comes to a node that stands still when that is over, after what
     spoil(scene);
     const [late] = found('deleted_is_gone', scene).filter((detail) => detail.includes('left for bob.1'));
     assert.equal(late === undefined, whom === 'n1');
+  }
+});
+
+test('what was removed comes to a node that was thrown out when it is back', () => {
+  const [, , spoil] = CASES.find(([name]) => name === 'a removed device that still gets messages')!;
+  for (const [node, back, excused] of [
+    ['n1', 0, true],
+    ['n1', 1, true],
+    ['n1', 10_100, false],
+    ['n2', 0, false],
+  ] as const) {
+    const scene = clustered(clean());
+    put(scene, calm(scene), stored(member(node, 0, 0, 'n2#1')));
+    const filler = Array.from(
+      { length: back },
+      (): Told => ({ kind: 'state', device: 'bob.1', life: 1, state: 'online' }),
+    );
+    if (back > 0) put(scene, calm(scene), stored(member(node, 3, 0, `${node}#1`)), ...filler);
+    spoil(scene);
+    assert.equal(found('removed_device', scene).length === 0, excused, `${node}, back for ${back} ms`);
   }
 });
 
