@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { UNPACED } from '../../cluster/drain.js';
 import { type Device, NodeScene } from './node-scene.js';
+import { onMemory } from './shared-rows.js';
 
 const USERS = ['ada', 'bob', 'cleo', 'dan', 'eve', 'finn'];
 const NODES = ['n1', 'n2', 'n3'];
@@ -108,7 +109,8 @@ test('a node stops in order: its shards and clients go first, also to a node tha
   const [took] = await Promise.all([scene.stop('n3'), meanwhile(all, 3_000)]);
   await scene.converge();
   const slowest = Math.max(...devices.map((device) => device.slowest));
-  assert.ok(slowest < 300, `${slowest} ms`);
+  // A real engine takes its transactions in an order of its own, and some anew.
+  assert.ok(slowest < (onMemory() ? 300 : 1_000), `${slowest} ms`);
   assert.ok(took < LIMITS.evacuateMs, `${took} ms`);
   const { taken, lost } = scene.node('n1').wiring.member!.cluster.status()!;
   assert.ok(taken > 0 && lost === 0);
