@@ -1,5 +1,6 @@
 // Owns what is gathered for a few ms and then written and told at once: cursors, settled sends, marks, ACK and READ.
-// Invariant: a position is told to the server only after the store has it; ACK and READ are cumulative and rise.
+// Invariant: a position is told to the server only after the store has it; ACK and READ are cumulative and rise. No settlement is stored
+// before the number of its message: who knows neither would not ask who has read it.
 // Must not: ask for durability: a lost cursor costs a repetition, a lost settlement a resend under the same id.
 
 import { shrunk } from '../actors/buggify.js';
@@ -119,13 +120,11 @@ export class Flusher {
     this.#notes.clear();
     this.#handled = 0;
     try {
-      if (settled.length > 0) await this.#store.write(settled, false);
-      for (let i = 0; i < logs.length; i += LIMITS.clientJournalChats) {
-        const some = logs.slice(i, i + LIMITS.clientJournalChats);
-        await this.#store.write(
-          some.map((log) => ({ type: 'chat', chat: log.stored() })),
-          false,
-        );
+      for (let i = 0; i === 0 || i < logs.length; i += LIMITS.clientJournalChats) {
+        const end = i + LIMITS.clientJournalChats;
+        const chats = logs.slice(i, end).map((log): StoreChange => ({ type: 'chat', chat: log.stored() }));
+        const changes = end < logs.length ? chats : [...chats, ...settled];
+        if (changes.length > 0) await this.#store.write(changes, false);
       }
       if (notes.length > 0) {
         await this.#store.write(

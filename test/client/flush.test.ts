@@ -52,3 +52,31 @@ test('what is read while a position is written is told too', async () => {
   await turns();
   assert.deepEqual(told, ['read 1', 'read 2']);
 });
+
+test('a settlement is stored in one write with the number of its message, behind all other chats', async () => {
+  const world = new ManualWorld();
+  const store = new MemoryStore();
+  const writes: string[][] = [];
+  store.write = async (changes) => {
+    writes.push(changes.map(({ type }) => type));
+  };
+  const silent = (): void => undefined;
+  const flusher = new Flusher(world, store, { ack: silent, read: silent, trouble: (error) => assert.fail(error) });
+  const table = new ChatTable(() => undefined);
+  for (let at = 0; at <= LIMITS.clientJournalChats; at += 1) {
+    const log = table.byId(
+      new Uint8Array(16)
+        .fill(7)
+        .fill(at, 14)
+        .fill(at >> 8, 15),
+    );
+    log.sent(1);
+    flusher.dirty(log);
+  }
+  flusher.settled('0'.repeat(32));
+  await flusher.flush();
+  assert.deepEqual(
+    writes.map((types) => new Set(types)),
+    [new Set(['chat']), new Set(['chat', 'settle'])],
+  );
+});
