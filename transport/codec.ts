@@ -32,7 +32,7 @@ export function decodeUnread(bytes: Uint8Array): Extract<ClientFrame, { type: 2 
   clients.open(bytes, LIMITS.depth);
   const count = clients.array();
   const type = clients.uint();
-  if (type !== T.SEND) clients.fail('no SEND');
+  if (type !== T.SEND || count < CLIENT_FIELDS[T.SEND][0]) clients.fail('no SEND');
   const frame = { type: T.SEND, chat: clients.chat(), id: clients.id(), body: NOTHING } as const;
   const before = clients.position;
   clients.skipBin();
