@@ -90,7 +90,8 @@ test('20 members of a busy group stop reading: the node keeps little of 400 MB, 
   }
   const kept = readers * (seq - from) * BODY;
   const grown = { resident: peak.resident - before.resident, heap: peak.heap - before.heap };
-  const bound = readers * (LIMITS.buffered + 2 * LIMITS.frame) + 80 * MB;
+  // And garbage: 30 MB of it on an idle machine, 107 were seen where others ran beside it. A node that kept everything would grow by 400.
+  const bound = readers * (LIMITS.buffered + 2 * LIMITS.frame) + 115 * MB;
   t.diagnostic(
     `${Math.round(kept / MB)} MB were not read; the node grew by ${Math.round(grown.resident / MB)} MB resident, ` +
       `${Math.round(grown.heap / MB)} MB heap; bound ${Math.round(bound / MB)} MB`,
