@@ -108,16 +108,16 @@ export class ChatTable {
   /**
    * What SYNC says of each chat. Handled, not merely received: the vector counts as ACK. Where something is `unanswered` it may be
    * stored, delivered and read already: receipts of that came while nobody listened. So a chat that begins with it is listed too,
-   * where its whole log is wanted (`whole`).
+   * where its whole log is wanted (`whole`). `again`: certificates of one that said less may still come.
    */
-  vector(me: string, whole: boolean, unanswered: (log: ChatLog) => boolean): SyncEntry[] {
+  vector(me: string, whole: boolean, again: boolean, unanswered: (log: ChatLog) => boolean): SyncEntry[] {
     const entries: SyncEntry[] = [];
     for (const log of this.#byKey.values()) {
       if (log.id === undefined) continue;
       const wanted = log.wantsReceipts(me) || unanswered(log);
       if (!log.placed && !(whole && wanted)) continue;
       const read = Math.min(log.read, log.done);
-      log.listed = log.done;
+      if (!again) log.listed = log.done;
       entries.push({ chat: log.id, seq: log.done, read, flags: wanted ? 1 : 0 });
     }
     return entries;

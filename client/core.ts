@@ -77,9 +77,11 @@ export class Core {
       shrunk(world, 'client credit', options.credit, 4),
     );
     this.gaps = new Gaps(world, {
+      diverged: ({ key, listed }, head) =>
+        this.application.trouble(new WeftError('diverged', `chat ${key} ends at ${head}, had up to ${listed}`)),
       pull: (log, before, limit) => this.queries.pull(log, before, limit),
-      sync: () => {
-        for (const frame of this.queries.greeting()) this.dialer.send(frame);
+      sync: (again) => {
+        for (const frame of this.queries.greeting(again)) this.dialer.send(frame);
       },
       placed: (log) => this.delivery.run(log),
       flowing: () => !this.delivery.starved,

@@ -14,12 +14,14 @@ import type { ChatLog } from './chat-log.js';
 export interface GapHooks {
   /** Pulls up to `limit` messages below `before` into the log. */
   pull(log: ChatLog, before: number, limit: number): Promise<void>;
-  /** Sends SYNC with the present vector; SYNCED follows. */
-  sync(): void;
+  /** Sends SYNC with the present vector; SYNCED follows. `again`: so it does for one before. */
+  sync(again: boolean): void;
   /** Where the log begins is known: what it held may be released. */
   placed(log: ChatLog): void;
   /** The server may still send without new credit. */
   flowing(): boolean;
+  /** The server's log ends at `head`, and this device has more of it: the server lost data. */
+  diverged(log: ChatLog, head: number): void;
 }
 
 export class Gaps {
@@ -31,6 +33,8 @@ export class Gaps {
   readonly #widest: number;
   /** Where logs begin that dropped something, by the newest CERT since SYNC was sent. */
   readonly #starts = new Map<ChatLog, number>();
+  /** Where logs end by the newest CERT since SYNC was sent, if that is before what SYNC said of them. */
+  readonly #ends = new Map<ChatLog, number>();
   /** Begun since SYNC was said. A CERT within the stream names kind and name too, so those do not tell. */
   readonly #young = new Set<ChatLog>();
   #connection = 0;
@@ -65,6 +69,7 @@ export class Gaps {
     this.#syncing = false;
     this.#pulling.clear();
     this.#starts.clear();
+    this.#ends.clear();
     this.#young.clear();
     this.#cancelSync?.();
     this.#cancelSync = undefined;
@@ -93,6 +98,15 @@ export class Gaps {
       this.#starts.set(log, start);
       this.suspect(log);
     } else if (start > log.cursor + 1) this.noticed(log);
+  }
+
+  /** CERT says where the log ends. True: before what SYNC said of it. One of a stream of before SYNC may say so of a server that lost nothing. */
+  short(log: ChatLog, head: number): boolean {
+    const short = head < log.listed;
+    if (!short) this.#ends.delete(log);
+    else if (this.#syncing) this.#ends.set(log, head);
+    else this.#hooks.diverged(log, head);
+    return short;
   }
 
   /** The chat begins on this device, other than by a CERT: `cursor` is before the first of its entries. */
@@ -128,10 +142,11 @@ export class Gaps {
   /** The server asked for it. */
   resyncNow(): void {
     if (!this.#online) return;
+    const again = this.#syncing;
     this.#syncing = true;
     this.#young.clear();
     this.#syncedAt = this.#world.now();
-    this.#hooks.sync();
+    this.#hooks.sync(again);
   }
 
   synced(): void {
@@ -142,6 +157,8 @@ export class Gaps {
       if (log.truncate(start)) this.#hooks.placed(log);
     }
     this.#starts.clear();
+    for (const [log, head] of this.#ends) this.#hooks.diverged(log, head);
+    this.#ends.clear();
     for (const [log, cancel] of [...this.#watched]) {
       cancel();
       this.#watched.delete(log);

@@ -32,10 +32,10 @@ export class Queries {
     this.#backfill = backfill;
   }
 
-  /** SYNC with the present vector, in as many frames as it takes. */
-  greeting(): ClientFrame[] {
+  /** SYNC with the present vector, in as many frames as it takes. `again`: one of before is not answered yet. */
+  greeting(again = false): ClientFrame[] {
     const { table, receiver, outbox } = this.#parts;
-    const vector = table.vector(receiver.me, this.#backfill === 0, (log) => outbox.waits(log));
+    const vector = table.vector(receiver.me, this.#backfill === 0, again, (log) => outbox.waits(log));
     const frames: ClientFrame[] = [];
     const backfill = this.#backfill;
     do {

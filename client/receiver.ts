@@ -252,12 +252,12 @@ export class Receiver {
     // Not in the vector, so the server tells no receipts of a group (docs/wire.md).
     if (!log.placed && log.lastOwn > 0 && log.kind === CHAT_KIND.group) this.#ticks(log);
     if (!log.placed) log.place(Math.max(0, entry.start - 1));
-    else if (entry.head < log.listed) {
-      this.#hooks.trouble(new WeftError('diverged', `chat ${log.key} ends at ${entry.head}, had up to ${log.listed}`));
+    else if (!gaps.short(log, entry.head)) {
       // Not in the vector: that is for a device that does not know the chat. This one does since then.
-    } else if (entry.kind !== undefined && gaps.young(log)) gaps.unlisted(log, entry.start);
-    else if (log.dropped > log.cursor) gaps.certified(log, entry.start);
-    else log.truncate(entry.start);
+      if (entry.kind !== undefined && gaps.young(log)) gaps.unlisted(log, entry.start);
+      else if (log.dropped > log.cursor) gaps.certified(log, entry.start);
+      else log.truncate(entry.start);
+    }
     // Most of ten thousand chats are as they were.
     if (before[0] !== log.placed || before[1] !== log.cursor || before[2] !== log.head) flusher.dirty(log);
     delivery.run(log);

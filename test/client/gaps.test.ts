@@ -19,6 +19,7 @@ test("a number of one's own does not say where a chat begins: what is before it 
     },
     placed: () => undefined,
     flowing: () => true,
+    diverged: () => undefined,
   });
   gaps.connected();
   const log = new ChatLog();
@@ -46,6 +47,7 @@ function connected(world: ManualWorld) {
     sync: () => undefined,
     placed: () => undefined,
     flowing: () => true,
+    diverged: () => undefined,
   });
   gaps.connected();
   return { gaps, pulls };
