@@ -55,6 +55,7 @@ export class ClusterSite implements Site {
       { flush: options.flush, delay: plan.store, patience: plan.patience, faults },
       universe.stream('store'),
       {
+        answered: (node) => universe.happened('answer', node),
         flushed: (writes) => {
           universe.fact({ kind: 'flushed', disk: 'store', writes });
           universe.happened('flush');

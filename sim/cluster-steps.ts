@@ -26,6 +26,14 @@ export function takeInCluster(stage: Stage, site: ClusterSite, step: ClusterTrou
     return lasting(stage, step.ms, () => store.up());
   }
   if (step.do === 'fail_store') return store.plan(step.node, step.fault, step.count);
+  if (step.do === 'stale_store') {
+    return universe.at('answer', step.count, (whom) => {
+      const told = site.nodes.find((each) => each.name === whom);
+      if (told === undefined || stage.calm) return;
+      if (step.how === 'freeze') freeze(stage, told, step.ms);
+      else partStore(stage, site, { node: whom, way: 'to', ms: step.ms });
+    });
+  }
   const { node: name } = step;
   if (step.do === 'cut_wires_at') {
     return universe.at(step.event, step.count, () => {
@@ -59,11 +67,7 @@ export function takeInCluster(stage: Stage, site: ClusterSite, step: ClusterTrou
         return;
     }
   }
-  if (step.do === 'part_store') {
-    fault('store_one_way', name, step.way);
-    store.clog(name, step.way, true);
-    return lasting(stage, step.ms, () => store.clog(name, step.way, false));
-  }
+  if (step.do === 'part_store') return partStore(stage, site, step);
   if (step.do === 'join') {
     if (site.join(name)) fault('node_join', name);
     return;
@@ -91,14 +95,8 @@ function ofMember(stage: Stage, node: Node, step: OfMember): void {
     case 'stop_member':
       if (node.stop(step.ms)) universe.fault('node_stop', name);
       return;
-    case 'freeze_member': {
-      const { process } = node;
-      if (process === null || process.frozen) return;
-      const kind = step.ms > LIMITS.leaseMs ? 'node_zombie' : 'node_slow';
-      universe.fault(kind, name, `${Math.round(step.ms)} ms`);
-      process.freeze();
-      return lasting(stage, step.ms, () => process.thaw());
-    }
+    case 'freeze_member':
+      return freeze(stage, node, step.ms);
     case 'drain_member': {
       const cluster = node.wiring?.member?.cluster;
       if (cluster === undefined) return;
@@ -111,4 +109,19 @@ function ofMember(stage: Stage, node: Node, step: OfMember): void {
       universe.fault('clock_jump', name, `${step.ms} ms`);
       return node.jump(step.ms);
   }
+}
+
+type StorePart = Omit<Extract<ClusterTrouble, { readonly do: 'part_store' }>, 'do'>;
+
+function partStore(stage: Stage, { store }: ClusterSite, { node, way, ms }: StorePart): void {
+  stage.universe.fault('store_one_way', node, way);
+  store.clog(node, way, true);
+  lasting(stage, ms, () => store.clog(node, way, false));
+}
+
+function freeze(stage: Stage, { name, process }: Node, ms: number): void {
+  if (process === null || process.frozen) return;
+  stage.universe.fault(ms > LIMITS.leaseMs ? 'node_zombie' : 'node_slow', name, `${Math.round(ms)} ms`);
+  process.freeze();
+  lasting(stage, ms, () => process.thaw());
 }

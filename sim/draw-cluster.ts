@@ -188,6 +188,10 @@ export function drawCluster(seed: number): Plan {
   let calmAt = at + random.pick([0, 50, 2_000, 4_000]);
   const echo = stream(seed, 'cluster echo');
   if (echo.chance(0.25)) calmAt = inTheQuiet(steps, calmAt, cast, echo, nodes);
+  const scene = stream(seed, 'cluster scene');
+  const act = scene.pick(['', '', '', 'outdated', 'apart']);
+  if (act === 'outdated') calmAt = outdated(steps, calmAt, cast, scene);
+  if (act === 'apart') calmAt = apart(steps, calmAt, cast, cluster, scene);
   steps.sort((one, two) => one.at - two.at);
   return { seed, options, users: cast.users, steps, calmAt, restWithin: REST_MS, cluster };
 }
@@ -227,6 +231,42 @@ function inTheQuiet(steps: Step[], from: number, cast: Cast, luck: Random, nodes
     after: 0,
   });
   return at + cut + 500;
+}
+
+/** Some messages, and a node that acts on what the store told it before others took its place. */
+function outdated(steps: Step[], from: number, cast: Cast, luck: Random): number {
+  const at = from + luck.pick([100, 4_000]);
+  const ms = luck.pick([2_500, 2_500, 5_000]);
+  for (let n = 1; n <= 8; n += 1) {
+    const device = luck.pick(cast.devices);
+    const chat = chatOf(cast, device, luck);
+    add(steps, at + luck.between(0, 200), { do: 'send', device, chat, body: `${device}#00000${n};`, size: 0 });
+  }
+  const how = luck.pick(['freeze', 'part', 'part'] as const);
+  add(steps, at + luck.between(0, 200), { do: 'stale_store', how, count: luck.between(1, 20), ms });
+  return at + ms + 700;
+}
+
+/** ms: links have noticed by then; the silence after it is a lease and what it takes to see it. */
+const APART_MS = 2_500;
+const GONE_MS = 4_000;
+
+/** A node that no other hears takes some messages, and dies: nobody but the store knows of them, and no link breaks any more. */
+function apart(steps: Step[], from: number, cast: Cast, { nodes, spare, homes }: ClusterPlan, luck: Random): number {
+  const all = Array.from({ length: nodes + spare }, (_, n) => `n${n + 1}`);
+  const node = luck.pick(all.slice(0, nodes));
+  const at = from + luck.pick([100, 4_000]);
+  const ms = APART_MS + GONE_MS;
+  for (const to of all) if (to !== node) add(steps, at, { do: 'part', node, to, ms, both: true });
+  const own = cast.devices.filter((device) => homes[device] === node);
+  const dies = at + APART_MS + luck.between(5, 200);
+  for (let n = 1; n <= 8; n += 1) {
+    const device = luck.pick(own.length === 0 ? cast.devices : own);
+    const chat = chatOf(cast, device, luck);
+    add(steps, dies - luck.between(2, 100), { do: 'send', device, chat, body: `${device}#000000${n};`, size: 0 });
+  }
+  add(steps, dies, { do: 'kill_member', node, ms: luck.pick([900, GONE_MS]), vanish: luck.chance(0.5) });
+  return dies + GONE_MS;
 }
 
 type Blows = readonly { readonly upTo: number; readonly draw: Draw }[];

@@ -185,6 +185,8 @@ export type ClusterTrouble =
   /** As by SIGTERM; up again `ms` after its end. */
   | { readonly do: 'stop_member'; readonly node: string; readonly ms: number }
   | { readonly do: 'freeze_member'; readonly node: string; readonly ms: number }
+  /** What the store's `count`-th answer from then on says is old when its node acts on it: it stands still, or what it says then is held up. */
+  | { readonly do: 'stale_store'; readonly how: 'freeze' | 'part'; readonly count: number; readonly ms: number }
   /** Its shards go to others, for `ms`. */
   | { readonly do: 'drain_member'; readonly node: string; readonly ms: number }
   /** A spare node starts. */

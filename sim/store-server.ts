@@ -31,6 +31,8 @@ export interface ServerOptions {
 }
 
 export interface ServerHooks {
+  /** A request of the node was carried out; the answer is on its way. */
+  answered(node: string): void;
   /** Each write with the process that asked for it. */
   flushed(writes: readonly DiskWrite[]): void;
   committed(): void;
@@ -198,7 +200,9 @@ export class StoreServer {
         const over = (): void => back(() => late(resolve, reject));
         this.#open.add(over);
         const answered = (how: () => void): void => {
-          if (this.#open.delete(over)) back(how);
+          if (!this.#open.delete(over)) return;
+          back(how);
+          this.#hooks.answered(node);
         };
         ask().then(
           (value) => answered(() => resolve(value)),

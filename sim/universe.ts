@@ -20,8 +20,8 @@ export interface UniverseOptions {
   readonly calmAt: number;
 }
 
-/** What a crash may wait for: a group committed, a group flushed, a frame on its way to a client. */
-type Happening = 'commit' | 'flush' | 'out';
+/** What a blow may wait for: a group committed, a group flushed, a frame on its way to a client, an answer of the shared store on its way. */
+type Happening = 'commit' | 'flush' | 'out' | 'answer';
 
 /** A fact without its time. */
 type Told = Fact extends infer F ? (F extends Fact ? Omit<F, 'at'> : never) : never;
@@ -43,7 +43,7 @@ export class Universe {
   readonly #lives = new Map<string, number>();
   #processes = 0;
   /** Who waits for something to happen so many times more. */
-  #waiting: { readonly what: Happening; left: number; readonly task: () => void }[] = [];
+  #waiting: { readonly what: Happening; left: number; readonly task: (whom: string) => void }[] = [];
 
   constructor(options: UniverseOptions) {
     this.seed = options.seed;
@@ -90,18 +90,18 @@ export class Universe {
     this.fact({ kind: 'fault', fault, whom, detail });
   }
 
-  /** Calls `task` within the event in which `what` happens for the `count`-th time from now. */
-  at(what: Happening, count: number, task: () => void): void {
+  /** Calls `task` within the event in which `what` happens for the `count`-th time from now, with the node whose doing it is. */
+  at(what: Happening, count: number, task: (whom: string) => void): void {
     this.#waiting.push({ what, left: Math.max(1, count), task });
   }
 
-  happened(what: Happening): void {
+  happened(what: Happening, whom = ''): void {
     if (this.#waiting.length === 0) return;
     for (const each of this.#waiting) if (each.what === what) each.left -= 1;
     const due = this.#waiting.filter(({ left }) => left === 0);
     if (due.length === 0) return;
     this.#waiting = this.#waiting.filter(({ left }) => left > 0);
-    for (const { task } of due) task();
+    for (const { task } of due) task(whom);
   }
 
   note(text: string): void {

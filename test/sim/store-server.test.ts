@@ -22,6 +22,7 @@ function scene() {
     { flush: [1, 1], delay: [1, 1], patience: 500, faults: {} },
     stream(1, 'store'),
     {
+      answered: () => undefined,
       flushed: (writes) =>
         flushed.push(...writes.map(({ value, by }) => `${by} ${value === null ? '' : Buffer.from(value)}`)),
       committed: () => undefined,
