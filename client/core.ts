@@ -77,12 +77,9 @@ export class Core {
       shrunk(world, 'client credit', options.credit, 4),
     );
     this.gaps = new Gaps(world, {
-      diverged: ({ key, listed }, head) =>
-        this.application.trouble(new WeftError('diverged', `chat ${key} ends at ${head}, had up to ${listed}`)),
+      trouble: (error) => this.application.trouble(error),
       pull: (log, before, limit) => this.queries.pull(log, before, limit),
-      sync: (again) => {
-        for (const frame of this.queries.greeting(again)) this.dialer.send(frame);
-      },
+      sync: (again) => void this.queries.greeting(again).map((frame) => this.dialer.send(frame)),
       placed: (log) => this.delivery.run(log),
       flowing: () => !this.delivery.starved,
     });

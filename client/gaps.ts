@@ -10,6 +10,7 @@ import { shrunk } from '../actors/buggify.js';
 import { LIMITS } from '../actors/limits.js';
 import type { World } from '../actors/world.js';
 import type { ChatLog } from './chat-log.js';
+import { WeftError } from './errors.js';
 
 export interface GapHooks {
   /** Pulls up to `limit` messages below `before` into the log. */
@@ -20,8 +21,8 @@ export interface GapHooks {
   placed(log: ChatLog): void;
   /** The server may still send without new credit. */
   flowing(): boolean;
-  /** The server's log ends at `head`, and this device has more of it: the server lost data. */
-  diverged(log: ChatLog, head: number): void;
+  /** `diverged`: the server lost data. */
+  trouble(error: WeftError): void;
 }
 
 export class Gaps {
@@ -105,7 +106,7 @@ export class Gaps {
     const short = head < log.listed;
     if (!short) this.#ends.delete(log);
     else if (this.#syncing) this.#ends.set(log, head);
-    else this.#hooks.diverged(log, head);
+    else this.#hooks.trouble(diverged(log, head));
     return short;
   }
 
@@ -157,7 +158,7 @@ export class Gaps {
       if (log.truncate(start)) this.#hooks.placed(log);
     }
     this.#starts.clear();
-    for (const [log, head] of this.#ends) this.#hooks.diverged(log, head);
+    for (const [log, head] of this.#ends) this.#hooks.trouble(diverged(log, head));
     this.#ends.clear();
     for (const [log, cancel] of [...this.#watched]) {
       cancel();
@@ -212,4 +213,8 @@ export class Gaps {
     this.suspect(log);
     this.resync();
   }
+}
+
+function diverged({ key, listed }: ChatLog, head: number): WeftError {
+  return new WeftError('diverged', `chat ${key} ends at ${head}, had up to ${listed}`);
 }

@@ -19,7 +19,7 @@ test("a number of one's own does not say where a chat begins: what is before it 
     },
     placed: () => undefined,
     flowing: () => true,
-    diverged: () => undefined,
+    trouble: () => undefined,
   });
   gaps.connected();
   const log = new ChatLog();
@@ -47,7 +47,7 @@ function connected(world: ManualWorld) {
     sync: () => undefined,
     placed: () => undefined,
     flowing: () => true,
-    diverged: () => undefined,
+    trouble: () => undefined,
   });
   gaps.connected();
   return { gaps, pulls };
