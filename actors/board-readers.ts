@@ -110,6 +110,16 @@ export class Readers {
     this.#wanted();
   }
 
+  /** Users who are followed. */
+  users(): Iterable<string> {
+    return this.#users.keys();
+  }
+
+  /** Who said to whom the user may be shown is out of reach, or it is another one by now: it is said anew, if it still holds. */
+  forget(user: string): void {
+    for (const connection of this.#users.get(user)?.followers.keys() ?? []) this.unview(user, connection);
+  }
+
   ended(connection: ConnectionRef): void {
     for (const user of [...(this.#connections.get(connection) ?? [])]) this.unview(user, connection);
   }

@@ -540,7 +540,7 @@ export const LIMITS = {
   /** Entries of a group in which it is looked for who was taken out, when it tells its news again: more than go into one append
    * but by a flood. */
   recoverEntries: 256,
-  /** Cells looked at for those of one shard before other work has its turn: a hash each for users. */
+  /** Cells, or watches, looked at for those of some shards before other work has its turn: a hash each for users. */
   shardCells: 1_000,
 
   // ---- the SDK (client/) ----

@@ -163,8 +163,10 @@ export type UserMessage =
       readonly chat: string;
       readonly contact: boolean;
     }
-  /** It is not any more, by way of that chat. Only where users may live on other nodes than the chats they are watched by. */
+  /** It has closed that chat. This and the next only where users may live on other nodes than the chats they are watched by. */
   | { readonly type: 'unwatched'; readonly connection: ConnectionRef; readonly chat: string }
+  /** `user` (perhaps this one) has left the chat: neither of the two watches the other by way of it; '': nobody watches anybody. */
+  | { readonly type: 'parted'; readonly chat: string; readonly user: string }
   /** News for this user were lost on their way: the connections' clients have to say where they stand. */
   | { readonly type: 'resync' }
   /** Those who watch this user by way of the chat have become contacts. */

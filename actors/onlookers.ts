@@ -55,7 +55,7 @@ export class Onlookers {
     const { watches } = this.#fabric;
     if (!on) {
       watches.close(this.#chat, connection);
-      return this.#part(roster.audience, [connection], roster);
+      return this.#closed(connection, roster);
     }
     const counted = roster.audience.size > LIMITS.watches;
     const onlooker = watches.open(this.#chat, connection, user, counted);
@@ -80,19 +80,15 @@ export class Onlookers {
   /** A durable change of membership. */
   changed({ joined, gone }: Change, roster: Roster): void {
     const { watches } = this.#fabric;
+    const { size } = roster.audience;
+    const large = size > LIMITS.watches;
+    const grew = large && size - joined.length + gone.length <= LIMITS.watches;
+    if (grew) this.#parted('', [...gone, ...roster.audience]);
     for (const user of gone) {
-      const onlookers = [...watches.onlookers(this.#chat)];
       watches.parted(user, this.#chat);
-      this.#part(
-        [user],
-        onlookers.map(({ connection }) => connection),
-        roster,
-      );
-      const own = onlookers.filter((onlooker) => onlooker.user === user).map(({ connection }) => connection);
-      this.#part(roster.audience, own, roster);
+      if (!large) this.#parted(user, [user, ...roster.audience]);
     }
     if (joined.length === 0) return;
-    const large = roster.audience.size > LIMITS.watches;
     for (const onlooker of watches.onlookers(this.#chat)) {
       if (onlooker.counted) continue;
       if (large) {
@@ -104,13 +100,18 @@ export class Onlookers {
   }
 
   /** Where users live on other nodes these have lists of their own. */
-  #part(users: Iterable<string>, connections: readonly ConnectionRef[], roster: Roster): void {
+  #closed(connection: ConnectionRef, roster: Roster): void {
     if (this.#fabric.online.whole || roster.audience.size > LIMITS.watches) return;
-    for (const user of users) {
-      for (const connection of connections) {
-        this.#fabric.users.lookup(user)?.tell({ type: 'unwatched', connection, chat: this.#chat });
-      }
+    for (const user of roster.audience) {
+      this.#fabric.users.lookup(user)?.tell({ type: 'unwatched', connection, chat: this.#chat });
     }
+  }
+
+  /** Whoever is an onlooker here or not: a link's break may have ended that. Also told to actors at rest, whose nodes keep the list. */
+  #parted(user: string, members: Iterable<string>): void {
+    if (this.#fabric.online.whole) return;
+    const parted = { type: 'parted', chat: this.#chat, user } as const;
+    for (const member of members) this.#fabric.users.tell(member, parted);
   }
 
   /** A member's message is durable: in a direct chat that makes the other a contact, from the first one on. */

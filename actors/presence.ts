@@ -49,6 +49,8 @@ export class Presence {
   constructor(fabric: Fabric, user: string) {
     this.#fabric = fabric;
     this.#user = user;
+    // No other node says to an actor that rests who blocks whom: it is read anew.
+    if (!fabric.online.whole) for (const watcher of this.#watchers().values()) this.#forget(watcher);
   }
 
   /** Nothing is under way. */
@@ -170,15 +172,6 @@ export class Presence {
     this.watched(connection, context);
   }
 
-  /** A chat has it that the connection watches by way of it no more. */
-  unwatch(connection: ConnectionRef, chat: string): void {
-    this.#fabric.watches.leave(this.#user, chat, connection);
-    // An actor of another node may have shown it before.
-    if (this.#fabric.board !== null && !this.#watchers().has(connection)) {
-      connection.tell({ type: 'unviewed', user: this.#user });
-    }
-  }
-
   /** A connection in the list of watchers is to be told how things stand. */
   watched(connection: ConnectionRef, context: UserContext): void {
     const watcher = this.#watchers().get(connection);
@@ -231,9 +224,15 @@ export class Presence {
   }
 
   #hide(watcher: Watcher, user: string, on: boolean): void {
+    this.#forget(watcher);
+    if (!on) return;
+    watcher.blocked = true;
+    tellHidden(watcher, user);
+  }
+
+  #forget(watcher: Watcher): void {
     watcher.round += 1;
-    watcher.blocked = on ? true : null;
-    if (on) tellHidden(watcher, user);
+    watcher.blocked = null;
   }
 
   // ---- telling ----

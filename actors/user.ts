@@ -64,7 +64,9 @@ class User implements Home {
       case 'watched':
         return this.#presence.watch(message, context);
       case 'unwatched':
-        return this.#presence.unwatch(message.connection, message.chat);
+        return this.#fabric.watches.leave(this.#user, message.chat, message.connection);
+      case 'parted':
+        return this.#fabric.watches.divide(this.#user, message.chat, message.user);
       case 'contact':
         return this.#presence.wrote(message.chat);
       case 'resync':
@@ -221,6 +223,7 @@ export const user: Behaviour<User, UserMessage, UserArgs, UserTag> = {
         return 'refuse';
       case 'blocked':
       case 'unwatched':
+      case 'parted':
         return 'admit';
       default:
         return message.type === 'typing' || message.type === 'profiled' ? 'latest' : 'drop';

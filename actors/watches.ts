@@ -125,6 +125,38 @@ export class Watches {
     this.#leave(user, chat, connection);
   }
 
+  /** `other` (the user himself: all; '': all, for good) watches the user by way of the chat no more. */
+  divide(user: string, chat: string, other: string): void {
+    for (const watcher of [...(this.#users.get(user)?.watchers.values() ?? [])]) {
+      if (!watcher.chats.has(chat) || !['', user, watcher.user].includes(other)) continue;
+      this.#leave(user, chat, watcher.connection);
+      // The word may come late, and the two be members again.
+      if (other !== '') watcher.connection.tell({ type: 'rewatch', chat });
+    }
+  }
+
+  /**
+   * What the owners of these chats said of who watches by way of them counts no more: the connections have them say it again.
+   * In steps, over as many turns as the caller likes.
+   */
+  *lapse(over: (chat: string) => boolean): Generator<void, void> {
+    const open = new Map<ConnectionRef, Set<string>>();
+    for (const [user, { watchers }] of this.#users) {
+      for (const { connection, chats } of watchers.values()) {
+        for (const chat of chats.keys()) {
+          if (!over(chat)) continue;
+          this.#leave(user, chat, connection);
+          open.set(connection, (open.get(connection) ?? new Set()).add(chat));
+        }
+        yield;
+      }
+    }
+    for (const [connection, chats] of open) {
+      for (const chat of chats) connection.tell({ type: 'rewatch', chat });
+      yield;
+    }
+  }
+
   /** Another node has the user's actor from now on, which is told by the chats who watches. */
   dismiss(user: string): void {
     const watchers = this.#users.get(user)?.watchers.keys() ?? [];

@@ -128,7 +128,7 @@ export class RoutedUsers extends Routed<UserMessage> {
 
   override tell(key: string, message: UserMessage): Delivery {
     const told = super.tell(key, message);
-    if (told === 'busy') unheard({ party: 'user', key, message });
+    if (told === 'busy' && !unheard({ party: 'user', key, message })) this.#unheard(key, message);
     return told;
   }
 

@@ -13,9 +13,24 @@ export type Lasting =
   | { readonly party: 'chat'; readonly key: string; readonly message: ChatMessage }
   | { readonly party: 'user'; readonly key: string; readonly message: UserMessage };
 
+const LASTING: ReadonlySet<string> = new Set<(ChatMessage | UserMessage)['type']>([
+  'cursor',
+  'receipts',
+  'forget',
+  'blocked',
+  'profiled',
+  'parted',
+  'contact',
+]);
+
 /** Whether a message to a chat or user has to be said again where it is lost. */
 export function lasts({ type }: ChatMessage | UserMessage): boolean {
-  return type === 'cursor' || type === 'receipts' || type === 'forget' || type === 'blocked' || type === 'profiled';
+  return LASTING.has(type);
+}
+
+/** Whether it also concerns who is at rest: others read in the store what they missed. */
+export function wakes({ type }: ChatMessage | UserMessage): boolean {
+  return type !== 'blocked' && type !== 'profiled';
 }
 
 /** Whether somebody has to say it again where it is lost: this node, or the connection whose watch it is. */
@@ -81,7 +96,8 @@ export class LastingMessages {
 function nameOf({ party, key, message }: Lasting): string {
   const about = 'user' in message ? message.user : '';
   const device = 'device' in message ? message.device : '';
-  return `${party}\n${key}\n${message.type}\n${about}\n${device}`;
+  const chat = 'chat' in message ? message.chat : '';
+  return `${party}\n${key}\n${message.type}\n${about}\n${device}\n${chat}`;
 }
 
 function later(known: Lasting, lasting: Lasting): Lasting {

@@ -89,7 +89,7 @@ export class Peer implements Far {
 
   tellUser(key: string, message: UserMessage): Delivery {
     if (!userCodec.crosses(message)) return 'dead';
-    if (this.out.full) return 'busy';
+    if (this.out.full && !lasts(message)) return 'busy';
     this.out.put(OP.user, key, message);
     if (owed(message)) this.out.lasting({ party: 'user', key, message });
     return 'ok';

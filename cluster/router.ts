@@ -19,7 +19,7 @@ import type { Runtime } from '../actors/runtime.js';
 import { RoutedChats, RoutedUsers, type Ways } from './directory.js';
 import { OP, PARTY, type Party } from './envelope.js';
 import { Exports } from './exports.js';
-import { type Lasting, LastingMessages, lasts, unheard } from './lasting.js';
+import { type Lasting, LastingMessages, lasts, unheard, wakes } from './lasting.js';
 import type { PeerLink } from './link.js';
 import type { FarConnection } from './outsiders.js';
 import { type Hub, Peer } from './peer.js';
@@ -232,11 +232,9 @@ export class Router implements Hub, Ways {
   }
 
   #tellAgain({ party, key, message }: Lasting): Delivery {
-    if (party === 'chat') {
-      if (message.type !== 'blocked') return this.routed.chats.tell(key, message);
-      return this.routed.chats.lookup(key)?.tell(message) ?? 'ok';
-    }
-    return this.routed.users.lookup(key)?.tell(message) ?? 'ok';
+    const { chats, users } = this.routed;
+    if (party === 'chat') return wakes(message) ? chats.tell(key, message) : (chats.lookup(key)?.tell(message) ?? 'ok');
+    return wakes(message) ? users.tell(key, message) : (users.lookup(key)?.tell(message) ?? 'ok');
   }
 
   /** In a turn of its own: whoever lost something is in the middle of it. */

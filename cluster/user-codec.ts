@@ -118,6 +118,12 @@ export const userCodec = new MessageCodec<UserMessage>({
     },
     read: (r, refs) => ({ type: 'unwatched', connection: refs.read(r), chat: r.str() }),
   },
+  parted: {
+    tag: 19,
+    fields: 2,
+    write: ({ chat, user }, w) => w.str(chat).str(user),
+    read: (r) => ({ type: 'parted', chat: r.str(), user: r.str() }),
+  },
   contact: {
     tag: 18,
     fields: 1,

@@ -20,6 +20,7 @@ import { SPEECH, type Speech } from '../cluster/versions.js';
 import type { Store } from '../storage/store.js';
 import type { Pool } from '../supervisors/pool.js';
 import type { Service } from '../supervisors/worker.js';
+import type { PresenceShards } from './presence-shards.js';
 
 /** What makes a node one of several. */
 export interface ClusterSetting {
@@ -51,8 +52,7 @@ interface MemberParts {
   readonly ended: (connection: FarConnection) => void;
   /** Actors may live elsewhere than before, or be reached again. Told once for what happens at about the same time. */
   readonly shaken: () => void;
-  /** The shard's actors are about to end, because it is another node's. */
-  readonly leaving: (shard: number) => void;
+  readonly presence: PresenceShards;
   readonly guests: Guests;
   readonly p99: () => number | null;
   readonly report: (event: string, fields: Readonly<Record<string, string | number>>) => void;
@@ -63,11 +63,12 @@ export class Member {
   readonly router: Router;
   #links: Links | null = null;
   #shaken = false;
+  #lapsed = new Set<number>();
   readonly #setting: ClusterSetting;
   readonly #parts: MemberParts;
 
   constructor(setting: ClusterSetting, parts: MemberParts) {
-    const { node, runtime, users, chatPools, chats, soft, ready, ended, leaving, guests, p99, report } = parts;
+    const { node, runtime, users, chatPools, chats, soft, ready, ended, presence, guests, p99, report } = parts;
     this.#setting = setting;
     this.#parts = parts;
     const actors = new ShardActors(runtime, users, chatPools);
@@ -83,7 +84,7 @@ export class Member {
         lookup: (key) => chats.lookup(key),
       },
       close: (shard) => {
-        leaving(shard);
+        presence.leaving(shard);
         return actors.close(shard);
       },
       resync: () => {
@@ -105,6 +106,7 @@ export class Member {
       ended,
       shaken: () => this.#shake(),
     });
+    this.cluster.placement.subscribe((shard, owner) => owner !== null && this.#lapse(shard));
   }
 
   #shake(): void {
@@ -114,6 +116,24 @@ export class Member {
       this.#shaken = false;
       this.#parts.shaken();
     });
+  }
+
+  /** One look through all watches for what happens in one turn. */
+  #lapse(shard: number): void {
+    this.#lapsed.add(shard);
+    if (this.#lapsed.size > 1) return;
+    this.#parts.runtime.world.defer(() => {
+      const shards = this.#lapsed;
+      this.#lapsed = new Set();
+      this.#parts.presence.lapsed(shards);
+    });
+  }
+
+  #unlinked(node: string): void {
+    const { placement } = this.cluster;
+    for (let shard = 0; shard < LIMITS.shards; shard += 1) {
+      if (placement.owner(shard)?.node === node) this.#lapse(shard);
+    }
   }
 
   get links(): Links {
@@ -141,7 +161,10 @@ export class Member {
             batch: (link, bytes) => router.batch(link, bytes),
             taken: (link) => router.taken(link),
             room: (link) => router.room(link),
-            down: (link) => router.down(link),
+            down: (link) => {
+              router.down(link);
+              this.#unlinked(link.node);
+            },
             fault: (error) => report('link_fault', { reason: error instanceof Error ? (error.stack ?? '') : '' }),
             stranger: () => this.cluster.placement.hint(),
             refused: (end, detail) => report('link_refused', { end, ...detail }),

@@ -37,6 +37,7 @@ import { evacuate } from './evacuation.js';
 import { guestsOf } from './guests.js';
 import { type ClusterSetting, Member } from './member.js';
 import { type Outside, outsidePresence } from './presence.js';
+import { PresenceShards } from './presence-shards.js';
 
 export interface WiringOptions {
   readonly node: string;
@@ -117,7 +118,7 @@ export class Wiring {
             ready: () => parts.sweeper?.alive === true,
             ended: (connection) => this.watches.ended(connection),
             shaken: () => parts.acceptor?.rewatch(),
-            leaving: (shard) => this.#leaving(shard),
+            presence: new PresenceShards(() => this.fabric, users),
             guests: guestsOf(parts),
             p99: () => this.fabric.latency.p99,
             report,
@@ -184,14 +185,6 @@ export class Wiring {
 
   get stopping(): boolean {
     return this.#stopping;
-  }
-
-  /** What is known here of the shard's users will be another node's to know. */
-  #leaving(shard: number): void {
-    this.fabric.board?.leave(shard);
-    for (const [user] of this.users.entries()) if (shardOfUser(user) === shard) this.online.delete(user);
-    for (const user of this.watches.users()) if (shardOfUser(user) === shard) this.watches.dismiss(user);
-    for (const chat of this.watches.chats()) if (shardOfChat(chat) === shard) this.watches.forget(chat);
   }
 
   /** Ordered stop; resolves when all has ended. `last`: the other nodes stop, too. Said again, nothing more is handed over. */

@@ -51,6 +51,22 @@ test('what one node says is shown at another, once, and as the user’s actor al
   assert.equal(two.board.stats().followed, 0);
 });
 
+test('of users whose actors are out of reach nothing is shown any more, until these have said so anew', async () => {
+  const { table, one, two, ada } = await scene();
+  for (const user of ['bob', 'cleo']) one.board.put(user, ON);
+  await table.run(50);
+  for (const user of ['bob', 'cleo']) ada.view(user, true);
+  await table.run(100);
+  two.board.readers.forget('bob');
+  for (const user of ['bob', 'cleo']) one.board.put(user, off(7));
+  await table.run(100);
+  assert.deepEqual(ada.shown, ['bob on', 'cleo on', 'cleo off 7']);
+  assert.equal(two.board.stats().followed, 1);
+  ada.view('bob', false, PRECISION.exact, 7);
+  await table.run(100);
+  assert.equal(ada.last, 'bob off 7');
+});
+
 test('the word of the user’s actor counts until the table has one', async () => {
   const { table, one, ada } = await scene();
   ada.view('bob', true);

@@ -102,6 +102,7 @@ const USER: Samples<UserMessage> = {
   resync: [{ type: 'resync' }],
   watched: [{ type: 'watched', connection: own, watcher: 'bob', chat: chatKey(chat), contact: true }],
   unwatched: [{ type: 'unwatched', connection: other, chat: chatKey(chat) }],
+  parted: [{ type: 'parted', chat: group.key, user: 'bob' }],
   contact: [{ type: 'contact', chat: chatKey(chat) }],
 };
 

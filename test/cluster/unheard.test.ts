@@ -1,9 +1,10 @@
-// Owns the tests of watches that are lost between nodes: whose they are hears of it, wherever they were lost.
+// Owns the tests of watches that are lost between nodes: whose they are hears of it, wherever they were lost; their end is said again.
 // Invariant: nothing here depends on time; links break where the test breaks them.
 // Must not: test when it is said again (watching.test.ts), or what becomes of other messages (router.test.ts).
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import type { ChatMessage, ConnectionMessage, ConnectionRef, UserMessage } from '../../actors/messages.js';
 import { chatKey } from '../../storage/keys.js';
 import { type Ear, RouterScene, type TestNode } from './router-scene.js';
@@ -149,5 +150,49 @@ describe('on its way to a member, by a chat that is another node\u2019s than the
     scene.cable('a', 'b').break();
     scene.settle();
     assert.deepEqual(line.heard, [REWATCH]);
+  });
+});
+
+describe('the end of one, on its way to a member', () => {
+  const parted: UserMessage = { type: 'parted', chat: KEY, user: 'ada' };
+  const heard = (node: TestNode): unknown[] => node.users.ear('bob').heard;
+
+  test('who rests after a crash', () => {
+    const { scene, a, b } = three();
+    b.users.mood = 'busy';
+    a.router.routed.users.tell('bob', parted);
+    scene.settle();
+    b.users.mood = 'ok';
+    scene.world.advance(LIMITS.retryMs);
+    scene.settle();
+    assert.deepEqual(heard(b), [parted]);
+  });
+
+  test('who is nobody\u2019s, or whose node is out of reach; each once', () => {
+    const { scene, a, b } = three();
+    const other: UserMessage = { ...parted, chat: KEY.replace('01', '02') };
+    scene.give(null, { user: 'bob' });
+    for (const message of [parted, other, parted]) a.router.routed.users.tell('bob', message);
+    scene.world.advance(LIMITS.retryMs);
+    scene.cable('a', 'b').break();
+    scene.give('b', { user: 'bob' });
+    scene.world.advance(LIMITS.retryMs);
+    scene.cable('a', 'b').mend();
+    scene.world.advance(LIMITS.retryMs);
+    scene.settle();
+    assert.deepEqual(heard(b), [parted, other]);
+  });
+
+  test('over a link that breaks', () => {
+    const { scene, a, b } = three();
+    scene.cable('a', 'b').stuck = true;
+    a.router.routed.users.tell('bob', parted);
+    scene.settle();
+    scene.cable('a', 'b').break();
+    scene.cable('a', 'b').stuck = false;
+    scene.cable('a', 'b').mend();
+    scene.world.advance(LIMITS.retryMs);
+    scene.settle();
+    assert.deepEqual(heard(b), [parted]);
   });
 });
