@@ -50,6 +50,8 @@ export class Board {
   #session: LineSession | null = null;
   #up = false;
   #reason = 'starting';
+  /** Reasons that were reported since the table was there. */
+  readonly #told = new Set<string>();
   #since: number;
   #stopped = true;
   /** Sessions that failed since the table was there. */
@@ -220,7 +222,10 @@ export class Board {
       this.#since = this.#world.now();
       this.readers.lost();
     }
-    if (this.#tries === 0) this.#options.report('presence_unknown', { where: this.#options.line.where, reason });
+    // What comes of the first trouble may be another one, as a password that was changed while it was away.
+    if (this.#tries === 0) this.#told.clear();
+    if (!this.#told.has(reason)) this.#options.report('presence_unknown', { where: this.#options.line.where, reason });
+    this.#told.add(reason);
     this.#reason = reason;
     this.#tries += 1;
     const most = Math.min(BOARD_LIMITS.redialMs * 2 ** Math.min(this.#tries - 1, 8), BOARD_LIMITS.redialMostMs);

@@ -493,6 +493,9 @@ export const LIMITS = {
   resyncMs: 20,
   /** ms between two notices of the same trouble. */
   noticeMs: 60_000,
+  /** Lines of the log that chats and users get for one reason in so many ms; the others are counted in one. */
+  noticeBurst: 10,
+  noticeBurstMs: 10_000,
 
   // ---- the cluster ----
   /** Nodes that share one store: each reads all rows with every beat, and each has a link to every other. */

@@ -11,6 +11,7 @@ import { createVerifier, type KeySource, type Verifier } from '../services/auth.
 import { hmac } from '../services/mac.js';
 import { createMachine } from '../services/machine.js';
 import { type Node, type NodeOptions, startNode } from '../services/node.js';
+import { Notices } from '../services/notices.js';
 import { Operator } from '../services/operator.js';
 import { redisLine } from '../services/redis-line.js';
 import { createRoutes } from '../services/routes.js';
@@ -28,7 +29,7 @@ import { version } from './version.js';
 const UNPROTECTED =
   'no TLS between nodes: whoever is on the way reads who writes to whom; set --peer-tls-cert and --peer-tls-key';
 
-const GOOD_NEWS: readonly string[] = ['certificate_renewed', 'presence_known', 'format_raised'];
+const GOOD_NEWS: readonly string[] = ['certificate_renewed', 'presence_known', 'format_raised', 'drained'];
 
 export interface NodeRun {
   readonly config: NodeConfig;
@@ -42,6 +43,9 @@ export interface NodeRun {
 export async function runNode(run: NodeRun): Promise<Node> {
   const { config, log, shared } = run;
   const world = createMachine();
+  const notices = new Notices(world, (event, fields) => {
+    log[GOOD_NEWS.includes(event) ? 'info' : 'warn'](fields, event);
+  });
   let running = false;
   let node: Node | null = null;
   const facts = { version: version(), path: config.store.path, started: world.wall() };
@@ -64,15 +68,18 @@ export async function runNode(run: NodeRun): Promise<Node> {
       ...clusterOf(run, () => node),
       ...(await presenceOf(config)),
       openStore: run.openStore,
-      fenced: () => giveUp('shard_lost', `another node took over the store at ${config.store.path}`, log),
+      fenced: () => {
+        const way = 'nodes that are to share one need --peer-listen, each of them';
+        giveUp('shard_lost', `another node took over the store at ${config.store.path}; ${way}`, log);
+      },
       http: createRoutes(facts),
       event: (event) => record(event, log, running),
-      report: (event, fields) => (GOOD_NEWS.includes(event) ? log.info(fields, event) : log.warn(fields, event)),
+      report: (event, fields) => notices.report(event, fields),
     });
     running = true;
     return node;
   } catch (error) {
-    throw failureOf(error);
+    throw failureOf(error, config);
   }
 }
 
@@ -91,7 +98,12 @@ function clusterOf({ config, log }: NodeRun, node: () => Node | null): Pick<Node
       body: 'starting\n',
     };
   const wires = createPeerNet({ ...net, host: listen.host, port: listen.port, engine: transport ?? 'auto', http });
-  const replaced = (): void => giveUp('node_replaced', `another process runs under the id ${config.nodeId}`, log);
+  const replaced = (): void =>
+    giveUp(
+      'node_replaced',
+      `another process runs under the id ${config.nodeId}; where it is no successor, give each its own --node-id`,
+      log,
+    );
   return { cluster: { net: wires, mac, url: () => publicUrl, replaced } };
 }
 
@@ -122,7 +134,12 @@ function keysOf({ keys, data }: NodeConfig, log: Logger): KeySource {
 }
 
 function secretOf(found: SecretResult, log: Logger): Uint8Array {
-  if (!found.ok) throw new CliFailure(found.code, found.detail);
+  if (!found.ok) {
+    // What is in the data folder is made: so this one was named.
+    const way =
+      found.code === 'no_secret' ? '; name the file that has it, or make it (openssl rand -base64 32 > FILE)' : '';
+    throw new CliFailure(found.code, `${found.detail}${way}`);
+  }
   if (found.warning !== undefined) log.warn(found.warning);
   return found.secret;
 }

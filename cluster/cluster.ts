@@ -162,6 +162,8 @@ class Part implements Cluster {
     if (this.#drain !== null) return 'already';
     if (this.#others().length === 0) return 'last';
     const { world, guests = NO_GUESTS } = this.#options;
+    // Whoever comes all the same makes it drain again, for a moment.
+    let told = false;
     this.#drain = new Drain(plan, {
       world,
       guests,
@@ -169,7 +171,12 @@ class Part implements Cluster {
       loads: () => this.#life?.observer.members ?? [],
       others: () => this.#others(),
       look: () => this.#life?.look(),
-      changed: () => this.#enter(),
+      changed: () => {
+        this.#enter();
+        if (told || plan.hurry === true || this.#drain?.state !== 'drained') return;
+        told = true;
+        this.#options.report('drained', {});
+      },
     });
     this.#enter();
     return 'begun';
@@ -245,7 +252,7 @@ class Part implements Cluster {
           over: (how) => {
             this.#options.report('membership_lost', { how });
             if (how === 'replaced') this.#options.replaced();
-            failed(new Error(`membership_lost: ${how}`));
+            failed(new MembershipLost(how));
           },
         };
         life = new Life(this.#options, this.#options.store(), identity, events, pace);
@@ -271,4 +278,10 @@ class Part implements Cluster {
     this.#members = members;
     for (const listener of this.#watchers) listener(members);
   }
+}
+
+/** Others count this node out, or another process has its id. */
+class MembershipLost extends Error {
+  override readonly name = 'MembershipLost';
+  readonly code = 'membership_lost';
 }

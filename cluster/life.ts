@@ -11,7 +11,7 @@
 // Must not: restart itself (its supervisor does), or open links.
 
 import { LIMITS } from '../actors/limits.js';
-import { grantRange, nodeRange, shardInKey, viewKey } from '../storage/cluster-keys.js';
+import { grantRange, nodeInKey, nodeRange, shardInKey, viewKey } from '../storage/cluster-keys.js';
 import { decodeView, encodeView } from '../storage/cluster-rows.js';
 import { reasonOf } from '../storage/failure.js';
 import { Log } from '../storage/log.js';
@@ -255,7 +255,8 @@ export class Life {
     this.#evicting = false;
     if (result?.outcome === 'committed') {
       this.evictions += silent.length;
-      this.#options.report('nodes_evicted', { count: silent.length });
+      const nodes = silent.map(({ key }) => nodeInKey(key)).join(', ');
+      this.#options.report('nodes_evicted', { count: silent.length, nodes });
     }
     // Also where others were faster: somebody has gone.
     if (result?.outcome !== 'failed') this.look();

@@ -167,7 +167,8 @@ export class Member {
             },
             fault: (error) => report('link_fault', { reason: error instanceof Error ? (error.stack ?? '') : '' }),
             stranger: () => this.cluster.placement.hint(),
-            refused: (end, detail) => report('link_refused', { end, ...detail }),
+            // `node` is who writes the line.
+            refused: (end, { node: peer, ...detail }) => report('link_refused', { end, peer, ...detail }),
           },
         });
         this.#links = links;

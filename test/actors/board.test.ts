@@ -129,7 +129,11 @@ test('a table that ends: unknown to all at once; when it is back, empty, the onl
   ada.view('max', true);
   assert.equal(ada.last, 'max unknown');
   await table.run(20_000);
-  assert.deepEqual(one.reports, ['presence_known', 'presence_unknown closed'], 'not a line a try');
+  assert.deepEqual(
+    one.reports,
+    ['presence_known', 'presence_unknown closed', 'presence_unknown ECONNREFUSED'],
+    'a line for each reason, and not for each try',
+  );
   assert.ok(table.calls.dial < 40, `${table.calls.dial} tries`);
   table.start();
   await table.run(3_000);

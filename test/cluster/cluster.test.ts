@@ -116,6 +116,7 @@ for (const asleep of [false, true]) {
     );
     for (const shard of n1.mine) assert.ok(n1.status.shards[shard]!.epoch > (epochs.get(shard) ?? 0));
     assert.equal(n2.status.evictions + n3.status.evictions, 1);
+    assert.equal(scene.reports.filter((report) => /^n[23] nodes_evicted .*"n1"/.test(report)).length, 1);
     await scene.run(500);
     await scene.check();
   });
