@@ -34,14 +34,17 @@ export function addressOf(text: string): URL {
   throw new CliFailure('bad_usage', `--url: "${text}": write an HTTP address, as in http://127.0.0.1:7400`, EXIT.usage);
 }
 
-/** Throws `unreachable`. */
-export async function get(url: URL, tries = TRIES): Promise<Answer> {
+/** What to do where nobody answers. */
+const START = 'start one with "weft start" or name another with --url';
+
+/** Throws `unreachable`, with what to do. */
+export async function get(url: URL, tries = TRIES, way = START): Promise<Answer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), redirect: 'manual' });
     return { ok: response.ok, status: response.status, body: await response.text() };
   } catch (error) {
-    if (error instanceof Error && error.name === 'TimeoutError' && tries > 1) return get(url, tries - 1);
-    const message = `no node answers at ${url.origin} (${reason(error)}); start one with "weft start" or name another with --url`;
+    if (error instanceof Error && error.name === 'TimeoutError' && tries > 1) return get(url, tries - 1, way);
+    const message = `no node answers at ${url.origin} (${reason(error)}); ${way}`;
     throw new CliFailure('unreachable', message, EXIT.unreachable);
   }
 }
@@ -64,5 +67,6 @@ function reason(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
   if (error.name === 'TimeoutError') return `no answer within ${(PATIENCE * TRIES) / 1_000} s`;
   const { cause } = error;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
+  if (!(cause instanceof Error)) return error.message;
+  return 'code' in cause ? String(cause.code) : cause.message;
 }

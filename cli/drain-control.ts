@@ -63,7 +63,8 @@ export class DrainControl {
 
   async #ask(): Promise<z.infer<typeof stateSchema>> {
     const url = new URL('/drain', this.#base);
-    const answer = await get(url);
+    const way = `${this.node} hangs or has just ended, or its peer port cannot be reached from here`;
+    const answer = await get(url, undefined, way);
     const parsed = stateSchema.safeParse(answer.ok ? parse(answer.body) : null);
     if (!parsed.success) throw noNode(url);
     return parsed.data;

@@ -12,7 +12,7 @@ const EVERY_MS = 5_000;
 /** `n-2: 9 shards and 120 clients left, p99 14 ms (n-1)` */
 export function describe(node: string, status: DrainStatus): string {
   const { shardsLeft, clientsLeft, p99, slowest, maxP99, pace, waits } = status;
-  const shards = shardsLeft === null ? 'joins its cluster anew' : `${shardsLeft} shards`;
+  const shards = shardsLeft === null ? 'joins its cluster anew' : counted(shardsLeft, 'shard');
   const latency = p99 === null ? 'p99 unknown' : `p99 ${p99.toFixed(p99 < 10 ? 1 : 0)} ms (${slowest})`;
   const way =
     waits === 'latency'
@@ -22,7 +22,11 @@ export function describe(node: string, status: DrainStatus): string {
         : pace < 1
           ? `, at ${Math.round(pace * 100)} % of its pace`
           : '';
-  return `${node}: ${shards} and ${clientsLeft} clients left, ${latency}${way}`;
+  return `${node}: ${shards} and ${counted(clientsLeft, 'client')} left, ${latency}${way}`;
+}
+
+function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 export class Progress {

@@ -75,7 +75,7 @@ async function drain(node: string, options: Options): Promise<void> {
   const plan = {
     rate: positive('--rate', options.rate),
     clients: positive('--clients', options.clients),
-    maxP99: options.maxP99 === '0' ? 0 : positive('--max-p99', options.maxP99),
+    maxP99: options.maxP99 === '0' ? 0 : positive('--max-p99', options.maxP99, ', or 0 to never pause'),
   };
   if (options.watch === true) return follow(await DrainControl.find(options.url, node), options, null);
   const mac = macOf(options);
@@ -134,10 +134,10 @@ function macOf({ clusterSecretFile, data }: Options): Mac {
   throw new CliFailure(found.code, `${found.detail}; ${way}`);
 }
 
-function positive(flag: string, text: string): number {
+function positive(flag: string, text: string, or = ''): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
   if (value > 0 && value <= 1_000_000) return value;
-  throw bad(`${flag}: "${text}": write a number above 0`);
+  throw bad(`${flag}: "${text}": write a number above 0${or}`);
 }
 
 function bad(message: string): CliFailure {

@@ -4,6 +4,8 @@
 
 import type { Logger } from 'pino';
 import { LIMITS } from '../actors/limits.js';
+import { ListenError } from '../transport/socket.js';
+import type { NodeConfig } from './config.js';
 import { endNow } from './end.js';
 import { CliFailure, EXIT } from './failure.js';
 
@@ -28,13 +30,27 @@ export function giveUp(code: string, reason: string, log: Logger): void {
 }
 
 /** Why a start failed. */
-export function failureOf(error: unknown): CliFailure {
+export function failureOf(error: unknown, config: NodeConfig): CliFailure {
   if (error instanceof CliFailure) return error;
   const text = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'start_failed';
-  const hint =
-    code === 'listen_failed' ? '; is a node running already? (weft status), or choose another with --listen' : '';
-  return new CliFailure(code, `${text}${hint}`, exitOf(code));
+  const way = error instanceof ListenError ? `; ${listenWay(error, config)}` : '';
+  return new CliFailure(code, `${text}${way}`, exitOf(code));
+}
+
+/** What to do where a port cannot be had: that of clients, or that of other nodes. */
+function listenWay({ host, port, reason }: ListenError, { listen, cluster }: NodeConfig): string {
+  const peers = cluster !== undefined && !(listen.host === host && listen.port === port);
+  const flag = peers ? '--peer-listen' : '--listen';
+  switch (reason) {
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `name an address of this machine with ${flag}${peers ? ', and the one that others dial with --peer-advertise' : ''}`;
+    case 'EACCES':
+      return `this user may not have that port: choose one from 1024 up with ${flag}`;
+    default:
+      return `is a node running already? (${peers ? 'each needs a port of its own' : 'weft status'}), or choose another with ${flag}`;
+  }
 }
 
 function exitOf(code: string): number {

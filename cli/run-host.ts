@@ -17,7 +17,6 @@ import { nactHost } from '../supervisors/nact-host.js';
 import { freePort } from '../transport/port.js';
 import { ListenError } from '../transport/socket.js';
 import { loadUws } from '../transport/uws-native.js';
-import type { Address } from './address.js';
 import { type Flags, type NodeConfig, SETTINGS, type Setting } from './config.js';
 import { CliFailure, EXIT } from './failure.js';
 import { failureOf } from './give-up.js';
@@ -52,7 +51,7 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
   // Asked now: what is installed may be another one when a child is started again.
   const told = { [HOST_BUILD]: hostBuild() };
   let running = false;
-  const port = await portOf(config.listen);
+  const port = await portOf(config);
   const store = await storeOf(config, log, crashes);
   const host = new Host({
     nodes: Array.from({ length: config.nodes }, (_, index) => `${config.nodeId}-${index + 1}`),
@@ -64,7 +63,8 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
         env: { ...process.env, ...environment({ ...flags, nodes: '1', ...places(config, port, index) }), ...told },
         stdio: ['ignore', 'pipe', 'inherit', 'ipc', 'pipe'],
       });
-      if (store !== null) serveNode(store, child, (reason) => log.error({ reason, node }, 'node_not_understood'));
+      if (store !== null)
+        serveNode(store, child, (reason) => log.error({ reason, child: node }, 'node_not_understood'));
       return child;
     },
     line: (text) => lines.take(text),
@@ -100,7 +100,7 @@ async function storeOf(config: NodeConfig, log: Logger, crashes: number): Promis
   try {
     return await openStore(config, log, crashes);
   } catch (error) {
-    throw failureOf(error);
+    throw failureOf(error, config);
   }
 }
 
@@ -142,13 +142,13 @@ class Lines {
  * The port that the nodes are to share. Whoever listens there already would share it with them, if only it is willing: two
  * hosts would each get some of the other's clients. So it must be free.
  */
-async function portOf({ host, port }: Address): Promise<number> {
+async function portOf(config: NodeConfig): Promise<number> {
+  const { host, port } = config.listen;
   try {
     return await freePort(host, port);
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const { code, message } = new ListenError(host, port, reason);
-    throw new CliFailure(code, `${message}; is a node running already? (weft status), or choose another with --listen`);
+    throw failureOf(new ListenError(host, port, reason), config);
   }
 }
 

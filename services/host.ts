@@ -89,7 +89,10 @@ export class Host {
   /** Resolves when all has ended: to why the host gave up, or null where it was told to stop. */
   async ended(): Promise<NodeFailure | null> {
     await this.#tree?.ended;
-    return this.#failure;
+    const failure = this.#failure;
+    if (failure === null || this.#options.final(failure)) return failure;
+    const often = `it ended ${INTENSITY.restarts + 1} times within ${INTENSITY.within / 1_000} s`;
+    return new NodeFailure(failure.code, `${failure.message}; ${often}`, failure.exit);
   }
 
   /** All nodes stop at once: clients that left one would only be sent on by the next. */

@@ -189,7 +189,8 @@ function inspectClusterFile(path: string): void {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const detail = `cannot read the cluster file ${path}: ${reasonOf(error)}`;
+    const reason = error instanceof Error && 'code' in error ? error.code : reasonOf(error);
+    const detail = `cannot read the cluster file ${path} (${reason})`;
     throw new StoreOpenError('store_bad_cluster_file', `${detail}; copy it from a machine of the cluster`, {
       cause: error,
     });

@@ -99,8 +99,13 @@ export interface Server {
 export class ListenError extends Error {
   readonly code = 'listen_failed';
 
-  constructor(host: string, port: number, reason: string) {
-    super(`cannot listen on ${host}:${port}: ${reason}`);
+  constructor(
+    readonly host: string,
+    readonly port: number,
+    /** The system's code, or a text. */
+    readonly reason: string,
+  ) {
+    super(`cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${reason}`);
     this.name = 'ListenError';
   }
 }

@@ -235,7 +235,12 @@ async function listenOn(uws: Uws, app: NativeApp, options: ServerOptions): Promi
     const listener = chosen === 0 ? false : await attempt(chosen);
     if (listener) return listener;
   }
-  throw new ListenError(host, port, 'address in use or not ours');
+  // The engine does not say why; the system does, unless the port is free by now.
+  const reason = await freePort(host, port).then(
+    () => 'the port was lost to another process',
+    (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+  );
+  throw new ListenError(host, port, reason);
 }
 
 /** The engine takes 8 to 960 s in steps of 4 s. */

@@ -188,9 +188,9 @@ export function listenWs(options: ServerOptions): Promise<Server> {
   sweep.unref();
 
   return new Promise((resolve, reject) => {
-    http.once('error', (error) => {
+    http.once('error', (error: NodeJS.ErrnoException) => {
       clearInterval(sweep);
-      reject(new ListenError(options.host, options.port, error.message));
+      reject(new ListenError(options.host, options.port, error.code ?? error.message));
     });
     http.listen(options.port, options.host, () => {
       const address = http.address();

@@ -91,6 +91,7 @@ test('a drain is watched to its end without the secret', async () => {
 
 test('what is in the way is said', () => {
   assert.equal(describe('n', status), 'n: 9 shards and 120 clients left, p99 14 ms (b)');
+  assert.match(describe('n', { ...status, shardsLeft: 1, clientsLeft: 1 }), /^n: 1 shard and 1 client left/);
   assert.match(describe('n', { ...status, pace: 0.32 }), /, at 32 % of its pace$/);
   assert.match(describe('n', { ...status, waits: 'latency', p99: 300 }), /p99 300 ms \(b\), paused: above 250 ms$/);
   assert.match(describe('n', { ...status, waits: 'nobody', p99: null }), /p99 unknown, paused: no other node is up$/);

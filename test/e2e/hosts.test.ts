@@ -129,7 +129,7 @@ test('a node is drained under load: no send fails, it is empty, and it takes its
   skip,
 }, async (t) => {
   const home = new Home(t);
-  const host = await home.start({ flags: ['--nodes', `${NODES}`, '--node-id', 'n'] });
+  const host = await home.start({ flags: ['--nodes', `${NODES}`, '--node-id', 'n', '--log-level', 'info'] });
   const { url } = host;
   await until('every node has shards', () => whole(url));
   const people = await crowd(t, Array(USERS).fill(url));
@@ -167,6 +167,7 @@ test('a node is drained under load: no send fails, it is empty, and it takes its
   const watched = await weft(['drain', 'n-2', '--watch', ...flags]);
   assert.match(watched.out, /^n-2 is empty after /);
 
+  assert.equal(host.lines.filter((line) => line.includes('"drained"') && line.includes('"n-2"')).length, 1);
   const ended = await weft(['drain', 'n-2', '--cancel', ...flags]);
   assert.equal(ended.code, 0, ended.err);
   await until('its shards come back', async () => (await whole(url)) && (await shards()) > 5);
@@ -185,7 +186,7 @@ test('a node is drained under load: no send fails, it is empty, and it takes its
   slow.stderr.on('data', (chunk) => {
     said += chunk;
   });
-  await until('it has begun', async () => /shards and \d+ clients left/.test(said));
+  await until('it has begun', async () => /shards? and \d+ clients? left/.test(said));
   slow.kill('SIGINT');
   assert.deepEqual(await once(slow, 'close'), [1, null]);
   assert.match(said, /weft: cancelled: n-2 is a member like any other/);
@@ -251,6 +252,26 @@ test('what keeps a node from starting is the whole host’s failure, told once',
   const taken = await weft(['start', '--nodes', '2', '--listen', `127.0.0.1:${port}`, '--data', `${home.data}2`]);
   assert.equal(taken.code, 1);
   assert.match(taken.err, /^weft: listen_failed: .*EADDRINUSE.*weft status/);
+  const peers = await weft([
+    'start',
+    '--listen',
+    '127.0.0.1:0',
+    '--peer-listen',
+    `127.0.0.1:${port}`,
+    '--data',
+    `${home.data}2`,
+  ]);
+  assert.match(peers.err, /^weft: listen_failed: .*EADDRINUSE.*another with --peer-listen\n$/);
+  const abroad = await weft([
+    'start',
+    '--listen',
+    '203.0.113.9:0',
+    '--jwt-secret-file',
+    join(home.folder, 'secret'),
+    '--data',
+    `${home.data}2`,
+  ]);
+  assert.match(abroad.err, /^weft: listen_failed: .*EADDRNOTAVAIL.*an address of this machine with --listen\n$/);
   const same = await weft(['start', '--nodes', '2', '--listen', '127.0.0.1:0', '--data', home.data]);
   assert.match(same.err, /^weft: data_in_use: process \d+ /);
   const secret = ['--jwt-secret-file', `${home.data}/none`];
@@ -267,5 +288,5 @@ test('what keeps a node from starting is the whole host’s failure, told once',
     ...secret,
   ]);
   assert.deepEqual([none.code, none.out], [1, '']);
-  assert.match(none.err, /^weft: no_secret: n-1: there is no secret at [^\n]*\n$/);
+  assert.match(none.err, /^weft: no_secret: n-1: there is no secret at [^\n]*; name the file [^\n]*\n$/);
 });

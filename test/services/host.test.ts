@@ -106,7 +106,7 @@ test('a node that ends again and again ends the host', async (t) => {
   await host.start();
   children[1]!.kill('SIGKILL');
   const failure = await host.ended();
-  assert.deepEqual([failure?.code, failure?.message], ['node_ended', 'n-2: exit code 1']);
+  assert.deepEqual([failure?.code, failure?.message], ['node_ended', 'n-2: exit code 1; it ended 6 times within 60 s']);
   assert.equal(children.length, 2 + 5, 'five restarts in a minute');
   assert.ok(events.includes('host/node-2 escalated') && events.includes('host escalated'));
   assert.ok(children.every(over));
