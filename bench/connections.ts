@@ -16,10 +16,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LIMITS } from '../actors/limits.js';
 import type { IdleOrder, IdleReport } from './idle-load.js';
-import type { SuiteOptions } from './main.js';
 import { NodeProcess } from './node-process.js';
 import { cpuSeconds, type Memory, memory } from './process-stat.js';
 import { type Row, row } from './report.js';
+import type { SuiteOptions } from './suite.js';
 
 const CONNECTIONS = 15_000;
 const WARM_UP = 300;

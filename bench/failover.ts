@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { LIMITS } from '../actors/limits.js';
 import type { FailoverCommand, FailoverLoad, FailoverPhase } from './failover-load.js';
 import { HostProcess } from './host-process.js';
-import type { SuiteOptions } from './main.js';
 import { type Row, row } from './report.js';
+import type { SuiteOptions } from './suite.js';
 
 const NODES = 3;
 const CHATS = 200;

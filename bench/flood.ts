@@ -4,8 +4,8 @@
 // Must not: know what the hostile ones do (flood/attacks.ts).
 
 import { flood } from './flood/course.js';
-import type { SuiteOptions } from './main.js';
 import { type Row, row } from './report.js';
+import type { SuiteOptions } from './suite.js';
 
 const SECONDS = 60;
 const SCENE = { hostile: 50, pairs: 5, rate: 5 } as const;

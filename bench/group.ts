@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { GroupLoad, GroupResult } from './group-load.js';
-import type { SuiteOptions } from './main.js';
 import { NodeProcess } from './node-process.js';
 import { cpuSeconds } from './process-stat.js';
 import { type Row, row } from './report.js';
+import type { SuiteOptions } from './suite.js';
 
 const SECONDS = 60;
 const WARM_MS = 3_000;

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { SuiteOptions } from './main.js';
 import { median, type Row, row } from './report.js';
+import type { SuiteOptions } from './suite.js';
 
 const execute = promisify(execFile);
 

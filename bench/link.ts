@@ -11,8 +11,8 @@ import { Links } from '../cluster/links.js';
 import { createMachine } from '../services/machine.js';
 import { createPeerNet } from '../transport/peer-net.js';
 import { type Ask, benchMac, cpu, ECHO, pour, type Tell } from './link-peer.js';
-import type { SuiteOptions } from './main.js';
 import type { Row } from './report.js';
+import type { SuiteOptions } from './suite.js';
 
 /** Bytes of a message as the router sends it: a body of 100 and what names it. */
 const MESSAGE = 200;

@@ -4,28 +4,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { machine, type Report, type Row, table } from './report.js';
-
-export interface SuiteOptions {
-  /** Seconds to measure each figure for; undefined: the suite's own default. */
-  readonly seconds: number | undefined;
-  /** Connections to open; undefined: the suite's own default. */
-  readonly connections: number | undefined;
-  /** Messages in all chats together, and how often they are sent and swept; undefined: the suite's own default. */
-  readonly messages: number | undefined;
-  readonly cycles: number | undefined;
-  /** Nodes of one host to measure beside a node alone; undefined: none. */
-  readonly nodes: number | undefined;
-  /** A store to measure beside the embedded one, or instead of it, as in --store of `weft start`. */
-  readonly store: string | undefined;
-  /** Says what goes on. */
-  readonly progress: (line: string) => void;
-}
-
-/** What a suite's module exports. */
-export interface Suite {
-  run(options: SuiteOptions): Promise<readonly Row[]>;
-}
+import { machine, type Report, table } from './report.js';
+import type { Suite } from './suite.js';
 
 /** Loaded on demand, so that one suite's needs are not the others'. */
 const SUITES: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Suite> }>> = {

@@ -12,10 +12,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { issueToken } from '../cli/token.js';
 import type { ClusterReport } from '../services/cluster-report.js';
-import type { SuiteOptions } from './main.js';
 import type { PathLoad, PathResult } from './path-load.js';
 import { childrenOf, cpuSeconds } from './process-stat.js';
 import { median, type Row, row } from './report.js';
+import type { SuiteOptions } from './suite.js';
 
 const PAIRS = 200;
 const WINDOW = 5;

@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, type Histogram } from 'hdr-histogram-js';
-import type { SuiteOptions } from './main.js';
 import { NodeProcess } from './node-process.js';
 import { type Row, row } from './report.js';
 import { Device, type Place } from './retention-load.js';
+import type { SuiteOptions } from './suite.js';
 
 const MESSAGES = 1_000_000;
 const CYCLES = 10;

@@ -11,10 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HostProcess } from './host-process.js';
-import type { SuiteOptions } from './main.js';
 import { cpuSeconds, memory } from './process-stat.js';
 import { type Row, row } from './report.js';
 import type { StormAnswer, StormLoad, StormProgress, StormReport } from './storm-load.js';
+import type { SuiteOptions } from './suite.js';
 
 const NODES = 3;
 const DEVICES = 15_000;
