@@ -21,6 +21,8 @@ import { decline, type EntryMessage, type RequestMessage, type Waiter, waiterOf 
 
 type Question = Extract<Tag, { type: 'blockers' | 'known' | 'newcomers' | 'target' }>;
 
+type Asked = Extract<Tag, { type: 'blockers' }>;
+
 export class Admission {
   readonly #chat: Chat;
   readonly #rules: ChatRules;
@@ -50,14 +52,13 @@ export class Admission {
     }
   }
 
-  /** `blockers`: null until read, where the send would make the chat. */
+  /** `blockers`: null until read, where the send would make the chat, or a block may not have been heard of. */
   #accept(message: SendMessage, waiter: Waiter, context: ChatContext, blockers: readonly string[] | null = null): void {
     const chat = this.#chat;
+    const pair = chat.roster?.info.pair ?? null;
+    if (blockers === null && pair !== null && !this.#hears(pair)) return this.#askBlockers(pair, message, context);
     const refused = chat.roster === null ? this.#rules.found(chat, message, blockers) : null;
-    if (refused === 'ask') {
-      const read = readBlockers(chat.fabric.store, message.pair!);
-      return this.#reads.hold(read, { type: 'blockers', round: chat.round, message }, context);
-    }
+    if (refused === 'ask') return this.#askBlockers(message.pair!, message, context);
     if (refused !== null) return decline(waiter, refused.code, refused.detail, refused.after);
     const { user: from, id, idText } = message;
     const roster = chat.roster!;
@@ -68,6 +69,18 @@ export class Admission {
     const at = chat.tick();
     const row = encodeMessageRow(from, id, at - idTime(id), message.body);
     chat.enter([new Entry(from, id, idText, at, row, null, waiter)]);
+  }
+
+  /** Since who blocks whom was read, each block was told. */
+  #hears(pair: readonly [string, string]): boolean {
+    const heard = this.#chat.fabric.heard(pair);
+    return heard >= 0 && heard === this.#chat.roster?.heard;
+  }
+
+  #askBlockers(pair: readonly [string, string], message: SendMessage, context: ChatContext): void {
+    const { fabric, round } = this.#chat;
+    const heard = fabric.heard(pair);
+    this.#reads.hold(readBlockers(fabric.store, pair), { type: 'blockers', round, heard, message }, context);
   }
 
   request(message: RequestMessage, context: ChatContext): void {
@@ -96,7 +109,7 @@ export class Admission {
     }
     if (value === UNREADABLE) return this.#unavailable(tag.message, 'the store cannot be read now');
     if (tag.type === 'known') this.#looked(tag.message, value as Known | undefined, context);
-    else if (tag.type === 'blockers') this.#founded(tag.message, value as readonly string[], context);
+    else if (tag.type === 'blockers') this.#asked(tag, value as readonly string[], context);
     else if (tag.type === 'target') this.#deletion.read(tag.message, value as Uint8Array | undefined);
     else this.#rules.request(this.#chat, tag.message, value as Newcomers, context);
   }
@@ -107,14 +120,17 @@ export class Admission {
     else this.#decide(message, context);
   }
 
-  #founded(message: SendMessage, blockers: readonly string[], context: ChatContext): void {
+  #asked({ message, heard }: Asked, blockers: readonly string[], context: ChatContext): void {
+    const { roster } = this.#chat;
+    if (roster !== null) Object.assign(roster, { blockers, heard });
     this.#accept(message, waiterOf(message, this.#chat), context, blockers);
     this.#chat.leaveIfNothing(context);
   }
 
   /**
    * `user`, of a direct chat, blocks the other from now on, or does not any more. It is told before BLOCK is answered, so no
-   * message that is sent after the answer passes. Where the chat is being read, or is not yet, it is read with it.
+   * message that is sent after the answer passes; from another node it comes a link's way later. Where the chat is being read, or is not
+   * yet, it is read with it.
    */
   blocked(user: string, on: boolean, context: ChatContext): void {
     const { roster } = this.#chat;

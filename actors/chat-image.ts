@@ -44,6 +44,8 @@ export interface ChatImage {
   readonly sweep: SweepRow;
   /** Those of a direct chat's users who block the other. */
   readonly blockers: readonly string[];
+  /** When that was read (Fabric.heard). */
+  readonly heard: number;
   /** Views of the present members. */
   readonly inboxes: ReadonlyMap<string, Inbox>;
 }
@@ -66,7 +68,7 @@ export function encodeKnown(known: Known): Uint8Array {
   return value;
 }
 
-type Home = Pick<Fabric, 'store' | 'world'>;
+type Home = Pick<Fabric, 'store' | 'world' | 'heard'>;
 
 /** The users' views of the chat, of those who have one. */
 async function readViews(
@@ -140,10 +142,12 @@ export async function readChat(home: Home, chat: Uint8Array): Promise<ChatImage>
   assertRow(paged <= head, 'an id page is ahead of its log');
   const users = row === null ? [] : row.members.map((member) => member.user);
   const pair: [string, string] | null = row?.kind === CHAT_KIND.direct ? [users[0]!, users[users.length - 1]!] : null;
+  // Before: what is lost while it is read counts as lost after it.
+  const heard = pair === null ? 0 : home.heard(pair);
   const [inboxes, blockers] = await Promise.all([
     readViews(home, chat, users),
     pair === null ? [] : readBlockers(store, pair),
   ]);
   assert(inboxes.size === users.length, 'a member has an inbox row');
-  return { row, head, recent, clock, sweep, inboxes, blockers };
+  return { row, head, recent, clock, sweep, inboxes, blockers, heard };
 }

@@ -38,7 +38,7 @@ export type Tag =
   | { readonly type: 'image'; readonly round: number }
   | { readonly type: 'append'; readonly round: number }
   | { readonly type: 'survey'; readonly round: number }
-  | { readonly type: 'blockers'; readonly round: number; readonly message: SendMessage }
+  | { readonly type: 'blockers'; readonly round: number; readonly heard: number; readonly message: SendMessage }
   | { readonly type: 'known'; readonly round: number; readonly message: SendMessage | RequestMessage }
   | { readonly type: 'newcomers'; readonly round: number; readonly message: RequestMessage }
   | { readonly type: 'target'; readonly round: number; readonly message: DeletionRequest }

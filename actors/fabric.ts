@@ -72,6 +72,11 @@ export interface Fabric {
   readonly sweeper: SweepDesk;
   /** The chat's actor lives here, or would. */
   owns(chat: string): boolean;
+  /**
+   * Stands for what this node has heard from the users' actors: another number where something that they told may have been lost since;
+   * -1 while one of them is out of reach.
+   */
+  heard(users: readonly string[]): number;
   readonly online: Online;
   readonly watches: Watches;
   /** Null: user actors tell presence themselves. */

@@ -29,6 +29,8 @@ export class Roster {
   readonly audience = new Set<string>();
   /** Those of a direct chat's users who block the other. */
   blockers: readonly string[];
+  /** When those were read: another one now, and they may be others (Fabric.heard). */
+  heard: number;
   readonly #row: ChatRow;
   readonly #threshold: number;
   /** Members whose rows the next commit must hold. */
@@ -55,6 +57,7 @@ export class Roster {
     this.#threshold = threshold;
     this.#rowTouched = image === null;
     this.blockers = image?.blockers ?? [];
+    this.heard = image?.heard ?? 0;
     for (const { user, role } of image === null ? [] : row.members) {
       const inbox = image!.inboxes.get(user);
       assert(inbox !== undefined, 'a member has an inbox row');

@@ -15,6 +15,7 @@ import type { Net } from '../cluster/net.js';
 import type { FarConnection } from '../cluster/outsiders.js';
 import { Router } from '../cluster/router.js';
 import { ShardActors } from '../cluster/shard-actors.js';
+import { UserShards } from '../cluster/shards.js';
 import type { SoftPost } from '../cluster/soft-post.js';
 import { SPEECH, type Speech } from '../cluster/versions.js';
 import type { Store } from '../storage/store.js';
@@ -64,6 +65,9 @@ export class Member {
   #links: Links | null = null;
   #shaken = false;
   #lapsed = new Set<number>();
+  /** By shard, times that its owner changed or was out of reach. */
+  readonly #losses = new Array<number>(LIMITS.shards).fill(0);
+  readonly #shards = new UserShards();
   readonly #setting: ClusterSetting;
   readonly #parts: MemberParts;
 
@@ -118,8 +122,21 @@ export class Member {
     });
   }
 
+  /** As Fabric.heard. */
+  heard(users: readonly string[]): number {
+    let losses = 0;
+    for (const user of users) {
+      const shard = this.#shards.of(user);
+      const owner = this.cluster.placement.owner(shard);
+      if (owner === null || (!owner.mine && this.router.peerOf(owner.node) === undefined)) return -1;
+      losses += this.#losses[shard]!;
+    }
+    return losses;
+  }
+
   /** One look through all watches for what happens in one turn. */
   #lapse(shard: number): void {
+    this.#losses[shard]! += 1;
     this.#lapsed.add(shard);
     if (this.#lapsed.size > 1) return;
     this.#parts.runtime.world.defer(() => {

@@ -1,6 +1,6 @@
 // Owns the rule about blocks: what is sent after one is on record does not pass between the two.
 // Invariant: of several nodes it excuses what docs/semantics.md §10 says, and no more: the way from the node of who blocks to that of the
-// chat, as long as it is, broken, or leads by a former owner. Who wrote what is read from the store's flushes.
+// chat, as long as it is, until it is known to be broken, or by a former owner. Who wrote what is read from the store's flushes.
 // Must not: excuse a chat that has, since the block was durable, been read anew, or lives on the node that wrote the block.
 
 import type { Evidence, Ordered, SendStory } from './evidence.js';
@@ -22,6 +22,8 @@ interface Block {
 
 /** ms in which all nodes have seen that a shard has another owner, and the one before has passed on what came to it. */
 const MOVING_MS = 1_000;
+/** ms after which the chat's node knows that it cannot hear. */
+const SILENCE_MS = 2_000;
 
 const blocks: Rule = {
   name: 'blocked',
@@ -96,7 +98,8 @@ function onItsWay(evidence: Evidence, { user, other, answered }: Block, { send }
   if (teller === append.by || append.grant.order > noted.order) return false;
   const moved = append.grant.at > answered.at - MOVING_MS;
   if (send.at <= answered.at + (moved ? MOVING_MS : plan.cluster.wires[1])) return true;
-  return cutOff(nodeOf(teller), send.at) || cutOff(nodeOf(append.by), send.at);
+  const late = send.at <= answered.at + SILENCE_MS + MOVING_MS;
+  return late && (cutOff(nodeOf(teller), send.at) || cutOff(nodeOf(append.by), send.at));
 }
 
 /** The row of the one's block of the other. */

@@ -143,6 +143,7 @@ export class ChatScene {
       allowances: new Allowances(scene.world, quotas),
       latency: new Latency(scene.world),
       owns: () => true,
+      heard: () => 0,
       online: new Online(),
       watches: new Watches(),
       board: null,

@@ -76,6 +76,7 @@ class Scene {
       clock: this.head,
       sweep: { swept: 0, forgot: 0 },
       blockers: [],
+      heard: 0,
       inboxes,
     };
     this.roster = new Roster(info, row, image, this.threshold);
