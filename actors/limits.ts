@@ -493,6 +493,8 @@ export const LIMITS = {
   resyncMs: 20,
   /** ms between two notices of the same trouble. */
   noticeMs: 60_000,
+  /** ms for which a member is dialled in vain before that is told: one that died is no member any more by then. */
+  unreachedMs: 5_000,
   /** Lines of the log that chats and users get for one reason in so many ms; the others are counted in one. */
   noticeBurst: 10,
   noticeBurstMs: 10_000,

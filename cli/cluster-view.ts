@@ -56,6 +56,7 @@ const schema: z.ZodType<ClusterReport> = z.object({
     z.object({
       node: z.string(),
       state: z.enum(['up', 'down']),
+      end: z.string().nullable().default(null),
       version: count.nullable().default(null),
       roundTripMs: z.number().nullable(),
       queuedBytes: count,
@@ -63,6 +64,7 @@ const schema: z.ZodType<ClusterReport> = z.object({
       resets: count,
     }),
   ),
+  clients: count.nullable().default(null),
   moves: count,
   staleWrites: count,
   drain: drainSchema.nullable().default(null),

@@ -13,6 +13,7 @@ import { createMachine } from '../services/machine.js';
 import { type Node, type NodeOptions, startNode } from '../services/node.js';
 import { Notices } from '../services/notices.js';
 import { Operator } from '../services/operator.js';
+import { Reach } from '../services/reach.js';
 import { redisLine } from '../services/redis-line.js';
 import { createRoutes } from '../services/routes.js';
 import { ensureSecret, readSecret, SECRET_FILE, type SecretResult } from '../services/secret.js';
@@ -97,7 +98,15 @@ function clusterOf({ config, log }: NodeRun, node: () => Node | null): Pick<Node
       status: 503,
       body: 'starting\n',
     };
-  const wires = createPeerNet({ ...net, host: listen.host, port: listen.port, engine: transport ?? 'auto', http });
+  const reach = new Reach(createMachine(), (event, fields) => log.warn(fields, event));
+  const wires = createPeerNet({
+    ...net,
+    host: listen.host,
+    port: listen.port,
+    engine: transport ?? 'auto',
+    http,
+    dialled: (address, reason) => reach.dialled(address, reason),
+  });
   const replaced = (): void =>
     giveUp(
       'node_replaced',

@@ -1,6 +1,6 @@
 // Owns `weft start`: a node in this process, or a host of several, from its settings to its exit code.
-// Invariant: prints exactly one line `weft ready …` on stdout before any log line; SIGTERM and Ctrl-C end it with 0 after
-// an ordered stop; a start that fails says what to do and exits 1.
+// Invariant: prints exactly one line `weft ready …` on stdout when it serves, and before it no log lines but warnings of the start;
+// SIGTERM and Ctrl-C end it with 0 after an ordered stop; a start that fails says what to do and exits 1.
 // Must not: know how a node (run-node.ts) or a host (run-host.ts) is made.
 
 import type { Command } from 'commander';

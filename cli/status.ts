@@ -33,6 +33,8 @@ interface Member {
   readonly incarnation: number;
   readonly silenceMs: number;
   readonly shards: number;
+  /** By its own word; null: it does not answer. */
+  readonly clients: number | null;
   /** Highest version of stored rows that it knows. */
   readonly format: number;
   /** ms that 99 of 100 of its clients' sends stay within. */
@@ -80,7 +82,8 @@ async function ask(text: string): Promise<Report> {
 
 function clusterOf({ own, reports }: ClusterView): Report['cluster'] {
   const members = own.members.map(({ node, state, ...member }) => {
-    return { node, state, healthy: reports.get(node)?.healthy ?? null, ...member };
+    const report = reports.get(node);
+    return { node, state, healthy: report?.healthy ?? null, clients: report?.clients ?? null, ...member };
   });
   const links = [...reports].flatMap(([from, report]) => (report?.links ?? []).map((link) => ({ from, ...link })));
   return { format: own.format, members, links };
@@ -92,14 +95,22 @@ function render({ url, healthy, ready, status, cluster }: Report): string {
 }
 
 function renderCluster({ format, members, links }: NonNullable<Report['cluster']>): string {
-  const here = members.map(({ node, state, healthy, silenceMs, shards, p99Ms, incarnation, address }) => {
+  const here = members.map(({ node, state, healthy, silenceMs, shards, clients, p99Ms, incarnation, address }) => {
     const how = healthy === null ? 'no answer' : healthy ? state : `${state}, lapsed`;
     const p99 = p99Ms === null ? null : `${p99Ms.toFixed(1)} ms`;
-    return [node, how, duration(silenceMs), shards, p99, incarnation, address];
+    return [node, how, duration(silenceMs), shards, clients, p99, incarnation, address];
   });
-  const ways = links.map(({ from, node, state, roundTripMs, queuedBytes, unsentBytes, resets }) => {
+  const ways = links.map(({ from, node, state, end, roundTripMs, queuedBytes, unsentBytes, resets }) => {
     const trip = roundTripMs === null ? null : `${roundTripMs.toFixed(1)} ms`;
-    return [from, node, state, trip, bytes(queuedBytes), bytes(unsentBytes), resets];
+    return [
+      from,
+      node,
+      end === null ? state : `${state}: ${end}`,
+      trip,
+      bytes(queuedBytes),
+      bytes(unsentBytes),
+      resets,
+    ];
   });
   const later = members.filter((member) => member.format > format).map(({ node }) => node);
   const upgrade =
@@ -107,7 +118,7 @@ function renderCluster({ format, members, links }: NonNullable<Report['cluster']
       ? ''
       : pc.yellow(`rows of version ${format} are written; a later one is known by ${later.join(', ')}\n`);
   return (
-    `\n${pc.bold('members')}\n${renderGrid(['node', 'state', 'silent', 'shards', 'p99', 'incarnation', 'address'], here)}${upgrade}` +
+    `\n${pc.bold('members')}\n${renderGrid(['node', 'state', 'silent', 'shards', 'clients', 'p99', 'incarnation', 'address'], here)}${upgrade}` +
     `\n${pc.bold('links')}\n${renderGrid(['from', 'to', 'state', 'round trip', 'queued', 'unsent', 'resets'], ways)}`
   );
 }

@@ -26,15 +26,16 @@ export function welcome(config: NodeConfig, url: string): string {
     [['chat', '--user', 'ada', '--to', 'bob', ...account, ...place], 'write as ada'],
     [['chat', '--user', 'bob', '--to', 'ada', ...account, ...place], 'answer as bob'],
     [['status', ...http], 'how the node is'],
+    ...(config.nodes > 1 ? [[['shards', ...http], 'which node owns what'] as const] : []),
     [['--help'], 'all commands'],
   ] as const;
   const lines = commands.map(([words, what]) => [`npx weft ${words.map(quoted).join(' ')}`, what] as const);
   const width = Math.max(...lines.map(([command]) => command.length));
-  const [ada, bob, status, help] = lines.map(
+  const [ada, bob, ...others] = lines.map(
     ([command, what]) => `  ${pc.cyan(command.padEnd(width))}  ${pc.dim(what)}\n`,
   );
   const end = pc.dim(config.nodes > 1 ? 'Ctrl-C stops all nodes.' : 'Ctrl-C stops the node.');
-  return `\nTry it, in two more terminals in this folder:\n${ada}${bob}and then:\n${status}${help}${end}\n\n`;
+  return `\nTry it, in two more terminals in this folder:\n${ada}${bob}and then:\n${others.join('')}${end}\n\n`;
 }
 
 /** The address as this machine reaches it: one that listens everywhere is here, too. */

@@ -128,7 +128,7 @@ export class Drain {
       slowest: worst?.node ?? null,
       pace: this.#waits === null ? this.#pace : 0,
       waits: this.#waits,
-      ms: world.now() - this.#began,
+      ms: Math.round(world.now() - this.#began),
     };
   }
 

@@ -41,6 +41,8 @@ export interface ShardReport {
 export interface LinkReport {
   readonly node: string;
   readonly state: 'up' | 'down';
+  /** Why it is down; null while up, or where it was never tried. */
+  readonly end: string | null;
   /** Of the link protocol, which both speak; null while down. */
   readonly version: number | null;
   readonly roundTripMs: number | null;
@@ -64,6 +66,8 @@ export interface ClusterReport {
   readonly members: readonly MemberReport[];
   readonly shards: readonly ShardReport[];
   readonly links: readonly LinkReport[];
+  /** Connections of clients here. Null: an earlier version, which does not say. */
+  readonly clients: number | null;
   readonly moves: number;
   readonly staleWrites: number;
   /** Null: this node does not drain. */
@@ -107,7 +111,10 @@ async function census({ users, chats, options: { world } }: Node): Promise<Censu
   return found;
 }
 
-async function alone({ options, store, fabric, log }: Node, { chats, users }: Census): Promise<ClusterReport> {
+async function alone(
+  { options, store, fabric, log, acceptor }: Node,
+  { chats, users }: Census,
+): Promise<ClusterReport> {
   const { node } = options;
   const shards = chats.map(async (live, shard): Promise<ShardReport> => {
     const grant = await store.get(grantKey(shard));
@@ -134,13 +141,14 @@ async function alone({ options, store, fabric, log }: Node, { chats, users }: Ce
     ],
     shards: await Promise.all(shards),
     links: [],
+    clients: acceptor.size,
     moves: 0,
     staleWrites: 0,
     drain: null,
   };
 }
 
-function together({ options }: Node, { cluster, links }: Member, live: Census): ClusterReport | null {
+function together({ options, acceptor }: Node, { cluster, links }: Member, live: Census): ClusterReport | null {
   const status = cluster.status();
   if (status === null) return null;
   const shards = status.shards.map(({ shard, granted, epoch, owned, mine }): ShardReport => {
@@ -165,11 +173,19 @@ function together({ options }: Node, { cluster, links }: Member, live: Census): 
       p99Ms: p99,
     })),
     shards,
-    links: links.stats().map(({ node, state, version, roundTrip, queued, unsent, resets }) => {
-      return { node, state, version, roundTripMs: roundTrip, queuedBytes: queued, unsentBytes: unsent, resets };
+    links: links.stats().map(({ node, state, end, version, roundTrip, queued, unsent, resets }) => {
+      const roundTripMs = roundTrip === null ? null : thousandths(roundTrip);
+      const why = state === 'up' ? null : end;
+      return { node, state, end: why, version, roundTripMs, queuedBytes: queued, unsentBytes: unsent, resets };
     }),
+    clients: acceptor.size,
     moves: status.moves,
     staleWrites: status.stale,
     drain: cluster.drainage,
   };
+}
+
+/** More digits than a clock has. */
+function thousandths(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }

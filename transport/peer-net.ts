@@ -23,6 +23,8 @@ export interface PeerNetOptions {
   /** PEM file of the authorities that may have signed it, besides the public ones. Absent: our own certificate is one. */
   readonly authorities?: string;
   readonly engine?: EngineChoice;
+  /** Told of each dial: null where somebody answered, else a code of the system or of TLS, or a text. */
+  dialled?(address: string, reason: string | null): void;
   /** Answers operators who ask this very node. */
   http?(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }
@@ -40,7 +42,7 @@ export function createPeerNet(options: PeerNetOptions): Net {
   const ca = options.tls === undefined ? undefined : authorities(options.tls, options.authorities);
   return {
     listen: (accept) => listenFor(options, accept),
-    dial: (address, handler) => new Dialled(address, handler, ca),
+    dial: (address, handler) => new Dialled(address, handler, ca, (reason) => options.dialled?.(address, reason)),
   };
 }
 
@@ -124,26 +126,44 @@ class Accepted implements Wire, SocketHandler {
 
 class Dialled implements Wire {
   readonly address: string;
+  readonly #told: (reason: string | null) => void;
   #ws: WebSocket | undefined;
   #handler: WireHandler | undefined;
 
-  constructor(address: string, handler: WireHandler, ca: readonly string[] | undefined) {
+  constructor(
+    address: string,
+    handler: WireHandler,
+    ca: readonly string[] | undefined,
+    told: (reason: string | null) => void,
+  ) {
     this.address = address;
     this.#handler = handler;
+    this.#told = told;
+    // Who asks for TLS gets no link without it, whatever another node was told.
+    if (ca !== undefined && !address.startsWith('wss:')) {
+      told('no TLS');
+      queueMicrotask(() => this.#closed('broken'));
+      return;
+    }
     try {
       this.#ws = new WebSocket(address, [PROTOCOL], dialOptions(ca));
     } catch {
       // No address at all, as the row of a node says.
+      told('no address');
       queueMicrotask(() => this.#closed('broken'));
       return;
     }
-    this.#ws.on('open', () => this.#handler?.opened());
+    this.#ws.on('open', () => {
+      this.#told(null);
+      this.#handler?.opened();
+    });
     this.#ws.on('message', (data, isBinary) => {
       if (isBinary && data instanceof Uint8Array) this.#handler?.message(data);
       else this.#failed('frame');
     });
     this.#ws.on('close', (code) => this.#closed(endOf(code)));
     this.#ws.on('error', (error) => {
+      if (this.#handler !== undefined && this.#ws?.readyState !== WebSocket.OPEN) this.#told(codeIn(error));
       // Others are followed by `close`.
       if ('code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#failed('frame');
     });
@@ -163,6 +183,8 @@ class Dialled implements Wire {
     const ws = this.#ws;
     if (this.#handler === undefined || ws === undefined) return;
     this.#handler = undefined;
+    // The one who dials had waited for long enough.
+    if (ws.readyState === WebSocket.CONNECTING) this.#told('no answer');
     ws.close(codeOf(end), end);
     // A peer that reads nothing keeps neither the socket nor what is buffered for it.
     setTimeout(() => ws.terminate(), LIMITS.lingerMs).unref();
@@ -179,6 +201,10 @@ class Dialled implements Wire {
     this.#handler = undefined;
     handler?.closed(end);
   }
+}
+
+function codeIn(error: Error): string {
+  return 'code' in error ? String(error.code) : error.message;
 }
 
 function dialOptions(ca: readonly string[] | undefined): object {

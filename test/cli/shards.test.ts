@@ -14,7 +14,7 @@ const member = (node: string, url: string, shards: number): ClusterReport['membe
 };
 
 const link = (node: string): ClusterReport['links'][number] => {
-  return { node, state: 'up', version: 1, roundTripMs: 1.26, queuedBytes: 2_048, unsentBytes: 0, resets: 0 };
+  return { node, state: 'up', end: null, version: 1, roundTripMs: 1.26, queuedBytes: 2_048, unsentBytes: 0, resets: 0 };
 };
 
 const shard = (
@@ -45,6 +45,7 @@ async function cluster(owner: string | null = 'b', alive = true): Promise<string
       links: [link('a')],
       moves: 2,
       staleWrites: 1,
+      clients: 40,
       drain: null,
       later: 'x',
     };
@@ -59,6 +60,7 @@ async function cluster(owner: string | null = 'b', alive = true): Promise<string
       links: [link('b')],
       moves: 1,
       staleWrites: 0,
+      clients: 40,
       drain: null,
     };
   };
@@ -126,9 +128,9 @@ test('status: members and links of all nodes', async () => {
       [
         '',
         'members',
-        '  node  state  silent  shards  p99      incarnation  address',
-        `  a     up     120 ms       1  12.5 ms            1  ${url.replace('http', 'ws')}/peer`,
-        `  b     up     120 ms       1  12.5 ms            1  ${address}`,
+        '  node  state  silent  shards  clients  p99      incarnation  address',
+        `  a     up     120 ms       1       40  12.5 ms            1  ${url.replace('http', 'ws')}/peer`,
+        `  b     up     120 ms       1       40  12.5 ms            1  ${address}`,
         '',
         'links',
         '  from  to  state  round trip  queued   unsent  resets',
@@ -145,5 +147,8 @@ test('status: members and links of all nodes', async () => {
     { from: 'b', ...link('a') },
   ]);
   assert.deepEqual(json.cluster.members[1].healthy, true);
-  assert.match((await weft(['status', '--url', await cluster('b', false)])).out, /\n {2}b {5}no answer {2}/);
+  assert.match(
+    (await weft(['status', '--url', await cluster('b', false)])).out,
+    /\n {2}b {5}no answer {2}120 ms +1 +- /,
+  );
 });

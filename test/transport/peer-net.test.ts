@@ -123,15 +123,18 @@ for (const engine of ['uws', 'ws'] as const) {
 }
 
 test('an address that is none, or where nobody is, is dialled again and again, and harms nothing', async (t) => {
-  const [a, b] = [await node(t, 'a'), await node(t, 'b')];
+  const told = new Set<string | null>();
+  const dialled = (_: string, reason: string | null): void => void told.add(reason);
+  const [a, b] = [await node(t, 'a', { net: { dialled } }), await node(t, 'b')];
   const gone = await loopback().listen(() => ({ opened() {}, message() {}, closed() {} }));
   await gone.close();
   for (const address of ['', 'no address', 'ws://127.0.0.1:1:1/', gone.address]) {
     a.links.peers([a.member, { ...b.member, address }]);
     await until(() => a.links.stats()[0]?.end === 'broken', `${address} failed`);
   }
+  assert.ok(told.has('ECONNREFUSED') && !told.has(null), [...told].join());
   view(a, b);
-  await until(() => a.said.includes('up b'), 'the link is up');
+  await until(() => a.said.includes('up b') && told.has(null), 'the link is up');
 });
 
 test(
@@ -139,7 +142,8 @@ test(
   needs('openssl'),
   async (t) => {
     const [ours, theirs] = [new Certificates(t), new Certificates(t)];
-    const net = { tls: ours };
+    const told: (string | null)[] = [];
+    const net = { tls: ours, dialled: (_: string, reason: string | null) => void told.push(reason) };
     const [a, b] = await pair(t, { net });
     assert.match(b.links.address, /^wss:/);
     assert.equal(a.send('b', 'hello'), 'ok');
@@ -148,6 +152,11 @@ test(
     view(a, c);
     await until(() => a.links.stats()[0]?.end === 'broken', 'not dialled');
     assert.ok(!a.said.includes('up c'));
+    assert.match(String(told.at(-1)), /CERT/);
+    const bare = await node(t, 'f');
+    view(a, bare);
+    await until(() => told.includes('no TLS'), 'nor is one that has none');
+    assert.ok(!a.said.includes('up f'));
     const d = await node(t, 'd', { net: { tls: theirs, authorities: ours.cert } });
     const e = await node(t, 'e', { net });
     view(d, e);
