@@ -2,12 +2,18 @@
 // Invariant: names end in their unit, counters in _total; what is not known at a scrape is left out, not told as 0.
 // Must not: be asked on a node alone.
 
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { ClusterStatus } from '../cluster/cluster.js';
 import type { LinkStats } from '../cluster/link.js';
+import { addFigure, type Say } from './figures.js';
 import type { Member } from './member.js';
 
 type Plain = readonly [name: string, help: string, read: (status: ClusterStatus) => number];
+type OfMember = readonly [
+  name: string,
+  help: string,
+  read: (member: ClusterStatus['members'][number]) => number | null,
+];
 type OfLink = readonly [name: string, help: string, read: (link: LinkStats) => number | null];
 
 const PLAIN: readonly Plain[] = [
@@ -36,6 +42,19 @@ const PLAIN: readonly Plain[] = [
   ],
 ];
 
+const MEMBERS: readonly OfMember[] = [
+  [
+    'weft_member_silence_seconds',
+    'For how long each member gave no sign of life, as far as it counts against it',
+    ({ silence }) => silence / 1_000,
+  ],
+  [
+    'weft_member_send_p99_seconds',
+    'What 99 of 100 sends of each member’s clients stayed within of late, by its own word',
+    ({ p99 }) => p99 && p99 / 1_000,
+  ],
+];
+
 const LINKS: readonly OfLink[] = [
   ['weft_link_up', '1 while there is a session with this peer', ({ state }) => Number(state === 'up')],
   [
@@ -55,63 +74,31 @@ const LINKS: readonly OfLink[] = [
 ];
 
 export function addClusterMetrics(registry: Registry, member: () => Member): void {
-  const registers = [registry];
   const status = (): ClusterStatus | null => member().cluster.status();
   for (const [name, help, read] of PLAIN) {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        const now = status();
-        if (now === null) this.reset();
-        else this.set(read(now));
-      },
+    addFigure(registry, name, help, (say) => {
+      const now = status();
+      if (now !== null) say(read(now));
     });
   }
-  new Gauge({
-    name: 'weft_shard_epoch',
-    help: 'Epoch of each shard of this node',
-    labelNames: ['shard'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { shard, epoch, mine } of status()?.shards ?? []) if (mine) this.set({ shard }, epoch);
-    },
-  });
-  new Gauge({
-    name: 'weft_member_silence_seconds',
-    help: 'Since the last beat of each member that this node saw',
-    labelNames: ['peer'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { node, silence } of status()?.members ?? []) this.set({ peer: node }, silence / 1_000);
-    },
-  });
-  new Gauge({
-    name: 'weft_member_send_p99_seconds',
-    help: 'What 99 of 100 sends of each member’s clients stayed within of late, by its own word',
-    labelNames: ['peer'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { node, p99 } of status()?.members ?? []) if (p99 !== null) this.set({ peer: node }, p99 / 1_000);
-    },
-  });
+  const epochs = (say: Say): void => {
+    for (const { shard, epoch, mine } of status()?.shards ?? []) if (mine) say(epoch, { shard });
+  };
+  addFigure(registry, 'weft_shard_epoch', 'Epoch of each shard of this node', epochs, ['shard']);
+  for (const [name, help, read] of MEMBERS) {
+    const say = (tell: Say): void => {
+      for (const one of status()?.members ?? []) told(tell, one.node, read(one));
+    };
+    addFigure(registry, name, help, say, ['peer']);
+  }
   for (const [name, help, read] of LINKS) {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['peer'],
-      registers,
-      collect() {
-        this.reset();
-        for (const link of member().links.stats()) {
-          const value = read(link);
-          if (value !== null) this.set({ peer: link.node }, value);
-        }
-      },
-    });
+    const say = (tell: Say): void => {
+      for (const link of member().links.stats()) told(tell, link.node, read(link));
+    };
+    addFigure(registry, name, help, say, ['peer']);
   }
+}
+
+function told(say: Say, peer: string, value: number | null): void {
+  if (value !== null) say(value, { peer });
 }

@@ -2,12 +2,13 @@
 // Invariant: answers come from what the node counts anyway; asking changes nothing and shows no user's data.
 // Must not: grow into an API of the product (clients speak the wire protocol).
 
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { BoardStats } from '../actors/board.js';
 import { json, Router, text } from '../transport/http.js';
 import type { HttpRequest, HttpResponse } from '../transport/socket.js';
 import { addClusterMetrics } from './cluster-metrics.js';
 import { clusterReport, clusterSummary } from './cluster-report.js';
+import { addFigure, type Say } from './figures.js';
 import type { Node } from './node.js';
 
 export interface NodeFacts {
@@ -89,56 +90,44 @@ function presence({ fabric }: Node): unknown {
 function metrics(node: () => Node): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, read: (node: Node) => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read(node()));
-      },
-    });
+  const figure = (name: string, help: string, read: (node: Node) => number): void => {
+    addFigure(registry, name, help, (say) => say(read(node())));
   };
-  gauge('weft_connections', 'Open client connections', ({ acceptor }) => acceptor.size);
-  gauge('weft_users', 'User actors in memory', ({ users }) => users.size);
-  gauge('weft_chats', 'Conversation and group actors in memory', ({ chats }) => chats[0]!.size + chats[1]!.size);
-  gauge('weft_mailbox_messages', 'Messages waiting in mailboxes', ({ runtime }) => runtime.stats().queued);
-  gauge('weft_handled_total', 'Messages and signals handled', ({ runtime }) => runtime.stats().handled);
-  gauge('weft_dead_letters_total', 'Messages that reached no actor', ({ runtime }) => runtime.stats().deadLetters);
-  gauge('weft_appends_total', 'Appends of chats to the log', ({ log }) => log.stats().appends);
-  gauge('weft_transactions_total', 'Transactions of the log', ({ log }) => log.stats().transactions);
-  gauge('weft_store_transactions_total', 'Transactions of the engine', ({ store }) => store.transactions ?? 0);
-  gauge('weft_append_failures_total', 'Transactions that were not written', ({ log }) => log.stats().failed);
-  gauge('weft_online_users', 'Users with a connection', ({ online }) => online.size);
-  gauge('weft_watched_users', 'Users whose presence is watched', ({ watches }) => watches.sizes.users);
-  gauge('weft_open_chats', 'Chats that clients have open for presence', ({ watches }) => watches.sizes.chats);
-  gauge('weft_swept_entries_total', 'Entries that retention emptied', ({ sweeps }) => sweeps.entries);
-  gauge('weft_sweeps_total', 'Sweeps of chats', ({ sweeps }) => sweeps.sweeps);
-  gauge('weft_sweep_failures_total', 'Sweeps that were not written', ({ sweeps }) => sweeps.failed);
-  gauge('weft_sweep_waiting', 'Chats that wait to be swept', ({ sweeps }) => sweeps.waiting);
-  gauge('weft_sweep_late_ms', 'ms by which the next sweep is late', ({ sweeps }) => sweeps.late);
-  new Gauge({
-    name: 'weft_limited_total',
-    help: 'What was refused because it came too often',
-    labelNames: ['limit'],
-    registers: [registry],
-    collect() {
-      for (const [limit, count] of Object.entries(node().allowances.refused)) this.set({ limit }, count);
-    },
-  });
-  if (node().fabric.board !== null) addPresenceMetrics(gauge);
+  figure('weft_connections', 'Open client connections', ({ acceptor }) => acceptor.size);
+  figure('weft_users', 'User actors in memory', ({ users }) => users.size);
+  figure('weft_chats', 'Conversation and group actors in memory', ({ chats }) => chats[0]!.size + chats[1]!.size);
+  figure('weft_mailbox_messages', 'Messages waiting in mailboxes', ({ runtime }) => runtime.stats().queued);
+  figure('weft_handled_total', 'Messages and signals handled', ({ runtime }) => runtime.stats().handled);
+  figure('weft_dead_letters_total', 'Messages that reached no actor', ({ runtime }) => runtime.stats().deadLetters);
+  figure('weft_appends_total', 'Appends of chats to the log', ({ log }) => log.stats().appends);
+  figure('weft_transactions_total', 'Transactions of the log', ({ log }) => log.stats().transactions);
+  figure('weft_store_transactions_total', 'Transactions of the engine', ({ store }) => store.transactions ?? 0);
+  figure('weft_append_failures_total', 'Transactions that were not written', ({ log }) => log.stats().failed);
+  figure('weft_online_users', 'Users with a connection', ({ online }) => online.size);
+  figure('weft_watched_users', 'Users whose presence is watched', ({ watches }) => watches.sizes.users);
+  figure('weft_open_chats', 'Chats that clients have open for presence', ({ watches }) => watches.sizes.chats);
+  figure('weft_swept_entries_total', 'Entries that retention emptied', ({ sweeps }) => sweeps.entries);
+  figure('weft_sweeps_total', 'Sweeps of chats', ({ sweeps }) => sweeps.sweeps);
+  figure('weft_sweep_failures_total', 'Sweeps that were not written', ({ sweeps }) => sweeps.failed);
+  figure('weft_sweep_waiting', 'Chats that wait to be swept', ({ sweeps }) => sweeps.waiting);
+  figure('weft_sweep_late_ms', 'ms by which the next sweep is late', ({ sweeps }) => sweeps.late);
+  const refused = (say: Say): void => {
+    for (const [limit, count] of Object.entries(node().allowances.refused)) say(count, { limit });
+  };
+  addFigure(registry, 'weft_limited_total', 'What was refused because it came too often', refused, ['limit']);
+  if (node().fabric.board !== null) addPresenceMetrics(figure);
   if (node().member !== null) addClusterMetrics(registry, () => node().member!);
   return registry;
 }
 
 /** Of a table outside. */
-function addPresenceMetrics(gauge: (name: string, help: string, read: (node: Node) => number) => void): void {
+function addPresenceMetrics(figure: (name: string, help: string, read: (node: Node) => number) => void): void {
   const of = (read: (stats: BoardStats) => number) => (node: Node) => {
     const { board } = node.fabric;
     return board === null ? 0 : read(board.stats());
   };
   const add = (name: string, help: string, read: (stats: BoardStats) => number): void => {
-    gauge(`weft_presence_${name}`, help, of(read));
+    figure(`weft_presence_${name}`, help, of(read));
   };
   add('up', '1 while Redis answers, else presence is unknown', ({ up }) => (up ? 1 : 0));
   add('losses_total', 'Times that Redis was lost', ({ losses }) => losses);

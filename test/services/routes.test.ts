@@ -46,6 +46,7 @@ test('health, readiness, status and metrics tell what goes on', async (t) => {
   assert.equal(metric(metrics, 'weft_chats'), 1);
   assert.ok(metric(metrics, 'weft_appends_total') >= 1);
   assert.equal(metric(metrics, 'weft_append_failures_total'), 0);
+  assert.ok(!/^# TYPE weft_\w+_total gauge$/m.test(metrics) && /^# TYPE weft_limited_total counter$/m.test(metrics));
   assert.ok(metric(metrics, 'process_resident_memory_bytes') > 0);
 
   const cluster = (await (await get('/cluster')).json()) as ClusterReport;
