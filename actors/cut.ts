@@ -21,8 +21,8 @@ import { visibleFrom } from './visibility.js';
 export interface Cut {
   /** Contents of entries up to here go. */
   readonly upTo: number;
-  /** Told with it; null where nobody loses anything. */
-  readonly notice: Entry | null;
+  /** Told with it, accepted at `until` (wall ms) at the latest; null where nobody loses anything. */
+  readonly notice: ((until: number) => Entry) | null;
   /** Adds its writes, first one that no earlier commit left. `head`: the chat's newest number after this append. */
   write(writes: Write[], head: number): void;
 }

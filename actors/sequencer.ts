@@ -137,15 +137,20 @@ export class Sequencer {
     assert(this.#flight === null && (this.#pending.length > 0 || roster.dirty || cut !== null), 'an append is due');
     const entries = this.#take();
     if (cut !== null && cut.notice !== null) {
-      this.#recent.open(cut.notice);
+      // What this append has no room for was accepted before, and gets its number after.
+      const notice = cut.notice(this.#pending[0]?.at ?? Number.POSITIVE_INFINITY);
+      this.#recent.open(notice);
       this.#open += 1;
-      entries.push(cut.notice);
+      entries.push(notice);
     }
     const writes: Write[] = [];
     let seq = this.#head;
     for (const entry of entries) {
       seq += 1;
       entry.seq = seq;
+      // Pages of ids are in the order of their times, and so of their numbers.
+      assert(entry.at >= this.#at, 'acceptance times never fall');
+      this.#at = entry.at;
       writes.push({ key: messageKey(this.#chat, seq), value: entry.row });
       if (Math.abs(entry.at - idTime(entry.id)) > LIMITS.idSkewMs) {
         writes.push({ key: idKey(this.#chat, entry.id), value: encodeKnown({ seq, from: entry.from }) });
@@ -158,10 +163,7 @@ export class Sequencer {
       else roster.wrote(entry.from);
     }
     const last = entries[entries.length - 1];
-    if (last !== undefined) {
-      this.#at = last.at;
-      roster.advance(seq, last.at);
-    }
+    if (last !== undefined) roster.advance(seq, last.at);
     cut?.write(writes, seq);
     this.#cut = cut;
     // The ids of rows that go must be on a page.

@@ -133,14 +133,15 @@ export class Sweep {
     const plan = this.#plan;
     if (plan === null) return null;
     this.#taken = true;
-    const notice = plan.lost === null ? null : this.#notice(plan.lost);
+    const { lost } = plan;
+    const notice = lost === null ? null : (until: number) => this.#notice(lost, until);
     return { upTo: plan.sweep.swept, notice, write: (writes, head) => plan.write(writes, head) };
   }
 
   /** Members learn that messages ended before everyone had them, from the sender of the last. */
-  #notice({ from, to, sender }: NonNullable<Plan['lost']>): Entry {
+  #notice({ from, to, sender }: NonNullable<Plan['lost']>, until: number): Entry {
     const id = makeMessageId(this.#chat.fabric.world);
-    const at = this.#chat.tick();
+    const at = Math.min(until, this.#chat.tick());
     const row = encodeEventRow(sender, id, at - idTime(id), OP.expired, [from, to]);
     return new Entry(sender, id, idText(id), at, row, null, null);
   }

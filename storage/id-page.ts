@@ -131,6 +131,7 @@ export function trimPages(
   }
   const [before, last] = newest;
   if (before !== undefined && last !== undefined && before.ids.length + last.ids.length <= 2 * 16 * LIMITS.idPage) {
+    assertRow(last.first === lastOn(before) + 1, 'id pages are in the order of their numbers');
     const { highest, first } = { highest: last.highest, first: before.first };
     writes.push({ key: before.key, value: null });
     writes.push({ key: last.key, value: encodeIdPage({ highest, first, ids: before.ids + last.ids }) });

@@ -14,6 +14,7 @@ import { RecentIds } from '../../actors/recent-ids.js';
 import { Roster } from '../../actors/roster.js';
 import { Sequencer } from '../../actors/sequencer.js';
 import type { Append } from '../../storage/append.js';
+import { decodeIdPage, lastOn } from '../../storage/id-page.js';
 import { chatKey, groupChat, idKey, messageKey } from '../../storage/keys.js';
 import { UNSET } from '../../storage/rows.js';
 import { encodeMessageRow } from '../../transport/row.js';
@@ -130,6 +131,33 @@ test('an append takes entries up to its bytes, one of any size, and never parts 
     batches.push(other.commit().length);
   }
   assert.deepEqual(batches, [4, 2]);
+});
+
+test('what a sweep tells gets its number before what an append has no room for, and a time no later: pages of ids stay in order', () => {
+  const recent = new RecentIds('', 0, 2);
+  const line = new Sequencer(CHAT, 0, recent, 0, 0, { open: 10, bytes: 1 });
+  const members = roster();
+  const entries = [entry(), entry(), entry(), entry()];
+  assert.ok(line.offer(entries));
+  const asked: number[] = [];
+  const notice = (until: number): Entry => {
+    asked.push(until);
+    const late = entry();
+    return new Entry(late.from, late.id, late.idText, Math.min(until, late.at), late.row, null, null);
+  };
+  const pages: Uint8Array[] = [];
+  for (const cut of [{ upTo: 1, notice, write: () => undefined }, null, null, null]) {
+    for (const { key, value } of line.compose(members, cut, unused).writes) {
+      if (key[0] !== 9) continue;
+      const { first, ids } = decodeIdPage(value!);
+      assert.equal(lastOn({ highest: '', first, ids }), line.head + (cut === null ? 1 : 2));
+      pages.push(key);
+    }
+    line.commit();
+  }
+  assert.deepEqual(asked, [entries[1]!.at]);
+  assert.equal(pages.length, 2);
+  assert.deepEqual(pages.toSorted(Buffer.compare), pages);
 });
 
 test('an id accepted far from its own time has a row of its own', () => {
