@@ -55,7 +55,9 @@ export async function survey(
     const row = known < head ? undefined : store.get(messageKey(chat, head));
     const [newest, pages] = await Promise.all([row, viewPages(store, chat)]);
     if (newest !== undefined) checkRow(newest);
-    return { rows: null, more: false, pages, newest: newest ?? null, clear: known };
+    // The newest row always stays. Where there is none the chat has another owner, who went on: nothing is this one's to take.
+    const over = known >= head && newest === undefined;
+    return { rows: null, more: false, pages, newest: newest ?? null, clear: over ? swept : known };
   }
   const range = { start: messageKey(chat, 0), end: messageKey(chat, SEQ_END), limit: rowsOf(fabric) };
   const [{ rows, more }, pages] = await Promise.all([

@@ -123,8 +123,8 @@ export const keepMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'actors/sweep.js',
-        from: 'plan.lost === null ? null : this.#notice(plan.lost)',
-        to: 'plan.lost === null ? null : null',
+        from: 'lost === null ? null : (until) => this.#notice(lost, until)',
+        to: 'null',
       },
     ],
   },

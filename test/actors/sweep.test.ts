@@ -8,7 +8,8 @@ import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
 import { FOREVER } from '../../actors/retention.js';
-import { chatFromKey, idPageRange, idRange } from '../../storage/keys.js';
+import { survey } from '../../actors/survey.js';
+import { chatFromKey, idPageRange, idRange, messageKey } from '../../storage/keys.js';
 import { OP } from '../../transport/frames.js';
 import { answers, DIRECT, DIRECT_KEY } from './chat-scene.js';
 import { ack, DAY, DUE, device, expired, kill, log, open, pair, repeat, say, swept } from './sweep-scene.js';
@@ -371,4 +372,17 @@ test('a deletion for everyone that meets a sweep does not bring the row back', a
     (await log(scene)).filter((line) => !line.includes(`#${OP.deleted}`)),
     [`3#${OP.erased}`],
   );
+});
+
+test('a survey of a chat that another owner went on with and swept takes nothing', async () => {
+  const { scene, ada } = await pair();
+  await say(scene, ada, 3);
+  const chat = chatFromKey(DIRECT_KEY)!;
+  const all = (): ReturnType<typeof survey> => survey(scene.fabric, chat, 3, 0, 3, false);
+  assert.equal((await all()).clear, 3);
+  // Its newest entry was the fourth, and is all that is left.
+  void scene.memory.commit({ checks: [], writes: [{ key: messageKey(chat, 3), value: null }] });
+  await scene.settle();
+  const { clear, newest, rows } = await all();
+  assert.deepEqual([clear, newest, rows], [0, null, null]);
 });
