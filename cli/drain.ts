@@ -89,8 +89,9 @@ async function drain(node: string, options: Options): Promise<void> {
 }
 
 /** Until it is empty. `mac`: with which it is taken back; null: it is only watched. */
-async function follow(control: DrainControl, options: Options, mac: Mac | null): Promise<void> {
-  const { node } = control;
+async function follow(found: DrainControl, options: Options, mac: Mac | null): Promise<void> {
+  const { node } = found;
+  let control = found;
   const progress = new Progress(node, options.json === true);
   let stopped = false;
   const off = mac === null ? (): void => undefined : onStop(() => (stopped = true), ['SIGINT', 'SIGTERM']);
@@ -102,8 +103,10 @@ async function follow(control: DrainControl, options: Options, mac: Mac | null):
         progress.end();
         throw new CliFailure('cancelled', `${node} is a member like any other; its shards come back by themselves`);
       }
-      const status = await control.state().catch((error: unknown) => {
+      const status = await control.state().catch(async (error: unknown) => {
         if (performance.now() - heard > SILENT_MS) throw error;
+        // One that was started again may listen elsewhere.
+        control = await DrainControl.find(options.url, node).catch(() => control);
         return undefined;
       });
       if (status === null) {

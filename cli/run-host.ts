@@ -71,6 +71,7 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
     event: (event) => record(event, log, running),
     final: ({ exit }) => exit === EXIT.store || exit === EXIT.usage,
   });
+  process.once('exit', () => host.kill());
   try {
     await host.start();
   } catch (error) {

@@ -102,6 +102,11 @@ export class Host {
     this.#end();
   }
 
+  /** At once, for who ends without a stop: a node that hangs would not notice. */
+  kill(): void {
+    for (const { process } of this.#seats) process?.kill();
+  }
+
   renew(): void {
     this.#tell({ type: 'renew' });
   }
@@ -111,9 +116,7 @@ export class Host {
     this.#tell({ type: 'stop' });
     void this.#tree?.stop();
     // The tree ends one after the other, and all were told now.
-    this.#options.world.timer(LIMITS.hostStopMs, () => {
-      for (const { process } of this.#seats) process?.kill();
-    });
+    this.#options.world.timer(LIMITS.hostStopMs, () => this.kill());
   }
 
   #tell(message: HostMessage): void {

@@ -32,10 +32,12 @@ const status: DrainStatus = {
   ms: 900,
 };
 
-/** A cluster of `a` alone, or of `a` and `b`, both at one address, with a drain that is over at once. */
-function cluster(alone = false): Promise<string> {
+/** A cluster of `a` alone, or of `a` and `b`, both at one address, with a drain that is over at once. At first they are at `former`. */
+function cluster(alone = false, former?: string): Promise<string> {
+  let asked = 0;
   return answering((url) => {
-    const address = alone ? '' : `${url.replace('http', 'ws')}/peer`;
+    const at = asked++ === 0 ? (former ?? url) : url;
+    const address = alone ? '' : `${at.replace('http', 'ws')}/peer`;
     const members = (alone ? ['a'] : ['a', 'b']).map((node) => {
       return { node, state: 'up', incarnation: 1, silenceMs: 0, address, shards: 16 };
     });
@@ -87,6 +89,13 @@ test('a drain is watched to its end without the secret', async () => {
     clientsLeft: 0,
     ms: 12_340,
   });
+});
+
+test('a node that is started again meanwhile is found at its new address', async () => {
+  const url = await cluster(false, await closed());
+  const { code, out, err } = await weft(['drain', 'b', '--watch', '--url', url]);
+  assert.equal(code, 0, err);
+  assert.match(out, /^b is empty after /);
 });
 
 test('what is in the way is said', () => {

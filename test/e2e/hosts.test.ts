@@ -208,6 +208,16 @@ test('the nodes of a host that is killed end, and the next one serves', { skip }
   assert.equal((await next.stop('SIGTERM')).code, 0);
 });
 
+test('a second Ctrl-C ends all at once, also a node that stands still', { skip }, async (t) => {
+  const host = await new Home(t).start({ flags: ['--nodes', '2', '--node-id', 'n'] });
+  const pids = [...childrenOf(host.pid).values()];
+  process.kill(pids[1]!, 'SIGSTOP');
+  process.kill(host.pid, 'SIGINT');
+  await pause(1_200);
+  assert.equal((await host.stop('SIGINT')).code, 130);
+  await until('they are gone', () => pids.every((pid) => !alive(pid)), 1_000);
+});
+
 /** A node of a host of this build, started by hand. */
 function child(t: TestContext, build: string): ChildProcess {
   const folder = mkdtempSync(join(tmpdir(), 'weft-hosts-'));
