@@ -35,8 +35,9 @@ export class Account {
   readonly #parts: AccountParts;
   readonly #profiles = new Profiles();
   #blocked = new Set<string>();
-  /** Questions for the block list that wait for an answer. */
+  /** Questions for the block list that wait for an answer; and it may have changed since they were asked, unheard. */
   #asking = 0;
+  #again = false;
 
   constructor(parts: AccountParts) {
     this.#parts = parts;
@@ -47,10 +48,11 @@ export class Account {
     this.#profiles.restore(profiles);
   }
 
-  /** Another device may have changed the block list while there was no connection. */
+  /** Another device may have changed the block list while there was no connection, or that was told and lost. */
   up(): void {
-    // One that waits is repeated over this connection.
-    if (this.#asking === 0) this.blocks().catch(() => {});
+    // The answer to one that waits may be on its way, from before.
+    this.#again = this.#asking > 0;
+    if (!this.#again) this.blocks().catch(() => {});
   }
 
   down(): void {
@@ -134,6 +136,7 @@ export class Account {
       .ask((r) => ({ type: T.BLOCKS, r }))
       .finally(() => {
         this.#asking -= 1;
+        if (this.#asking === 0 && this.#again) this.up();
       });
     const blocked = textsOf(users, 'BLOCKS');
     const same = blocked.length === this.#blocked.size && blocked.every((user) => this.#blocked.has(user));

@@ -38,8 +38,8 @@ export class MarkSync {
   /** The newest version heard of. */
   #heard = 0;
   #asking = false;
-  /** The connection on which it was asked is over: its time may run out just as this one's server answers. */
-  #outlived = false;
+  /** What is being asked for may be answered as it was before marks changed that were told of in vain. */
+  #again = false;
 
   constructor(parts: MarksParts, hooks: MarksHooks) {
     this.#parts = parts;
@@ -50,9 +50,9 @@ export class MarkSync {
     this.#since = since;
   }
 
-  /** Another device of the user may have changed some while there was no connection. */
+  /** Another device of the user may have changed some while there was no connection, or that was told and lost. */
   up(): void {
-    this.#outlived = this.#asking;
+    this.#again = this.#asking;
     void this.#catchUp();
   }
 
@@ -103,7 +103,7 @@ export class MarkSync {
   async #catchUp(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
-    this.#outlived = false;
+    this.#again = false;
     try {
       for (let more = true; more; ) {
         const since = this.#since;
@@ -117,10 +117,10 @@ export class MarkSync {
     } catch {
       this.#asking = false;
       // The next connection, or the next mark, asks again. Not this one: an older server has no answer, however often it is asked.
-      if (this.#outlived) void this.#catchUp();
-      return;
+      return this.#again ? this.#catchUp() : undefined;
     }
     this.#asking = false;
+    if (this.#again) return this.#catchUp();
     this.#heardOf(this.#heard);
   }
 

@@ -355,6 +355,29 @@ describe('marks', () => {
     assert.deepEqual(asked().slice(before).sort(), [26, 28]);
   });
 
+  test('a RESYNC right behind an answer: that is from before, and both are asked for once more', async () => {
+    const { server, world } = await bench();
+    await settle(world);
+    const asked = (): { readonly r: number; readonly type: number }[] =>
+      server.last.frames.flatMap((frame) => (frame.type === 26 || frame.type === 28 ? [frame] : []));
+    const before = asked().length;
+    server.last.intercept = ({ type }) => type === 26 || type === 28;
+    server.last.send({ type: 46 });
+    await settle(world);
+    const open = asked().slice(before);
+    assert.equal(open.length, 2);
+    for (const { r, type } of open) server.last.send({ type: 41, r, results: type === 28 ? [[], false] : [[]] });
+    server.last.send({ type: 46 });
+    await settle(world);
+    assert.deepEqual(
+      asked()
+        .slice(before + 2)
+        .map(({ type }) => type)
+        .sort(),
+      [26, 28],
+    );
+  });
+
   test('after RESYNC what was read on another device is asked for, where something is unread here', async () => {
     const { server, world, session } = await bench();
     const chat = server.chat('bob');
