@@ -287,8 +287,9 @@ export class Receiver {
   }
 
   #began(log: ChatLog): void {
-    // A watch ends with membership, and the application's goes on.
+    // A watch ends with membership, and the application's goes on. Who read what meanwhile was told to those who were there.
     this.#parts.watches.began(log);
+    if (log.wantsReceipts(this.me)) this.#ticks(log);
     if (log.state.unread.count === 0) return;
     log.state.unread.returned();
     this.#parts.list.again();

@@ -67,6 +67,26 @@ describe('changes', () => {
     assert.equal(server.last.of(14).length, 2);
   });
 
+  test('who comes back to a group asks who has read meanwhile what he wrote before, and only then', async () => {
+    const { server, world, session } = await bench();
+    const chat = server.chat('tea', 2);
+    const infos = (): number => server.last.of(12).length;
+    server.event(chat, OP.created, ['tea', ['alice', 'bob']], 'cleo');
+    server.event(chat, OP.removed, [['alice']], 'cleo');
+    server.event(chat, OP.added, [['alice']], 'cleo');
+    await settle(world);
+    const before = infos();
+    const sent = session.group(Buffer.from(chat.id).toString('hex')).send('hm');
+    await settle(world);
+    await sent;
+    server.event(chat, OP.removed, [['alice']], 'cleo');
+    await settle(world);
+    assert.equal(infos(), before);
+    server.event(chat, OP.added, [['alice']], 'cleo');
+    await settle(world);
+    assert.equal(infos(), before + 1);
+  });
+
   test('one whose answer is lost is done when its event has come', async () => {
     const { server, world, session } = await bench();
     const chat = server.chat('tea', 2);
