@@ -175,9 +175,10 @@ export class ChatLog {
     if (seq > this.read && !this.state.hides(seq)) this.state.unread.add(seq);
   }
 
-  /** Some member has not read the user's newest message, as far as is known here. */
+  /** Some member has not read the user's newest message, as far as is known here; or who is one is not, as of what came before it. */
   wantsReceipts(me: string): boolean {
     if (this.lastOwn === 0 || (this.state.tally?.read ?? 0) >= this.lastOwn) return false;
+    if (this.done < this.lastOwn) return true;
     const others = this.others(me);
     return others === undefined || others.some((user) => (this.receipts.get(user)?.read ?? 0) < this.lastOwn);
   }

@@ -87,6 +87,24 @@ describe('changes', () => {
     assert.equal(infos(), before + 1);
   });
 
+  test('who wrote to a group before he learned that somebody came asks at the next SYNC how far all are', async () => {
+    const { server, world, session } = await bench();
+    const chat = server.chat('tea', 2);
+    server.event(chat, OP.created, ['tea', ['alice']], 'alice');
+    await settle(world);
+    const push = server.push.bind(server);
+    server.push = () => undefined;
+    server.event(chat, OP.added, [['bob']], 'alice');
+    const sent = session.group(Buffer.from(chat.id).toString('hex')).send('hm');
+    await settle(world);
+    assert.deepEqual(await sent, { seq: 3 });
+    server.last.send({ type: 46 });
+    await settle(world);
+    server.push = push;
+    const [entry] = [...server.last.of(6).at(-1)!.entries];
+    assert.deepEqual([entry!.seq, entry!.flags], [1, 1]);
+  });
+
   test('one whose answer is lost is done when its event has come', async () => {
     const { server, world, session } = await bench();
     const chat = server.chat('tea', 2);
