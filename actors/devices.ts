@@ -81,7 +81,9 @@ export function removeDevice(
 ): Planned | Refusal {
   const known = devices.get(device);
   if (known === undefined || known.removed) return refuse('bad_request', 'no such device');
-  const removed = { first: known.first, last: now, barred: now, removed: true, lingers: true, name: '' };
+  // It came with a token of before it was last there, also where a clock was set back since, or is another node's.
+  const at = Math.max(now, known.last);
+  const removed = { first: known.first, last: at, barred: at, removed: true, lingers: true, name: '' };
   const writes = [write(user, device, removed)];
   const gone = [...devices].filter(([, row]) => row.removed).sort(([, a], [, b]) => a.last - b.last);
   let { floor } = account;

@@ -5,11 +5,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { registerDevice, removeDevice } from '../../actors/devices.js';
 import { LIMITS } from '../../actors/limits.js';
 import { readMarksPage } from '../../actors/marks.js';
 import type { AccountFrame, ChatMessage, ConnectionMessage } from '../../actors/messages.js';
 import { user } from '../../actors/user.js';
-import { decodeAccount, decodeDevice } from '../../storage/account-rows.js';
+import { type AccountRow, decodeAccount, decodeDevice } from '../../storage/account-rows.js';
 import { accountKey, blockKey, chatFromKey, chatKey, deviceKey, groupChat, inboxKey } from '../../storage/keys.js';
 import { decodeInbox } from '../../storage/rows.js';
 import { MARK_OP, T } from '../../transport/frames.js';
@@ -282,4 +283,19 @@ test('a page of marks while they move: what got a later place comes there, and t
   assert.deepEqual(await readMarksPage(store, 'ada', 0, 10), [[], 1]);
   const [rows, more] = await readMarksPage(scene.store, 'ada', 0, 10);
   assert.deepEqual([(rows as unknown[][]).map((row) => row[1]), more], [[2], 0]);
+});
+
+test('a device that is removed while a clock is behind does not come back with the token that it had', () => {
+  const account = { floor: 0 } as AccountRow;
+  const row = { first: 5_000, last: 5_000, barred: 0, removed: false, lingers: false, name: '' };
+  const planned = removeDevice('ada', 'phone', 3_000, new Map([['phone', row]]), account);
+  assert.ok('writes' in planned);
+  const removed = decodeDevice(planned.writes[0]!.value!);
+  const back = (issued: number): ReturnType<typeof registerDevice> =>
+    registerDevice('ada', 'phone', issued, 9_000, new Map([['phone', removed]]), account);
+  assert.deepEqual(
+    [back(4_000), back(5_000)].map((answer) => 'code' in answer && answer.code),
+    ['device_removed', 'device_removed'],
+  );
+  assert.ok('writes' in back(6_000));
 });
