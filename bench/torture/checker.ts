@@ -100,7 +100,9 @@ export class ReceiptTrail {
   readonly highest = new Map<string, Position>();
   readonly #told = new Map<string, Position>();
 
+  /** In order. */
   told(device: string, position: Position): void {
+    this.heard(position);
     const { chat, user, delivered, read } = position;
     const key = `${device} ${chat} ${user}`;
     const before = this.#told.get(key);
@@ -109,6 +111,10 @@ export class ReceiptTrail {
       this.violations.push({ rule: 'receipt_back', chat, detail });
     }
     this.#told.set(key, position);
+  }
+
+  /** Perhaps after a newer one. */
+  heard({ chat, user, delivered, read }: Position): void {
     const top = this.highest.get(`${chat} ${user}`);
     this.highest.set(`${chat} ${user}`, {
       chat,

@@ -24,7 +24,7 @@ export class NodeCourse implements Course {
     const { clients, seed, folder } = options;
     this.#options = options;
     this.#port = port;
-    this.#crowd = new Crowd({ clients, seed, folder, data: join(folder, 'node'), port });
+    this.#crowd = new Crowd({ clients, seed, folder, data: join(folder, 'node'), port, severalNodes: false });
   }
 
   async run(): Promise<Outcome> {

@@ -19,6 +19,7 @@ interface CrowdOptions {
   readonly data: string;
   /** Where the nodes serve, on this machine. */
   readonly port: number;
+  readonly severalNodes: boolean;
 }
 
 /** ms that any one wait may take: far over what a slow machine needs, so that its end means something. */
@@ -40,7 +41,7 @@ export class Crowd {
   readonly #comingBack = new Set<Promise<void>>();
 
   constructor(options: CrowdOptions) {
-    const { clients, seed, data, port } = options;
+    const { clients, seed, data, port, severalNodes } = options;
     this.#options = options;
     this.random = randomFrom(seed);
     this.#plan = plan(clients, this.random);
@@ -49,6 +50,7 @@ export class Crowd {
       url: `ws://127.0.0.1:${port}/v1`,
       acks: this.acks,
       receipts: this.#receipts,
+      severalNodes,
       random: this.random,
       tally: this.tally,
       keep: (text) => {

@@ -14,6 +14,8 @@ export interface Setting {
   readonly url: string;
   readonly acks: Ack[];
   readonly receipts: ReceiptTrail;
+  /** Receipts may come after newer ones (docs/wire.md): what counts is what the SDK makes of them. */
+  readonly severalNodes: boolean;
   readonly random: () => number;
   readonly tally: Tally;
   /** Keeps one copy of each text. */
@@ -123,6 +125,12 @@ export class Device {
     session.on('sent', ({ chat, id, seq }) => {
       if (live()) this.#view(chat.id).own.push({ seq, id: this.#setting.keep(id) });
     });
+    session.on('receipt', ({ chat, user, delivered, read }) => {
+      const { severalNodes, receipts } = this.#setting;
+      // Each life begins with what its store has kept.
+      if (live() && severalNodes)
+        receipts.told(`${this.name} in life ${life}`, { chat: chat.id, user, delivered, read });
+    });
     session.on('failed', ({ chat, error }) => this.#trouble(`refused for good in ${chat.id}: ${error.message}`));
     session.on('truncated', ({ chat, from, to }) => this.#trouble(`${from} to ${to} of ${chat.id} are not coming`));
     session.on('error', (error) => {
@@ -202,7 +210,8 @@ export class Device {
   }
 
   #newTap(): Tap {
-    return new Tap((position) => this.#setting.receipts.told(this.name, position));
+    const { receipts, severalNodes } = this.#setting;
+    return new Tap((position) => (severalNodes ? receipts.heard(position) : receipts.told(this.name, position)));
   }
 
   #store(): ClientStore {

@@ -73,7 +73,7 @@ export class NodesCourse implements Course {
     this.#options = options;
     this.#ports = ports;
     this.#data = join(folder, 'node');
-    this.#crowd = new Crowd({ clients, seed, folder, data: this.#data, port: ports.port });
+    this.#crowd = new Crowd({ clients, seed, folder, data: this.#data, port: ports.port, severalNodes: true });
   }
 
   async run(): Promise<Outcome> {
