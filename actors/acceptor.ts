@@ -32,7 +32,7 @@ export class Acceptor {
       try {
         connection.terminated?.(state, reason, context);
       } finally {
-        this.#ended(context.self, state.network, reason);
+        this.#ended(context.self, state.login.network, reason);
       }
     },
   };

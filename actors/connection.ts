@@ -62,12 +62,11 @@ export class Connection {
   readonly peer: Peer;
   readonly stream: Stream;
   readonly resume = new Resume(() => this.fabric.world.random() * 2 ** 32);
-  readonly login = new Login(this);
+  readonly login: Login;
   readonly awaited = new Awaited();
   readonly #intake = new Intake(this);
   phase: 'hello' | 'joining' | 'ready' | 'closed' = 'hello';
   readonly inflow: Inflow;
-  readonly network: string;
   readonly meter: Meter;
   /** Made with the first SYNC that has something to tell. */
   readonly followUp = new FollowUp(this);
@@ -79,7 +78,7 @@ export class Connection {
     this.fabric = fabric;
     this.views = new Views(viewRoom(fabric.world));
     this.inflow = inflow;
-    this.network = network;
+    this.login = new Login(this, network, fabric.world);
     this.meter = new Meter(fabric, this.login);
     this.peer = new Peer(socket, outbox, this.views, fabric.store.durability);
     this.stream = new Stream(this.views, this.peer);

@@ -148,6 +148,8 @@ export const LIMITS = {
   registerMs: 1_000,
   /** ms by which nodes' wall clocks may differ: a new connection counts as a device's newest unless its node made it that long before the other. */
   clockSkewMs: 5_000,
+  /** ms for which a connection counts as new in this: below a lease, so one of a node that stood still for that long does not. */
+  freshMs: 1_000,
   /** The same for a chat that was given up after too many crashes, which lasts for minutes. */
   givenUpMs: 5_000,
   /** ms between looks at the files of the TLS certificate, and ms that they must be at rest: two files are not replaced at once. */

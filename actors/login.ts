@@ -8,6 +8,7 @@ import type { Connection, ConnectionContext } from './connection.js';
 import type { Verdict } from './fabric.js';
 import { LIMITS } from './limits.js';
 import type { Registration } from './messages.js';
+import type { World } from './world.js';
 
 type Of<T extends number> = Extract<ClientFrame, { type: T }>;
 
@@ -15,15 +16,17 @@ export class Login {
   user = '';
   device = '';
   #sender = '';
+  readonly network: string;
   readonly #connection: Connection;
+  /** When it was opened, not when HELLO was read, by both clocks: the node may have stood still in between, and the client gone elsewhere. */
+  readonly #opened: number;
+  readonly #since: number;
   #expires = 0;
   /** The timer of the expiry; 0 none. */
   #expiry = 0;
   #checking = false;
   /** When the token of HELLO was issued, wall ms. */
   #issued = 0;
-  /** When HELLO came, wall ms. */
-  #since = 0;
   /** Of the user's actor. */
   #monitor = 0;
   /** When its user's actor first said, since it was last registered, that it cannot tell now; null: it did not. */
@@ -34,8 +37,12 @@ export class Login {
   /** Counted among the node's arrivals. */
   #arriving = false;
 
-  constructor(connection: Connection) {
+  /** Of a connection that has just been opened. `network`: what its address counts as, '' where none is counted. */
+  constructor(connection: Connection, network: string, world: World) {
     this.#connection = connection;
+    this.network = network;
+    this.#opened = world.now();
+    this.#since = world.wall();
   }
 
   /** User and device in one, for what counts by device. Made when it is needed first: most devices are quiet. */
@@ -50,9 +57,8 @@ export class Login {
       const detail = `this server speaks version ${WIRE_VERSION}`;
       return this.#connection.violation('bad_version', CLOSE.badFrame, detail, context);
     }
-    const { fabric, network } = this.#connection;
-    this.#since = fabric.world.wall();
-    const pause = network === '' ? 0 : fabric.allowances.wait('badLogins', network);
+    const { fabric } = this.#connection;
+    const pause = this.network === '' ? 0 : fabric.allowances.wait('badLogins', this.network);
     if (pause > 0) {
       const detail = 'too many refused logins from this address';
       return this.#connection.violation('rate_limited', CLOSE.tooMany, detail, context, pause);
@@ -91,7 +97,7 @@ export class Login {
     const connection = this.#connection;
     if (!verdict.ok) {
       if (verdict.code !== 'unavailable') {
-        if (connection.network !== '') connection.fabric.allowances.take('badLogins', connection.network);
+        if (this.network !== '') connection.fabric.allowances.take('badLogins', this.network);
         return connection.violation(verdict.code, CLOSE.auth, verdict.detail, context);
       }
       // The token in use is as good as before.
@@ -129,7 +135,7 @@ export class Login {
 
   /** Tells the user's actor of this connection; it answers when the device is on record. */
   register(context: ConnectionContext): void {
-    const { users } = this.#connection.fabric;
+    const { users, world } = this.#connection.fabric;
     const { user, device } = this;
     this.#round += 1;
     const told = users.tell(user, {
@@ -139,7 +145,7 @@ export class Login {
       connection: context.self,
       round: this.#round,
       since: this.#since,
-      again: this.#welcomed,
+      late: this.#welcomed || world.now() - this.#opened >= LIMITS.freshMs,
     });
     const actor = told === 'ok' ? users.lookup(user) : undefined;
     if (actor === undefined) context.after(LIMITS.retryMs, { type: 'register' });

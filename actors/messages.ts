@@ -146,8 +146,8 @@ export type UserMessage =
       readonly round: number;
       /** When the connection was made, wall ms of its node. */
       readonly since: number;
-      /** The device was on record by this connection before: the user's actor is another one, or was out of reach. */
-      readonly again: boolean;
+      /** It was made a while ago: the user's actor is another one than the first time, or out of reach until now, or the node stood still. */
+      readonly late: boolean;
     }
   /** A client asks for, or changes, what its user owns. */
   | { readonly type: 'request'; readonly asker: Asker; readonly frame: AccountFrame }

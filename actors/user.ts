@@ -158,11 +158,11 @@ class User implements Home {
 
   // ---- connections ----
 
-  admit({ device, connection, since, again }: Arrival, context: UserContext): boolean {
+  admit({ device, connection, since, late }: Arrival, context: UserContext): boolean {
     const older = this.#sessions.find((session) => session.device === device);
     if (older?.connection === connection) return true;
     // One that its client has left may be the last to say that it is there: after a move, or from a node that stood still.
-    if (older !== undefined && since + (again ? 0 : LIMITS.clockSkewMs) < older.since) return false;
+    if (older !== undefined && since + (late ? 0 : LIMITS.clockSkewMs) < older.since) return false;
     if (older !== undefined) {
       older.connection.tell({ type: 'replaced' });
       // Quietly: the device does not go, so nobody hears of it and last seen stays.

@@ -14,10 +14,10 @@ type Of<K extends UserMessage['type']> = Extract<UserMessage, { readonly type: K
 const register: Shape<Of<'register'>> = {
   tag: 10,
   fields: 6,
-  write({ device, issued, connection, round, since, again }, w, refs) {
+  write({ device, issued, connection, round, since, late }, w, refs) {
     w.str(device).int(issued);
     refs.write(w, connection);
-    w.int(round).int(since).flag(again);
+    w.int(round).int(since).flag(late);
   },
   read: (r, refs) => ({
     type: 'register',
@@ -26,7 +26,7 @@ const register: Shape<Of<'register'>> = {
     connection: refs.read(r),
     round: r.uint(),
     since: r.uint(),
-    again: r.flag(),
+    late: r.flag(),
   }),
 };
 

@@ -29,7 +29,7 @@ async function desk() {
       connection: ear.ref,
       round: 1,
       since: 0,
-      again: false,
+      late: false,
     });
   };
   register(phone, 'phone');

@@ -58,7 +58,7 @@ class Town {
       connection: line.ref,
       round: 1,
       since: 0,
-      again: false,
+      late: false,
     });
     await this.scene.settle();
   }

@@ -28,9 +28,9 @@ const answers = ({ heard }: Ear<ConnectionMessage>): (Code | null)[] =>
 async function home() {
   const scene = await ChatScene.open();
   const ref = scene.runtime.spawn(user, 'ada', { fabric: scene.fabric, key: 'ada' });
-  const register = async (device: string, since = 0, again = false): Promise<Ear<ConnectionMessage>> => {
+  const register = async (device: string, since = 0, late = false): Promise<Ear<ConnectionMessage>> => {
     const ear = scene.connection();
-    ref.tell({ type: 'register', device, issued: 0, connection: ear.ref, round: 1, since, again });
+    ref.tell({ type: 'register', device, issued: 0, connection: ear.ref, round: 1, since, late });
     await scene.settle();
     return ear;
   };

@@ -85,7 +85,7 @@ const CHAT: Samples<ChatMessage> = {
 
 const USER: Samples<UserMessage> = {
   ...news,
-  register: [{ type: 'register', device: 'phone', issued: 1.7e12, connection: own, round: 2, since: 0, again: false }],
+  register: [{ type: 'register', device: 'phone', issued: 1.7e12, connection: own, round: 2, since: 0, late: false }],
   request: [
     { type: 'request', asker, frame: { type: 20, r: 1 } },
     { type: 'request', asker, frame: { type: 21, r: 1, op: 1, device: 'phone', name: 'new' } },

@@ -80,7 +80,7 @@ describe('messages', () => {
       connection: line.ref,
       round: 1,
       since: 0,
-      again: false,
+      late: false,
     });
     scene.settle();
     const refs = a.chats.ear(KEY).heard.map((message) => (message as { connection: ConnectionRef }).connection);
@@ -109,7 +109,7 @@ describe('messages', () => {
         connection: line.ref,
         round: 1,
         since: 0,
-        again: false,
+        late: false,
       });
       b.users.ear(user);
       return line;
@@ -202,7 +202,7 @@ describe('messages', () => {
         connection: line.ref,
         round: 7,
         since: 0,
-        again: false,
+        late: false,
       });
       scene.settle();
     }
