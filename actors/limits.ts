@@ -144,14 +144,14 @@ export const LIMITS = {
   userMailbox: 4_096,
   /** ms before a connection asks again for what was refused as busy (its user's actor, a blocked socket). */
   retryMs: 100,
+  /** The same for a chat that was given up after too many crashes, which lasts for minutes. */
+  givenUpMs: 5_000,
   /** ms over which connections register anew when their users' actors have moved: 15,000 of them at 15 a ms. */
   registerMs: 1_000,
   /** ms by which nodes' wall clocks may differ: a new connection counts as a device's newest unless its node made it that long before the other. */
   clockSkewMs: 5_000,
-  /** ms for which a connection counts as new in this: below a lease, so one of a node that stood still for that long does not. */
+  /** ms for which a connection counts as new in that: below a lease, so one of a node that stood still for as long does not. */
   freshMs: 1_000,
-  /** The same for a chat that was given up after too many crashes, which lasts for minutes. */
-  givenUpMs: 5_000,
   /** ms between looks at the files of the TLS certificate, and ms that they must be at rest: two files are not replaced at once. */
   certificatePollMs: 2_000,
   certificateRestMs: 500,

@@ -79,7 +79,7 @@ export class Core {
     this.gaps = new Gaps(world, {
       trouble: (error) => this.application.trouble(error),
       pull: (log, before, limit) => this.queries.pull(log, before, limit),
-      sync: (again) => void this.queries.greeting(again).map((frame) => this.dialer.send(frame)),
+      sync: (again) => this.queries.greeting(again).forEach((frame) => void this.dialer.send(frame)),
       placed: (log) => this.delivery.run(log),
       flowing: () => !this.delivery.starved,
     });

@@ -15,12 +15,12 @@ import type { Net } from '../cluster/net.js';
 import type { FarConnection } from '../cluster/outsiders.js';
 import { Router } from '../cluster/router.js';
 import { ShardActors } from '../cluster/shard-actors.js';
-import { UserShards } from '../cluster/shards.js';
 import type { SoftPost } from '../cluster/soft-post.js';
 import { SPEECH, type Speech } from '../cluster/versions.js';
 import type { Store } from '../storage/store.js';
 import type { Pool } from '../supervisors/pool.js';
 import type { Service } from '../supervisors/worker.js';
+import { Hearing } from './hearing.js';
 import type { PresenceShards } from './presence-shards.js';
 
 /** What makes a node one of several. */
@@ -62,12 +62,9 @@ interface MemberParts {
 export class Member {
   readonly cluster: Cluster;
   readonly router: Router;
+  readonly hearing: Hearing;
   #links: Links | null = null;
   #shaken = false;
-  #lapsed = new Set<number>();
-  /** By shard, times that its owner changed or was out of reach. */
-  readonly #losses = new Array<number>(LIMITS.shards).fill(0);
-  readonly #shards = new UserShards();
   readonly #setting: ClusterSetting;
   readonly #parts: MemberParts;
 
@@ -110,7 +107,9 @@ export class Member {
       ended,
       shaken: () => this.#shake(),
     });
-    this.cluster.placement.subscribe((shard, owner) => owner !== null && this.#lapse(shard));
+    const reaches = (other: string): boolean => this.router.peerOf(other) !== undefined;
+    const { placement } = this.cluster;
+    this.hearing = new Hearing(runtime.world, placement, reaches, (shards) => presence.lapsed(shards));
   }
 
   #shake(): void {
@@ -120,37 +119,6 @@ export class Member {
       this.#shaken = false;
       this.#parts.shaken();
     });
-  }
-
-  /** As Fabric.heard. */
-  heard(users: readonly string[]): number {
-    let losses = 0;
-    for (const user of users) {
-      const shard = this.#shards.of(user);
-      const owner = this.cluster.placement.owner(shard);
-      if (owner === null || (!owner.mine && this.router.peerOf(owner.node) === undefined)) return -1;
-      losses += this.#losses[shard]!;
-    }
-    return losses;
-  }
-
-  /** One look through all watches for what happens in one turn. */
-  #lapse(shard: number): void {
-    this.#losses[shard]! += 1;
-    this.#lapsed.add(shard);
-    if (this.#lapsed.size > 1) return;
-    this.#parts.runtime.world.defer(() => {
-      const shards = this.#lapsed;
-      this.#lapsed = new Set();
-      this.#parts.presence.lapsed(shards);
-    });
-  }
-
-  #unlinked(node: string): void {
-    const { placement } = this.cluster;
-    for (let shard = 0; shard < LIMITS.shards; shard += 1) {
-      if (placement.owner(shard)?.node === node) this.#lapse(shard);
-    }
   }
 
   get links(): Links {
@@ -180,7 +148,7 @@ export class Member {
             room: (link) => router.room(link),
             down: (link) => {
               router.down(link);
-              this.#unlinked(link.node);
+              this.hearing.unlinked(link.node);
             },
             fault: (error) => report('link_fault', { reason: error instanceof Error ? (error.stack ?? '') : '' }),
             stranger: () => this.cluster.placement.hint(),

@@ -239,7 +239,7 @@ function fabricOf(
     },
     users,
     owns: (chat) => member === null || member.cluster.placement.owner(shardOfChat(chat))?.mine === true,
-    heard: (users) => member?.heard(users) ?? 0,
+    heard: (users) => member?.hearing.of(users) ?? 0,
     online: new Online(member === null),
     board: outside?.board ?? null,
     watches: new Watches((user, connection) => {
