@@ -48,19 +48,24 @@ export class Application {
     if (chat !== undefined) this.#chats.set(to, chat);
   }
 
-  /** Hands out what is next in a chat. A promise holds back what follows it there. */
+  /**
+   * Hands out what is next in a chat. A promise holds back what follows it there. What the user has deleted for himself
+   * by then, on whichever device, is not shown; what it changes counts all the same.
+   */
   handle(log: ChatLog, release: Release): Promise<unknown> | undefined {
     if (release.type === 'own') return undefined;
     const chat = this.chat(log);
     if (release.type === 'truncated') return this.emit('truncated', { chat, from: release.from, to: release.seq });
     const shown = present(chat, release.item, this.#core.me);
+    const hidden = log.state.hides(release.seq);
     if (shown.type === 'message') {
+      if (hidden) return undefined;
       if (!shown.own) log.told(shown.seq);
       return this.emit('message', shown);
     }
     const { from, change } = shown;
     if (log.changed(from, shown)) this.emit('chat', { chat });
-    const both: (Promise<unknown> | undefined)[] = [this.emit('event', shown)];
+    const both: (Promise<unknown> | undefined)[] = hidden ? [] : [this.emit('event', shown)];
     if (change === 'deleted') both.push(this.emit('deleted', { chat, seqs: [shown.target], by: from, everyone: true }));
     if (change === 'expired') both.push(this.emit('expired', { chat, first: shown.first, last: shown.last }));
     const waits = both.filter((wait) => wait !== undefined);

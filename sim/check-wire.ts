@@ -114,14 +114,15 @@ const hidden: Rule = {
       if (found !== undefined)
         fault(`${user} still reads ${found.seq} of ${asked.chat.slice(0, 8)} after ${asked.what}`);
       for (const { order, at, tap, way, what } of wire) {
-        // What was being read at that moment may still come.
+        // What was being read at that moment may still come, and what the chat itself learnt later than a reader of the store.
         if (
           order <= answered.order ||
           at < answered.at + CLOSING ||
           way === 'in' ||
           tap.user !== user ||
           what.kind !== 'entry' ||
-          evidence.cutOff(tap.node, at)
+          evidence.cutOff(tap.node, at) ||
+          evidence.answersLate(at)
         )
           continue;
         if (what.entry.chat === asked.chat && hides(what.entry.seq)) {

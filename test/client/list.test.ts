@@ -328,6 +328,26 @@ describe('marks', () => {
     assert.equal(server.account.marks(chat).unread, false);
   });
 
+  test('what was deleted for oneself on another device before it came is not shown here any more', async (t) => {
+    const { server, world, session, seen } = await bench();
+    const events: number[] = [];
+    session.on('event', ({ seq }) => void events.push(seq));
+    live(t, world);
+    const chat = server.chat('bob');
+    server.post(chat, 'one');
+    await settle(world);
+    // The other device read these from the store, and was faster than their chat.
+    server.account.mark(chat, MARK_OP.hidden, 0, [2, 3]);
+    await settle(world);
+    server.post(chat, 'two');
+    server.event(chat, OP.expiry, [60]);
+    server.post(chat, 'four');
+    await settle(world);
+    const bob = session.direct('bob');
+    assert.deepEqual([seen, events], [['bob:1:one', 'bob:4:four'], []]);
+    assert.deepEqual([bob.head, bob.unread, bob.expiry], [4, 2, 60], 'what a hidden event changes counts');
+  });
+
   test('clear takes all that is known, and hundreds of single ones go in frames that the server takes', async (t) => {
     const { server, world, session } = await bench();
     live(t, world);
