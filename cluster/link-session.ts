@@ -47,7 +47,8 @@ export class Session implements PeerLink {
   readonly #started: number;
   #state: 'up' | 'down' = 'up';
   #handled = 0;
-  #acknowledged = 0;
+  /** Up to here TAKEN is sent, or will be at the end of the turn. */
+  #acknowledging = 0;
   /** Bytes handled since the last TAKEN. */
   #owed = 0;
   #ackTimer: (() => void) | undefined;
@@ -167,17 +168,22 @@ export class Session implements PeerLink {
     this.#tally.bytesTaken += payload.length;
     if (!this.#run(() => this.#events.batch(this, payload))) return;
     this.#owed += payload.length;
-    if (number - this.#acknowledged >= LIMITS.linkAckBatches || this.#owed >= LIMITS.linkAckBytes) this.#acknowledge();
+    if (this.#handled - this.#acknowledging >= LIMITS.linkAckBatches || this.#owed >= LIMITS.linkAckBytes)
+      this.#acknowledge();
     else this.#ackTimer ??= this.#world.timer(LIMITS.linkAckMs, () => this.#acknowledge());
   }
 
+  /** At the end of the turn: what these batches have this side say, as of news that came to the wrong node, goes first. */
   #acknowledge(): void {
     this.#ackTimer?.();
     this.#ackTimer = undefined;
-    if (this.#state === 'down' || this.#acknowledged === this.#handled) return;
-    this.#acknowledged = this.#handled;
+    if (this.#acknowledging === this.#handled) return;
+    const number = this.#handled;
+    this.#acknowledging = number;
     this.#owed = 0;
-    this.#wire.send(taken(this.#handled));
+    this.#world.defer(() => {
+      if (this.#state === 'up') this.#wire.send(taken(number));
+    });
   }
 
   #told(number: number): void {

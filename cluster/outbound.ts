@@ -31,8 +31,8 @@ interface Entry {
 interface Pending {
   /** Of the link. */
   number: number;
-  /** By the router's count, when the first of it came. */
-  readonly since: number;
+  /** By the router's count, when the first came of this and of all that is sent after it; grows from one to the next. */
+  since: number;
   /** Shards of users for whom there are news in it, one bit each. */
   shards: number;
   lasting: Lasting[];
@@ -40,6 +40,8 @@ interface Pending {
 
 export interface Losses {
   readonly shards: number;
+  /** The router's count when the oldest of it came; null: nothing was lost. */
+  readonly since: number | null;
   readonly lasting: readonly Lasting[];
 }
 
@@ -111,9 +113,12 @@ export class Outbound {
     this.#add({ op, message: null, targets: fields }, 0);
   }
 
-  /** There are news for users of the shard in what waits. */
-  news(shard: number): void {
-    if (this.#pending !== null) this.#pending.shards |= 1 << shard;
+  /** There are news for users of the shard in what waits. `since`: they stand for others that were lost, told as early as that. */
+  news(shard: number, since?: number): void {
+    if (this.#pending === null) return;
+    this.#pending.shards |= 1 << shard;
+    if (since === undefined) return;
+    for (const pending of [...this.#sent, this.#pending]) pending.since = Math.min(pending.since, since);
   }
 
   lasting(lasting: Lasting): void {
@@ -201,11 +206,13 @@ export class Outbound {
   /** The session is over. */
   end(): Losses {
     this.#over = true;
+    const { since } = this;
     const all = this.#pending === null ? this.#sent : [...this.#sent, this.#pending];
     this.#entries = [];
     this.#sent = [];
     this.#pending = null;
     return {
+      since,
       shards: all.reduce((bits, { shards }) => bits | shards, 0),
       lasting: all.flatMap(({ lasting }) => lasting),
     };

@@ -38,7 +38,7 @@ export interface Hub extends Acquaintance {
   again(lasting: Lasting): void;
   /** News for users of the shard were lost, by another node, or by this one. */
   missedElsewhere(shard: number): void;
-  missedUser(user: string): void;
+  missedUser(user: string, since: number | null): void;
   /** An actor is not where it was looked for. */
   astray(): void;
   hinted(): void;
@@ -283,7 +283,7 @@ export class Peer implements Far {
   #moved(party: Party, key: string, news: boolean): void {
     this.#hub.astray();
     this.#over(`${party}${key}`, MOVED);
-    if (news) this.#hub.missedUser(key);
+    if (news) this.#hub.missedUser(key, this.out.since); // its batch is not taken yet: link-session.ts says this first
   }
 
   /** Some shards are another node's now: nobody there will answer for their actors. */

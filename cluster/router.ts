@@ -74,7 +74,7 @@ export class Router implements Hub, Ways {
   readonly #peers = new Map<string, Peer>();
   readonly #userShards = new UserShards();
   readonly #lasting: LastingMessages;
-  /** Shards for whose users news were lost, with the count at that time. */
+  /** Shards for whose users news were lost, with the mark of the first of them. */
   readonly #missed = new Map<number, number>();
   /** Users here who have to be told to resync. */
   #behind: string[] = [];
@@ -165,8 +165,8 @@ export class Router implements Hub, Ways {
 
   #lost(peer: Peer): void {
     this.#peers.delete(peer.node);
-    const { shards, lasting } = peer.end();
-    for (let shard = 0; shard < LIMITS.shards; shard++) if ((shards & (1 << shard)) !== 0) this.missed(shard);
+    const { shards, since, lasting } = peer.end();
+    for (let shard = 0; shard < LIMITS.shards; shard++) if ((shards & (1 << shard)) !== 0) this.missed(shard, since);
     for (const one of lasting) this.again(one);
   }
 
@@ -207,14 +207,16 @@ export class Router implements Hub, Ways {
 
   // ---- what was lost ----
 
-  missedUser(user: string): void {
-    this.missed(this.#userShards.of(user));
+  missedUser(user: string, since: number | null): void {
+    this.missed(this.#userShards.of(user), since);
   }
 
-  missed(shard: number): void {
-    if (this.#missed.has(shard)) return;
+  /** `since`: the mark of the first that may be lost, where it was told before now: it has not arrived until that is made good. */
+  missed(shard: number, since: number | null = null): void {
+    const known = this.#missed.get(shard);
+    this.#missed.set(shard, Math.min(known ?? Number.MAX_SAFE_INTEGER, since ?? this.count()));
+    if (known !== undefined) return;
     this.#losses += 1;
-    this.#missed.set(shard, this.count());
     this.#tryMissed();
   }
 
@@ -250,7 +252,7 @@ export class Router implements Hub, Ways {
   /** What stays is tried again when its owner is known, or its link up, or has room. */
   #makeGood(): void {
     const own = new Set<number>();
-    for (const shard of [...this.#missed.keys()]) {
+    for (const [shard, since] of [...this.#missed]) {
       const owner = this.placement.owner(shard);
       if (owner === null) continue;
       if (owner.mine) own.add(shard);
@@ -258,7 +260,7 @@ export class Router implements Hub, Ways {
         const peer = this.#peers.get(owner.node);
         if (peer === undefined || peer.out.full) continue;
         peer.out.control(OP.resync, shard);
-        peer.out.news(shard);
+        peer.out.news(shard, since);
       }
       this.#missed.delete(shard);
     }

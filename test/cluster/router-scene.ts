@@ -1,5 +1,5 @@
 // Owns nodes for tests of the router: several runtimes on one manual clock, actors that only listen, links that tests break.
-// Invariant: as cluster/link.ts says: in order, once, nothing after the end; what is taken is told a turn later.
+// Invariant: as cluster/link.ts says: in order, once, nothing after the end; what is taken is told a turn later, behind what it had the receiver say.
 // Must not: hold assertions, or wires (links.test.ts has them).
 
 import type { Behaviour, Context } from '../../actors/behaviour.js';
@@ -204,8 +204,10 @@ class Cable {
       receiver.router.batch(to, bytes);
       bytes.fill(0xc1);
       if (this.deaf) return;
-      from.taken += 1;
-      this.#world.defer(() => from.state === 'up' && sender.router.taken(from));
+      this.#world.defer(() => {
+        from.taken += 1;
+        this.#world.defer(() => from.state === 'up' && sender.router.taken(from));
+      });
     });
   }
 

@@ -392,6 +392,50 @@ describe('losses', () => {
     assert.equal(a.router.told(), null);
   });
 
+  test('what was told before a link broke has not arrived while nobody makes its loss good', () => {
+    const { scene, a, b } = three();
+    b.users.ear('bob');
+    const cable = scene.cable('a', 'b');
+    cable.deaf = true;
+    a.router.routed.users.lookup('bob')!.tell(delivery(1));
+    scene.settle();
+    const told = a.router.told();
+    cable.break();
+    scene.settle();
+    assert.equal(told?.(), false, 'lost, and nobody knows');
+    // The resync that stands for it is on its way, and lost too.
+    cable.deaf = false;
+    cable.stuck = true;
+    cable.mend();
+    scene.settle();
+    assert.equal(a.router.stats().missed, 0);
+    assert.equal(told?.(), false, 'not taken');
+    cable.break();
+    scene.settle();
+    assert.equal(told?.(), false, 'lost again');
+    cable.stuck = false;
+    cable.mend();
+    scene.settle();
+    assert.equal(told?.(), true);
+    assert.deepEqual(b.users.ear('bob').heard.at(-1), { type: 'resync' });
+  });
+
+  test('nor has what came where its user was not, though it was taken there', () => {
+    const { scene, a, c } = three();
+    scene.give(null, { user: 'bob' }, ['b', 'c']);
+    a.router.routed.users.lookup('bob')!.tell(delivery(1));
+    const told = a.router.told();
+    scene.give(null, { user: 'bob' }, ['a']);
+    scene.settle();
+    assert.equal(a.router.stats().missed, 1);
+    assert.equal(told?.(), false);
+    c.users.ear('bob');
+    scene.give('c', { user: 'bob' });
+    scene.settle();
+    assert.equal(told?.(), true);
+    assert.deepEqual(c.users.ear('bob').heard, [{ type: 'resync' }]);
+  });
+
   test('news for a shard that is nobody\u2019s, or not where it is looked for, are made good by whoever owns it', () => {
     const { scene, a, b, c } = three();
     scene.give(null, { user: 'bob' });
