@@ -2,7 +2,7 @@
 // Invariant: each carries an id of its own, by which the server knows a repetition and the client its own event.
 // Must not: judge who may change what; the server does.
 
-import { JOINED, type OP, type Plain, T } from '../transport/frames.js';
+import { CHAT_KIND, JOINED, type OP, type Plain, T } from '../transport/frames.js';
 import type { ChatLog } from './chat-log.js';
 import type { ChatTable } from './chat-table.js';
 import { WeftError } from './errors.js';
@@ -28,10 +28,12 @@ export interface ChangeRequest {
   readonly args?: readonly Plain[];
 }
 
-/** Where the event of a request was found. */
+/** Where the event of a request is. */
 interface Found {
   readonly log: ChatLog;
   readonly seq: number;
+  /** It came, before the answer. */
+  readonly came: boolean;
 }
 
 export class Changes {
@@ -51,7 +53,7 @@ export class Changes {
    */
   found(id: string, log: ChatLog, seq: number): boolean {
     const settle = this.#own.get(id);
-    settle?.({ log, seq });
+    settle?.({ log, seq, came: true });
     return settle !== undefined;
   }
 
@@ -60,32 +62,40 @@ export class Changes {
     return this.#request(
       async (id) => {
         const [chat, seq] = await this.#parts.ask((r) => ({ type: T.CREATE, r, id, title, users: [...users] }));
-        return { log: table.byId(bytesOf(chat, 16, 'CREATE')), seq: countOf(seq, 'CREATE') };
+        return { log: table.byId(bytesOf(chat, 16, 'CREATE')), seq: countOf(seq, 'CREATE'), came: false };
       },
-      ({ log, seq }) => (log.id === undefined ? log : receiver.created(log.id, seq, title, users)),
+      (found) => {
+        const { log } = found;
+        receiver.describe(log, CHAT_KIND.group, title);
+        this.#count(found, { change: 'created', users, title });
+        return log;
+      },
     );
   }
 
   /** `log` must have its id. */
   change(log: ChatLog, chat: Uint8Array, { op, users = [], args = [] }: ChangeRequest): Promise<Receipt> {
-    const { receiver, flusher } = this.#parts;
-    const done = (seq: number): Receipt => {
-      receiver.own(log, seq);
-      // As its event says it to the others; that of this device is passed over.
-      const first = users.length > 0 ? [[...users], ...args] : args;
-      const change = changeOf(op, first);
-      log.changed(receiver.me, change);
-      flusher.dirty(log);
-      this.#made(log, change);
-      return { seq };
-    };
     return this.#request(
       async (id) => {
         const [answer] = await this.#parts.ask((r) => ({ type: T.CHANGE, r, chat, id, op, users: [...users], args }));
-        return { log, seq: countOf(answer, 'CHANGE') };
+        return { log, seq: countOf(answer, 'CHANGE'), came: false };
       },
-      ({ seq }) => done(seq),
+      (found) => {
+        // As its event says it to the others; that of this device is passed over.
+        const change = changeOf(op, users.length > 0 ? [[...users], ...args] : args);
+        this.#count(found, change);
+        this.#made(log, change);
+        return { seq: found.seq };
+      },
     );
+  }
+
+  /** Counts at once for who waits, and again in its turn, if that has not come: others' changes before it may be told after the answer. */
+  #count({ log, seq, came }: Found, change: Change): void {
+    const { receiver, flusher } = this.#parts;
+    receiver.own(log, seq, change);
+    if (!came || log.done < seq || change.change === 'deleted') log.changed(receiver.me, change);
+    flusher.dirty(log);
   }
 
   /** Its event, which names this user, is handed out like any other: whoever joins gets the log from there on. */

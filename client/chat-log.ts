@@ -76,6 +76,8 @@ export class ChatLog {
   busy = false;
   readonly held = new Map<number, Item>();
   readonly own = new Set<number>();
+  /** Own changes by their number, until it is their turn. What came before them may have been said by others, and be told here later. */
+  readonly made = new Map<number, Change>();
   readonly receipts = new Map<string, Positions>();
   /** Present members of a group, where INFO or events told. */
   members: Set<string> | undefined;
@@ -117,14 +119,27 @@ export class ChatLog {
     return 'held';
   }
 
-  /** An own message has this sequence number: it counts for order, and is not released as an item. */
-  sent(seq: number): void {
+  /** An own message, or change, has this sequence number: it counts for order, and is not released as an item. */
+  sent(seq: number, change?: Change): void {
     this.lastOwn = Math.max(this.lastOwn, seq);
     if (this.placed && seq <= this.cursor) return;
     this.#saw(seq);
     this.own.add(seq);
-    if (this.own.size > LIMITS.clientOwn) this.own.delete(Math.max(...this.own));
+    // What is gone is so wherever it stands in the log.
+    if (change !== undefined && change.change !== 'deleted') this.made.set(seq, change);
+    if (this.own.size > LIMITS.clientOwn) {
+      const most = Math.max(...this.own);
+      this.own.delete(most);
+      this.made.delete(most);
+    }
     this.#advance();
+  }
+
+  /** It is the turn of an own number. Returns whether a change of that number changed title or settings. */
+  reached(seq: number, me: string): boolean {
+    const change = this.made.get(seq);
+    this.made.delete(seq);
+    return change !== undefined && this.changed(me, change);
   }
 
   /** What lies between the cursor and `start` is not coming. Returns whether that is news. */
@@ -244,7 +259,8 @@ export class ChatLog {
     const { key, kind, name, placed, done, read, lastOwn, head } = this;
     // Own numbers between done and cursor sit in the queue; they are still above what is stored as cursor.
     const queued = this.queue.flatMap((release) => (release.type === 'own' ? [release.seq] : []));
-    const own = [...queued, ...this.own];
+    // A change whose turn has not come is told again by its event, in order.
+    const own = [...queued, ...this.own].filter((seq) => !this.made.has(seq));
     const newest = head > done ? { head } : {};
     return { id: key, kind, name, placed, cursor: done, read, lastOwn, own, ...newest, ...this.state.stored() };
   }

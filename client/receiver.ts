@@ -18,6 +18,7 @@ import { hex, idTime } from './ids.js';
 import { itemOf } from './item.js';
 import type { MarkSync } from './marks.js';
 import { joins } from './membership.js';
+import { type Change, changeOf } from './message.js';
 import type { Outbox } from './outbox.js';
 import type { Requests } from './requests.js';
 import type { Watches } from './watches.js';
@@ -176,7 +177,8 @@ export class Receiver {
       if (changes.found(id, log, item.seq) || outbox.has(item.id)) {
         delivery.free(item.paid);
         // Its SENT or OK was lost, or comes later and then finds nothing to do.
-        this.own(log, item.seq);
+        const { content } = item;
+        this.own(log, item.seq, content.type === 'event' ? changeOf(content.op, content.args) : undefined);
         outbox.found(item.id, item.seq);
         return;
       }
@@ -191,15 +193,6 @@ export class Receiver {
     if (arrival !== 'new') return;
     flusher.dirty(log);
     delivery.run(log);
-  }
-
-  /** A group that this device made. */
-  created(id: Uint8Array, seq: number, title: string, users: readonly string[]): ChatLog {
-    const log = this.#parts.table.byId(id);
-    this.describe(log, 2, title);
-    log.setMembers([this.me, ...users]);
-    this.own(log, seq);
-    return log;
   }
 
   /** What INFO told. */
@@ -220,10 +213,10 @@ export class Receiver {
   }
 
   /** An own message or change has this number. */
-  own(log: ChatLog, seq: number): void {
+  own(log: ChatLog, seq: number, change?: Change): void {
     const { delivery, flusher, gaps } = this.#parts;
     if (!log.placed && seq === 1) gaps.begin(log, 0);
-    log.sent(seq);
+    log.sent(seq, change);
     flusher.dirty(log);
     if (log.gap) gaps.suspect(log);
     delivery.run(log);

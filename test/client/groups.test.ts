@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inviteBytes, inviteText } from '../../client/invite.js';
 import type { GroupEvent } from '../../client/message.js';
-import { OP } from '../../transport/frames.js';
+import { MemoryStore } from '../../client/store-memory.js';
+import { OP, type Plain } from '../../transport/frames.js';
 import { advance, bench, live, settle } from './bench.js';
 
 /** What an event says, without its stamp. */
@@ -130,6 +131,54 @@ describe('changes', () => {
     assert.deepEqual(await renaming, { seq: 2 });
     assert.deepEqual([group.name, events], ['coffee', []]);
   });
+
+  for (const restart of [false, true]) {
+    const when = restart ? ', also after a restart in between' : '';
+    test(`an answer that overtakes others’ changes: in the end each has counted in its turn${when}`, async (t) => {
+      const store = new MemoryStore();
+      const first = await bench({ store, listen: false });
+      const { server, world } = first;
+      live(t, world);
+      let { session } = first;
+      const chat = server.chat('tea', 2);
+      const rows = (from: string, op: number, args: readonly Plain[], id = server.newId()): number =>
+        chat.rows.push({ from, id, body: new Uint8Array(), op, args });
+      rows('cleo', OP.created, ['tea', ['alice', 'bob']]);
+      server.echo = true;
+      let handle = (): void => {};
+      session.on('event', () => new Promise<void>((resolve) => (handle = resolve)));
+      server.push();
+      await settle(world);
+      handle();
+      await settle(world);
+      server.last.intercept = (frame) => {
+        if (frame.type !== 9) return false;
+        const args = frame.users.length > 0 ? [[...frame.users]] : frame.args;
+        server.last.send({ type: 41, r: frame.r, results: [rows(session.user, frame.op, args, frame.id)] });
+        return true;
+      };
+      rows('bob', OP.title, ['theirs']);
+      rows('bob', OP.left, []);
+      const group = session.group(chat.id);
+      const state = (): unknown => [session.group(chat.id).name, session.group(chat.id).tick(9).of];
+      await group.add(['bob']);
+      await group.rename('ours');
+      assert.deepEqual(state(), ['ours', 2], 'for who waits, at once');
+      server.push();
+      await settle(world);
+      assert.equal(group.name, 'theirs', 'the first of the two, while its listener is at work');
+      if (restart) {
+        await session.close();
+        ({ session } = await bench({ world, server, store, listen: false }));
+        session.on('event', () => {});
+      }
+      for (let n = 0; n < 3; n++) {
+        handle();
+        await settle(world);
+      }
+      assert.deepEqual(state(), ['ours', restart ? undefined : 2]);
+    });
+  }
 
   test('others’ changes come as events, in order, and are taken in', async (t) => {
     const { server, world, session } = await bench();
