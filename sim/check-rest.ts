@@ -159,7 +159,8 @@ const calm: Rule = {
 const presence: Rule = {
   name: 'presence',
   promise: 'in the end who watches a chat knows which of its members are online',
-  check({ wire, taps, chats, of, plan, requests }, fault) {
+  check(evidence, fault) {
+    const { wire, taps, chats, of, plan, requests } = evidence;
     const shy = new Set(
       [...requests.values()]
         .filter(({ asked }) => ['privacy', 'block', 'unblock'].includes(asked.what))
@@ -190,13 +191,8 @@ const presence: Rule = {
       if (!tap.open || tap.device === '' || shy.has(tap.user)) continue;
       for (const id of watched.get(tap.link) ?? []) {
         const chat = chats.get(id);
-        const members = chat?.members() ?? [];
-        if (
-          chat === undefined ||
-          !members.includes(tap.user) ||
-          members.length > Math.min(256, plan.options.fanOutThreshold)
-        )
-          continue;
+        const members = chat === undefined ? [] : present(evidence, chat);
+        if (!members.includes(tap.user) || members.length > Math.min(256, plan.options.fanOutThreshold)) continue;
         for (const member of members) {
           const shown = told.get(`${tap.link} ${member}`);
           if (member === tap.user || shy.has(member) || shown === undefined || shown === online.has(member)) continue;
@@ -206,6 +202,16 @@ const presence: Rule = {
     }
   },
 };
+
+/**
+ * Who is in the chat at the end: as its log says or, where something of that was never seen, as its members are told. Events end as
+ * messages do (docs/wire.md), also the one by which a user left (seed 942474021562 of the cluster).
+ */
+function present({ of }: Evidence, chat: ChatStory): readonly string[] {
+  if (chat.type === 1 || chat.whole) return chat.members();
+  const told = of('info').find((info) => info.chat === chat.id)?.members ?? [];
+  return told.filter(({ role }) => role !== 'gone').map(({ user }) => user);
+}
 
 /** The event ends the user's membership. */
 function ends(entry: WireEntry, user: string): boolean {

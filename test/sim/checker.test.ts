@@ -8,8 +8,24 @@ import { check, RULES } from '../../sim/checker.js';
 import { append, CLUSTER_CASES, clustered, grant, member, stored } from './cases-cluster.js';
 import { ENTRY_CASES } from './cases-entries.js';
 import { OTHER_CASES } from './cases-rest.js';
-import { clean, DIRECT, FIRST, IDS, message, recordOf, type Scene, SECOND, type Told } from './scene.js';
-import { ask, calm, change, find, type Of, put } from './spoil.js';
+import {
+  bytes,
+  clean,
+  DIRECT,
+  event,
+  FIRST,
+  GROUP,
+  IDS,
+  idOf,
+  into,
+  message,
+  out,
+  recordOf,
+  type Scene,
+  SECOND,
+  type Told,
+} from './scene.js';
+import { ask, calm, change, find, logs, type Of, put } from './spoil.js';
 
 const CASES = [...ENTRY_CASES, ...OTHER_CASES, ...CLUSTER_CASES];
 
@@ -124,6 +140,32 @@ test('an installation has to know who has a message of its user from before it o
       ...(shown ? [{ kind: 'shown', device: 'ada.2', life: 1, chat: DIRECT, entry } as const] : []),
     );
     assert.equal(found('ticks', scene).length > 0, shown);
+  }
+});
+
+test('who left a chat is told of its members no more, nor they of him, also where nobody saw that he did', () => {
+  const seen = event(4, idOf(8), 'cleo', 'left');
+  const later = event(5, idOf(9), 'ada', 'expired', [], { first: 4, last: 4 });
+  for (const [entries, role, faults] of [
+    [[later], 'gone', 0],
+    [[later], 'member', 2],
+    [[seen, later], 'gone', 0],
+    [[], 'gone', 2],
+  ] as const) {
+    const scene = clean();
+    logs(scene, GROUP, (log) => [...log, ...entries], 'ada');
+    change(scene, 'info', ({ chat }) => chat === GROUP, {
+      members: [
+        { user: 'ada', role: 'owner', delivered: 3, read: 0 },
+        { user: 'cleo', role, delivered: 3, read: 0 },
+      ],
+    });
+    for (const [device, other] of [
+      ['ada.1', 'cleo'],
+      ['cleo.1', 'ada'],
+    ] as const)
+      put(scene, calm(scene), into(device, 14, bytes(GROUP), 1), out(device, 44, other, 0, 0, 0));
+    assert.equal(found('presence', scene).length, faults, `${entries.length} more entries, ${role}`);
   }
 });
 
