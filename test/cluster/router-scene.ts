@@ -4,7 +4,8 @@
 
 import type { Behaviour, Context } from '../../actors/behaviour.js';
 import { LIMITS } from '../../actors/limits.js';
-import type { ChatMessage, ConnectionMessage, ConnectionRef, UserMessage } from '../../actors/messages.js';
+import { idText } from '../../actors/message-id.js';
+import type { ChatMessage, ConnectionMessage, ConnectionRef, Delivery, UserMessage } from '../../actors/messages.js';
 import type { Ref } from '../../actors/ref.js';
 import { createRuntime, type Runtime } from '../../actors/runtime.js';
 import type { PeerLink } from '../../cluster/link.js';
@@ -12,6 +13,7 @@ import type { FarConnection } from '../../cluster/outsiders.js';
 import type { Owner, Placement } from '../../cluster/placement.js';
 import { type Local, Router } from '../../cluster/router.js';
 import { shardOfChat, UserShards } from '../../cluster/shards.js';
+import { chatKey } from '../../storage/keys.js';
 import { ManualWorld } from '../actors/manual-world.js';
 
 /** What an actor heard: messages, and signals in brief. */
@@ -271,4 +273,32 @@ export function userApart(taken: readonly string[]): string {
   for (let i = 0; ; i++) if (!used.has(shards.of(`u${i}`))) return `u${i}`;
 }
 
-export type { ConnectionRef };
+export const CHAT = new Uint8Array(16).fill(1);
+export const KEY = chatKey(CHAT);
+const ID = new Uint8Array(16).fill(9);
+
+const info = { chat: CHAT, key: KEY, kind: 1, pair: ['ada', 'bob'] as const, title: '' };
+
+export function send(connection: ConnectionRef, n = 1): ChatMessage {
+  const body = new Uint8Array([n]);
+  return { type: 'send', user: 'ada', connection, n, id: ID, idText: idText(ID), after: null, body, pair: null };
+}
+
+export function delivery(seq: number, origin: ConnectionRef | null = null): Delivery {
+  return { type: 'delivery', info, from: 'ada', seq, row: new Uint8Array(50), origin, joined: [] };
+}
+
+export const heard = (ear: Ear<ConnectionMessage>): string[] =>
+  ear.heard.map((news) => {
+    if (typeof news === 'string') return news;
+    return news.type === 'delivery' ? `${news.seq}` : news.type;
+  });
+
+/** Nodes a, b and c; the chat lives on a, bob on b. */
+export function three() {
+  const scene = new RouterScene('a', 'b', 'c');
+  const [a, b, c] = [scene.node('a'), scene.node('b'), scene.node('c')];
+  scene.give('a', { chat: KEY });
+  scene.give('b', { user: 'bob' });
+  return { scene, a, b, c };
+}
