@@ -2,6 +2,7 @@
 // Invariant: one pass over the facts, in their order; `order` is a fact's place, for "before" and "after".
 // Must not: judge.
 
+import { OwnChanges } from './own-changes.js';
 import type { Plan } from './plan.js';
 import type { ChatId, DeviceName, Fact, Fault } from './record.js';
 import { entryOf } from './says.js';
@@ -51,7 +52,7 @@ export interface Evidence {
   readonly sends: ReadonlyMap<string, SendStory>;
   readonly requests: ReadonlyMap<number, RequestStory>;
   readonly wire: readonly Ordered<Seen>[];
-  /** Numbers of changes that were answered to a device, by device and chat. */
+  /** Numbers of a device's own changes, by device and chat (own-changes.ts). */
   readonly changed: ReadonlyMap<string, readonly { readonly seq: number; readonly order: number }[]>;
   readonly taps: readonly Tap[];
   /** Users with devices that are not ours: what those claim is not the user's application speaking. */
@@ -71,8 +72,6 @@ export interface Evidence {
   of<K extends Fact['kind']>(kind: K): readonly Ordered<Of<K>>[];
 }
 
-/** The frame CHANGE (docs/wire.md §4). */
-const CHANGE = 9;
 export function gather(facts: readonly Fact[]): Evidence {
   const first = facts[0];
   if (first?.kind !== 'plan') throw new Error('a record begins with its plan');
@@ -87,6 +86,7 @@ export function gather(facts: readonly Fact[]): Evidence {
   const wire: Ordered<Seen>[] = [];
   const changed = new Map<string, { readonly seq: number; readonly order: number }[]>();
   const tap = new Wiretap();
+  const changes = new OwnChanges();
   const timed = new Set<string>();
   /** The newest connection of each device, where there are several nodes. */
   const newest = new Map<DeviceName, number>();
@@ -113,10 +113,10 @@ export function gather(facts: readonly Fact[]): Evidence {
       if (seen.way === 'out' && device !== '' && link < (newest.get(device) ?? 0)) continue;
       wire.push({ ...seen, order });
       overheard(story, seen);
-      if (seen.way === 'out' && seen.what.kind === 'ok' && seen.what.asked.type === CHANGE) {
-        const key = `${seen.tap.device} ${seen.what.asked.fields[0]}`;
-        changed.set(key, [...(changed.get(key) ?? []), { seq: Number(seen.what.results[0]), order }]);
-      }
+      const own = changes.hear(seen);
+      if (own === null) continue;
+      const key = `${device} ${own.chat}`;
+      changed.set(key, [...(changed.get(key) ?? []), { seq: own.seq, order }]);
     }
     if (fact.kind === 'in' || fact.kind === 'out') continue;
     const shelf = shelves.get(fact.kind);
@@ -125,6 +125,7 @@ export function gather(facts: readonly Fact[]): Evidence {
     switch (now.kind) {
       case 'start': {
         const { device, user, life, fresh } = now;
+        changes.begin(device);
         const all = lives.get(device) ?? [];
         lives.set(device, all);
         all.push({

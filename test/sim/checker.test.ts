@@ -14,6 +14,7 @@ import {
   DIRECT,
   event,
   FIRST,
+  frame,
   GROUP,
   IDS,
   idOf,
@@ -25,7 +26,7 @@ import {
   SECOND,
   type Told,
 } from './scene.js';
-import { ask, calm, change, find, logs, type Of, put } from './spoil.js';
+import { ask, calm, change, end, find, logs, type Of, put } from './spoil.js';
 
 const CASES = [...ENTRY_CASES, ...OTHER_CASES, ...CLUSTER_CASES];
 
@@ -166,6 +167,24 @@ test('who left a chat is told of its members no more, nor they of him, also wher
     ] as const)
       put(scene, calm(scene), into(device, 14, bytes(GROUP), 1), out(device, 44, other, 0, 0, 0));
     assert.equal(found('presence', scene).length, faults, `${entries.length} more entries, ${role}`);
+  }
+});
+
+test('a device has its own change where the event came while it asked, though nobody lived to hear of it', () => {
+  for (const [restarted, lacks] of [
+    [false, false],
+    [true, true],
+  ]) {
+    const scene = clean();
+    change(scene, 'out', ({ bytes: sent }) => Buffer.from(sent).equals(frame(41, 2, 3)), {
+      bytes: frame(35, bytes(GROUP), 'ada', 3, bytes(IDS.removed), 0, 3, [['bob']]),
+    });
+    const answered = find(scene, 'answered', ({ request }) => request === 2);
+    scene.facts.splice(answered, 1);
+    const start: Told = { kind: 'start', device: 'ada.1', life: 2, user: 'ada', fresh: false };
+    put(scene, restarted ? answered - 1 : calm(scene), end('ada.1', 'killed'), start);
+    const gaps = found('shown_all', scene).filter((detail) => detail.startsWith('ada.1') && detail.includes('removed'));
+    assert.equal(gaps.length > 0, lacks, restarted ? 'asked by an earlier life' : 'asked by this one');
   }
 });
 
