@@ -3,6 +3,7 @@
 // Must not: know what becomes of them (outbound.ts writes, peer.ts reads).
 
 import type { ExitReason } from '../actors/behaviour.js';
+import type { Reader } from '../transport/reader.js';
 
 export const OP = {
   /** key, message: for a chat; it is activated if need be. */
@@ -25,7 +26,8 @@ export const OP = {
   gone: 9,
   /** party, key, flag: the receiver of this told or watched an actor whose shard is not the sender's; 1: it told it news, which are lost. */
   moved: 10,
-  /** shards: news for users of these were lost, so all of them have to have their clients say where they stand. */
+  /** shard, flag: news for its users were lost, so all of them have to have their clients say where they stand; 1: the receiver of
+   * this said so, and the shard is not the sender's. An earlier build, which says no flag, has taken the duty over. */
   resync: 11,
   /** Whoever reads this was given a shard: time to look. */
   hint: 12,
@@ -35,6 +37,10 @@ export type Op = (typeof OP)[keyof typeof OP];
 
 export const PARTY = { chat: 0, user: 1 } as const;
 export type Party = (typeof PARTY)[keyof typeof PARTY];
+
+export function readParty(reader: Reader): Party {
+  return reader.uint() === PARTY.user ? PARTY.user : PARTY.chat;
+}
 
 const REASONS = ['normal', 'shutdown', 'killed', 'crash', 'noproc', 'noconnection'] as const;
 

@@ -13,7 +13,7 @@ import { Watchers } from '../actors/watchers.js';
 import type { Reader } from '../transport/reader.js';
 import { chatCodec } from './chat-codec.js';
 import { connectionCodec } from './connection-codec.js';
-import { OP, PARTY, type Party, reasonNumber, reasonOf } from './envelope.js';
+import { OP, PARTY, type Party, readParty, reasonNumber, reasonOf } from './envelope.js';
 import { type Lasting, lasts, owed } from './lasting.js';
 import type { PeerLink } from './link.js';
 import { DEPTH } from './message-codec.js';
@@ -36,8 +36,9 @@ export interface Hub extends Acquaintance {
   mine(party: Party, key: string): boolean;
   /** To be told again until it is taken. */
   again(lasting: Lasting): void;
-  /** News for users of the shard were lost, by another node, or by this one. */
-  missedElsewhere(shard: number): void;
+  /** News for users of the shard were lost, by another node (false: that is not this one's), or by this one. */
+  missedElsewhere(shard: number): boolean;
+  missedStill(shard: number, since: number | null): void;
   missedUser(user: string, since: number | null): void;
   /** An actor is not where it was looked for. */
   astray(): void;
@@ -46,6 +47,8 @@ export interface Hub extends Acquaintance {
 
 export class Peer implements Far {
   readonly link: PeerLink;
+  readonly node: string;
+  readonly incarnation: number;
   readonly out: Outbound;
   readonly names: Names;
   readonly #hub: Hub;
@@ -60,16 +63,9 @@ export class Peer implements Far {
   constructor(hub: Hub, world: Runtime['world'], link: PeerLink) {
     this.#hub = hub;
     this.link = link;
+    ({ node: this.node, incarnation: this.incarnation } = link);
     this.names = new Names(hub, this, (op, number) => this.out.control(op, number));
     this.out = new Outbound(world, link, this.names, () => hub.count());
-  }
-
-  get node(): string {
-    return this.link.node;
-  }
-
-  get incarnation(): number {
-    return this.link.incarnation;
   }
 
   /** Connections of the peer known here, its actors watched here, and ours watched for it. */
@@ -161,14 +157,14 @@ export class Peer implements Far {
     while (!reader.atEnd) {
       const count = reader.array();
       const op = reader.uint();
-      const read = this.#frame(op, reader);
+      const read = this.#frame(op, reader, count - 1);
       reader.skip(count - 1 - read, 1);
       if (reader.fault !== '') throw new Error(`frame ${op} of ${this.node}: ${reader.fault}`);
     }
   }
 
-  /** Answers how many fields it read. */
-  #frame(op: number, reader: Reader): number {
+  /** Answers how many of the fields it read. */
+  #frame(op: number, reader: Reader, fields: number): number {
     switch (op) {
       case OP.chat:
       case OP.whisper: {
@@ -190,10 +186,10 @@ export class Peer implements Far {
         this.#connections(reader);
         return 2;
       case OP.watch:
-        this.#watch(partyOf(reader), reader.str());
+        this.#watch(readParty(reader), reader.str());
         return 2;
       case OP.ended:
-        this.#over(`${partyOf(reader)}${reader.str()}`, reasonOf(reader.uint()));
+        this.#over(`${readParty(reader)}${reader.str()}`, reasonOf(reader.uint()));
         return 3;
       case OP.hold:
         this.#hub.exports.hold(reader.uint(), this.names);
@@ -202,11 +198,11 @@ export class Peer implements Far {
         this.names.left(reader.uint());
         return 1;
       case OP.moved:
-        this.#moved(partyOf(reader), reader.str(), reader.flag());
+        this.#moved(readParty(reader), reader.str(), reader.flag());
         return 3;
       case OP.resync:
-        this.#hub.missedElsewhere(reader.uint());
-        return 1;
+        this.#missed(reader.uint(), fields > 1 && reader.flag());
+        return Math.min(fields, 2);
       case OP.hint:
         this.#hub.hinted();
         return 0;
@@ -286,6 +282,12 @@ export class Peer implements Far {
     if (news) this.#hub.missedUser(key, this.out.since); // its batch is not taken yet: link-session.ts says this first
   }
 
+  /** `back`: it was told to make them good, and the shard is not its own. */
+  #missed(shard: number, back: boolean): void {
+    if (back) this.#hub.missedStill(shard, this.out.since);
+    else if (!this.#hub.missedElsewhere(shard)) this.out.control(OP.resync, shard, 1);
+  }
+
   /** Some shards are another node's now: nobody there will answer for their actors. */
   leave(moved: (party: Party, key: string) => boolean): void {
     for (const name of [...this.#watching.keys()]) {
@@ -313,8 +315,4 @@ export class Peer implements Far {
     this.names.end();
     return losses;
   }
-}
-
-function partyOf(reader: Reader): Party {
-  return reader.uint() === PARTY.user ? PARTY.user : PARTY.chat;
 }

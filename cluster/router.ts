@@ -21,6 +21,7 @@ import { OP, PARTY, type Party } from './envelope.js';
 import { Exports } from './exports.js';
 import { type Lasting, LastingMessages, lasts, unheard, wakes } from './lasting.js';
 import type { PeerLink } from './link.js';
+import { MissedNews } from './missed-news.js';
 import type { FarConnection } from './outsiders.js';
 import { type Hub, Peer } from './peer.js';
 import type { Placement } from './placement.js';
@@ -74,15 +75,9 @@ export class Router implements Hub, Ways {
   readonly #peers = new Map<string, Peer>();
   readonly #userShards = new UserShards();
   readonly #lasting: LastingMessages;
-  /** Shards for whose users news were lost, with the mark of the first of them. */
-  readonly #missed = new Map<number, number>();
-  /** Users here who have to be told to resync. */
-  #behind: string[] = [];
-  #pacing = false;
-  #trying = false;
+  readonly #missed: MissedNews;
   #count = 0;
   #astray = 0;
-  #losses = 0;
   readonly #unsubscribe: () => void;
 
   constructor(options: RouterOptions) {
@@ -107,6 +102,12 @@ export class Router implements Hub, Ways {
       if (lasts(message)) this.again({ party: 'chat', key, message });
     });
     this.routed = { users: routedUsers, chats: routedChats };
+    this.#missed = new MissedNews({
+      ...{ world: runtime.world, placement, users },
+      peerOf: (node) => this.#peers.get(node),
+      shardOf: (user) => this.#userShards.of(user),
+      count: () => this.count(),
+    });
     this.#lasting = new LastingMessages(runtime.world, (lasting) => this.#tellAgain(lasting));
     this.#unsubscribe = placement.subscribe((shard, owner) => this.#moved(shard, owner?.node ?? null));
   }
@@ -124,7 +125,7 @@ export class Router implements Hub, Ways {
       exported: this.exports.size,
       far: peers.reduce((sum, { sizes }) => sum + sizes.far, 0),
       astray: this.#astray,
-      losses: this.#losses,
+      losses: this.#missed.losses,
       missed: this.#missed.size,
       lasting: this.#lasting.size,
       forgotten: this.#lasting.dropped,
@@ -138,7 +139,7 @@ export class Router implements Hub, Ways {
     if (before !== undefined) this.#lost(before);
     this.#peers.set(link.node, new Peer(this, this.runtime.world, link));
     this.#options.shaken();
-    this.#tryMissed();
+    this.#missed.try();
   }
 
   batch(link: PeerLink, bytes: Uint8Array): void {
@@ -155,7 +156,7 @@ export class Router implements Hub, Ways {
     const peer = this.#peers.get(link.node);
     if (peer?.link !== link) return;
     peer.room();
-    this.#tryMissed();
+    this.#missed.try();
   }
 
   down(link: PeerLink): void {
@@ -166,7 +167,8 @@ export class Router implements Hub, Ways {
   #lost(peer: Peer): void {
     this.#peers.delete(peer.node);
     const { shards, since, lasting } = peer.end();
-    for (let shard = 0; shard < LIMITS.shards; shard++) if ((shards & (1 << shard)) !== 0) this.missed(shard, since);
+    for (let shard = 0; shard < LIMITS.shards; shard++)
+      if ((shards & (1 << shard)) !== 0) this.#missed.add(shard, since);
     for (const one of lasting) this.again(one);
   }
 
@@ -175,7 +177,7 @@ export class Router implements Hub, Ways {
     const moved = (party: Party, key: string): boolean => this.#shardOf(party, key) === shard;
     for (const peer of this.#peers.values()) if (peer.node !== node) peer.leave(moved);
     this.#options.shaken();
-    this.#tryMissed();
+    this.#missed.try();
   }
 
   // ---- marks ----
@@ -201,32 +203,30 @@ export class Router implements Hub, Ways {
   get settled(): number {
     let least = this.#count;
     for (const { out } of this.#peers.values()) if (out.since !== null) least = Math.min(least, out.since - 1);
-    for (const since of this.#missed.values()) least = Math.min(least, since - 1);
-    return least;
+    return Math.min(least, this.#missed.least - 1);
   }
 
   // ---- what was lost ----
 
   missedUser(user: string, since: number | null): void {
-    this.missed(this.#userShards.of(user), since);
+    this.#missed.add(this.#userShards.of(user), since);
   }
 
-  /** `since`: the mark of the first that may be lost, where it was told before now: it has not arrived until that is made good. */
-  missed(shard: number, since: number | null = null): void {
-    const known = this.#missed.get(shard);
-    this.#missed.set(shard, Math.min(known ?? Number.MAX_SAFE_INTEGER, since ?? this.count()));
-    if (known !== undefined) return;
-    this.#losses += 1;
-    this.#tryMissed();
+  missed(shard: number): void {
+    this.#missed.add(shard);
   }
 
-  /** Another node lost them, and takes this one for the owner. */
-  missedElsewhere(shard: number): void {
-    if (this.placement.owner(shard)?.mine === true) return this.missed(shard);
-    this.astray();
-    if (!this.#missed.has(shard)) this.#missed.set(shard, this.count());
-    // Not at once: that other one may take its turn as the owner in the eyes of this one.
-    this.runtime.world.timer(LIMITS.retryMs, () => this.#tryMissed());
+  /** Another node lost them, and takes this one for the owner. False: it is not, and the duty stays with the other one. */
+  missedElsewhere(shard: number): boolean {
+    const mine = this.placement.owner(shard)?.mine === true;
+    if (mine) this.#missed.add(shard);
+    else this.astray();
+    return mine;
+  }
+
+  missedStill(shard: number, since: number | null): void {
+    this.placement.hint();
+    this.#missed.keep(shard, since);
   }
 
   again(lasting: Lasting): void {
@@ -237,48 +237,6 @@ export class Router implements Hub, Ways {
     const { chats, users } = this.routed;
     if (party === 'chat') return wakes(message) ? chats.tell(key, message) : (chats.lookup(key)?.tell(message) ?? 'ok');
     return wakes(message) ? users.tell(key, message) : (users.lookup(key)?.tell(message) ?? 'ok');
-  }
-
-  /** In a turn of its own: whoever lost something is in the middle of it. */
-  #tryMissed(): void {
-    if (this.#trying || this.#missed.size === 0) return;
-    this.#trying = true;
-    this.runtime.world.defer(() => {
-      this.#trying = false;
-      this.#makeGood();
-    });
-  }
-
-  /** What stays is tried again when its owner is known, or its link up, or has room. */
-  #makeGood(): void {
-    const own = new Set<number>();
-    for (const [shard, since] of [...this.#missed]) {
-      const owner = this.placement.owner(shard);
-      if (owner === null) continue;
-      if (owner.mine) own.add(shard);
-      else {
-        const peer = this.#peers.get(owner.node);
-        if (peer === undefined || peer.out.full) continue;
-        peer.out.control(OP.resync, shard);
-        peer.out.news(shard, since);
-      }
-      this.#missed.delete(shard);
-    }
-    if (own.size === 0) return;
-    for (const [user] of this.users.entries()) if (own.has(this.#userShards.of(user))) this.#behind.push(user);
-    this.#pace();
-  }
-
-  /** Each of them has its clients ask for their chats: not all at once. */
-  #pace(): void {
-    if (this.#pacing) return;
-    for (const user of this.#behind.splice(0, LIMITS.resyncUsers)) this.users.lookup(user)?.tell({ type: 'resync' });
-    if (this.#behind.length === 0) return;
-    this.#pacing = true;
-    this.runtime.world.timer(LIMITS.resyncMs, () => {
-      this.#pacing = false;
-      this.#pace();
-    });
   }
 
   // ---- for sessions (Hub) and directories (Ways) ----

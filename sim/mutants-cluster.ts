@@ -140,8 +140,8 @@ const ALL: readonly InCluster[] = [
     edits: [
       {
         file: 'cluster/router.js',
-        from: 'if ((shards & (1 << shard)) !== 0)\n                this.missed(shard, since);',
-        to: 'if (shards === undefined)\n                this.missed(shard, since);',
+        from: 'if ((shards & (1 << shard)) !== 0)\n                this.#missed.add(shard, since);',
+        to: 'if (shards === undefined)\n                this.#missed.add(shard, since);',
       },
     ],
   },

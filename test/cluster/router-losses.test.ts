@@ -105,7 +105,7 @@ describe('losses', () => {
     scene.give('a', { user: 'bob' });
     scene.settle();
     assert.deepEqual(a.users.ear('bob').heard, [{ type: 'resync' }]);
-    // a is the last to hear of what happens next: b, which it tells, passes on the duty.
+    // a is the last to hear of what happens next: b, which it tells, gives the duty back, so that it does not end with b.
     scene.give('c', { user: 'bob' }, ['b', 'c']);
     scene.give('b', { user: 'bob' }, ['a']);
     c.users.ear('bob');
@@ -113,6 +113,9 @@ describe('losses', () => {
     scene.settle();
     assert.ok(a.beliefs.hints > 0);
     assert.deepEqual(c.users.ear('bob').heard, []);
+    assert.ok(a.router.settled < a.router.mark);
+    assert.equal(b.router.stats().missed, 0);
+    scene.give('c', { user: 'bob' }, ['a']);
     scene.world.advance(LIMITS.retryMs);
     assert.deepEqual(c.users.ear('bob').heard, [{ type: 'resync' }]);
     assert.equal(b.users.ears.size, 0);
