@@ -5,13 +5,22 @@
 import type { Evidence } from './evidence.js';
 import type { Fault, Rule } from './rule.js';
 
+/** The frame INFO (docs/wire.md §4). */
+const INFO = 12;
+
 export const neverBack: Rule = {
   name: 'receipts_rise',
   promise: 'delivered and read of a user never go back, for anybody, and what was told is so at the end',
   check(evidence, fault) {
     const told = new Map<string, { delivered: number; read: number }>();
     const said = new Map<string, { readonly order: number; readonly delivered: number; readonly read: number }[]>();
+    /** By user and chat, when INFO was asked for. */
+    const asks = new Map<string, number[]>();
     for (const { at, order, tap, way, what } of evidence.wire) {
+      if (what.kind === 'ask' && what.asked.type === INFO) {
+        const key = `${tap.user} ${what.asked.fields[0]}`;
+        asks.set(key, [...(asks.get(key) ?? []), order]);
+      }
       if (way === 'in' || (what.kind !== 'receipt' && what.kind !== 'tally')) continue;
       const user = what.kind === 'receipt' ? what.user : '';
       const key = `${tap.user} ${tap.deviceId} ${what.chat} ${user}`;
@@ -32,7 +41,9 @@ export const neverBack: Rule = {
       said.set(place, [...(said.get(place) ?? []), { order, delivered, read }]);
     }
     forApplications(evidence, fault);
-    for (const { chat, members, order: asked } of evidence.of('info')) {
+    for (const { user: asker, chat, members, order } of evidence.of('info')) {
+      // What was told while the answer was on its way need not be in it (seed 1020499456423 of the cluster).
+      const asked = asks.get(`${asker} ${chat}`)?.findLast((ask) => ask < order) ?? order;
       for (const { user, delivered, read } of members) {
         const most = said
           .get(`${chat} ${user}`)

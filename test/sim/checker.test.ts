@@ -188,6 +188,16 @@ test('a device has its own change where the event came while it asked, though no
   }
 });
 
+test('what is told while INFO is on its way need not be in its answer', () => {
+  for (const late of [true, false]) {
+    const scene = clean();
+    const ask = into('ada.1', 12, 9, bytes(DIRECT));
+    const told = [into('bob.1', 4, bytes(DIRECT), 2), out('ada.1', 36, bytes(DIRECT), 'bob', 2, 2)];
+    put(scene, calm(scene), ...(late ? [ask, ...told] : [...told, ask]));
+    assert.equal(found('receipts_rise', scene).length === 0, late);
+  }
+});
+
 test('every rule is proved to fire', () => {
   const proved = new Set(CASES.flatMap(([, rules]) => rules));
   assert.deepEqual(
