@@ -444,6 +444,10 @@ export const LIMITS = {
   storeHalves: 4,
   /** ms after a transaction that failed before the next one: how long it takes to see that there is room again. */
   storePauseMs: 100,
+  /** ms in which the writer of several processes, busy as told by so many commits in its last transaction, lets more come along: a page that
+   * all of them change is written once (as PostgreSQL's commit_delay and commit_siblings). */
+  storeGatherMs: 3,
+  storeGatherCommits: 8,
   /** ms that a transaction may take before its commits are answered `unknown`: longer than a disk's own retries. */
   storeStallMs: 20_000,
 

@@ -20,14 +20,14 @@ export type OpenStore = () => Promise<Store>;
 
 /**
  * `crashes`: runs in a row that crashed. A damaged page can end the process by a signal, without a word; who ended so twice in a row looks
- * at all of them first.
+ * at all of them first. `gathers`: as of lmdb.ts, for a host.
  */
-export async function openStore({ store }: NodeConfig, log: Logger, crashes: number): Promise<Store> {
+export async function openStore({ store }: NodeConfig, log: Logger, crashes: number, gathers = false): Promise<Store> {
   const { engine, path } = store;
   if (engine === 'fdb') return openFoundationDb({ clusterFile: path });
   const thorough = crashes >= 2;
   if (thorough) log.warn({ path, crashes }, 'the last runs crashed: every page of the store is checked');
-  return openLmdb({ path, thorough, onBroken: (code, reason) => giveUp(code, reason, log) });
+  return openLmdb({ path, thorough, gathers, onBroken: (code, reason) => giveUp(code, reason, log) });
 }
 
 /** How a node of a host opens its store, as often as its supervisor says: there is one line, for as long as it lives. */

@@ -99,7 +99,7 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
 async function storeOf(config: NodeConfig, log: Logger, crashes: number): Promise<Store | null> {
   if (config.store.engine !== 'lmdb') return null;
   try {
-    return await openStore(config, log, crashes);
+    return await openStore(config, log, crashes, true);
   } catch (error) {
     throw failureOf(error, config);
   }

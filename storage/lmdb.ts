@@ -43,6 +43,8 @@ export interface LmdbOptions {
   readonly onBroken?: (code: Breakdown, reason: string) => void;
   /** Look at every page before the file is mapped, not only at LIMITS.storeCheckPages: minutes for hundreds of GB. */
   readonly thorough?: boolean;
+  /** Commits come from other processes: a busy store lets theirs come together. Of one's own process, each turn brings all there are. */
+  readonly gathers?: boolean;
   /** ms until a transaction counts as stalled; LIMITS.storeStallMs where absent. */
   readonly stallMs?: number;
 }
@@ -101,6 +103,8 @@ class Lmdb implements Store {
   readonly #watches: LmdbWatch;
   readonly #readers: NodeJS.Timeout;
   readonly #size = new GroupSize();
+  /** Commits in the last transaction. */
+  #last = 0;
   #waiting: Request[] = [];
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -174,10 +178,9 @@ class Lmdb implements Store {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0 && this.#broken === undefined) {
+      if (this.#options.gathers === true && this.#last >= LIMITS.storeGatherCommits) await later(LIMITS.storeGatherMs);
       // A disk that refuses is asked a few times a second, however many commits come: the package prints each failure.
-      if (!(await this.#transact()) && this.#broken === undefined) {
-        await new Promise((resolve) => setTimeout(resolve, LIMITS.storePauseMs));
-      }
+      if (!(await this.#transact()) && this.#broken === undefined) await later(LIMITS.storePauseMs);
     }
     for (const { answer } of this.#waiting.splice(0)) answer(unavailable(this.#broken ?? ''));
     this.#running = undefined;
@@ -209,6 +212,7 @@ class Lmdb implements Store {
     }
     this.#stalled = false;
     this.transactions += 1;
+    this.#last = group.length;
     failure ??= this.#displaced();
     if (failure === undefined) this.#options.onFlushed?.(group.length);
     for (let i = 0; i < group.length; i++) {
@@ -304,6 +308,11 @@ class Lmdb implements Store {
     for (const { answer } of group) answer({ outcome: 'unknown', reason: 'the disk does not answer' });
     for (const { answer } of this.#waiting.splice(0)) answer(unavailable('the disk does not answer'));
   }
+}
+
+/** Keeps the process alive, as what waits behind it does. */
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
 }
 
 function pause(ms: number): Promise<void> {

@@ -57,6 +57,31 @@ test('lmdb: commits that wait together share a flush, told by the hook before th
   await store.close();
 });
 
+test('lmdb: a writer of several processes that is busy lets their commits come together; one that is not waits for nothing', async () => {
+  for (const gathers of [true, false]) {
+    const flushed: number[] = [];
+    const store = await openLmdb({ path: folder(), gathers, onFlushed: (batch) => flushed.push(batch) });
+    const commit = (key: string) => store.commit({ checks: [], writes: [put(key, 'v')] });
+    const two = async (burst: number): Promise<number> => {
+      await Promise.all(Array.from({ length: burst }, (_, i) => commit(`k${i}`)));
+      flushed.length = 0;
+      const first = commit('first');
+      // Before the wait is over, whatever holds this process up: its timer is due earlier.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await Promise.all([first, commit('second')]);
+      return flushed.length;
+    };
+    let together = 0;
+    for (let i = 0; i < 20; i++) together += (await two(LIMITS.storeGatherCommits)) === 1 ? 1 : 0;
+    if (gathers) assert.equal(together, 20);
+    else assert.ok(together < 20, 'they come apart without it');
+    let apart = 0;
+    for (let i = 0; i < 20; i++) apart += (await two(1)) === 2 ? 1 : 0;
+    assert.ok(apart > 0, 'after a small group nobody waits');
+    await store.close();
+  }
+});
+
 test('lmdb: an unreadable place, a later format, and rows of someone else are refused by code', async () => {
   const base = folder();
   writeFileSync(join(base, 'file'), 'x');
