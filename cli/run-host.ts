@@ -72,9 +72,12 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
     final: ({ exit }) => exit === EXIT.store || exit === EXIT.usage,
   });
   process.once('exit', () => host.kill());
+  // A timer of the world keeps no process alive, and between the end of all nodes and their next start there is nothing else.
+  const alive = setInterval(() => undefined, 1 << 30);
   try {
     await host.start();
   } catch (error) {
+    clearInterval(alive);
     await closed(store);
     lines.open();
     throw nodeFailure(error as NodeFailure);
@@ -89,6 +92,7 @@ export async function runHost({ config, flags, log, output, crashes }: HostRun):
     renew: () => host.renew(),
     ended: async () => {
       const failure = await host.ended();
+      clearInterval(alive);
       await closed(store);
       if (failure !== null) throw nodeFailure(failure);
     },

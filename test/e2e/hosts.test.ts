@@ -208,6 +208,17 @@ test('the nodes of a host that is killed end, and the next one serves', { skip }
   assert.equal((await next.stop('SIGTERM')).code, 0);
 });
 
+test('all nodes of a host are killed at one moment: it starts them again, and ends when it is told to', {
+  skip,
+}, async (t) => {
+  const host = await new Home(t).start({ flags: ['--nodes', '2', '--node-id', 'n'] });
+  const pids = [...childrenOf(host.pid).values()];
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await until('they are gone', () => pids.every((pid) => !alive(pid)), 5_000);
+  await until('others serve', async () => (await cluster(host.url))?.members.length === 2, 20_000);
+  assert.equal((await host.stop('SIGTERM')).code, 0);
+});
+
 test('a second Ctrl-C ends all at once, also a node that stands still', { skip }, async (t) => {
   const host = await new Home(t).start({ flags: ['--nodes', '2', '--node-id', 'n'] });
   const pids = [...childrenOf(host.pid).values()];
