@@ -20,6 +20,7 @@ import type { SuiteOptions } from './suite.js';
 const PAIRS = 200;
 const WINDOW = 5;
 const BODY_BYTES = 100;
+/** One of two nodes varies by 6 %. */
 const ROUNDS = 5;
 const SECONDS = 5;
 const WARM_MS = 2_000;

@@ -53,9 +53,11 @@ export class Application {
    * by then, on whichever device, is not shown; what it changes counts all the same.
    */
   handle(log: ChatLog, release: Release): Promise<unknown> | undefined {
+    if (release.type === 'own') {
+      if (log.reached(release.seq, this.#core.me)) this.emit('chat', { chat: this.chat(log) });
+      return undefined;
+    }
     const chat = this.chat(log);
-    if (release.type === 'own')
-      return log.reached(release.seq, this.#core.me) ? this.emit('chat', { chat }) : undefined;
     if (release.type === 'truncated') return this.emit('truncated', { chat, from: release.from, to: release.seq });
     const shown = present(chat, release.item, this.#core.me);
     const hidden = log.state.hides(release.seq);

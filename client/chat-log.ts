@@ -98,6 +98,7 @@ export class ChatLog {
     this.state.unread.begin(start + 1);
     this.#saw(start);
     for (const own of this.own) if (own <= start) this.own.delete(own);
+    for (const seq of this.made.keys()) if (seq <= start) this.made.delete(seq);
     this.#advance();
   }
 
@@ -138,8 +139,7 @@ export class ChatLog {
   /** It is the turn of an own number. Returns whether a change of that number changed title or settings. */
   reached(seq: number, me: string): boolean {
     const change = this.made.get(seq);
-    this.made.delete(seq);
-    return change !== undefined && this.changed(me, change);
+    return change !== undefined && this.made.delete(seq) && this.changed(me, change);
   }
 
   /** What lies between the cursor and `start` is not coming. Returns whether that is news. */

@@ -47,7 +47,9 @@ export class MissedNews {
 
   /** The lowest mark of all; infinite: nothing is missed. */
   get least(): number {
-    return Math.min(...this.#shards.values());
+    let least = Number.POSITIVE_INFINITY;
+    for (const since of this.#shards.values()) least = Math.min(least, since);
+    return least;
   }
 
   /** `since`: where they were told before now. */

@@ -36,8 +36,9 @@ export interface Hub extends Acquaintance {
   mine(party: Party, key: string): boolean;
   /** To be told again until it is taken. */
   again(lasting: Lasting): void;
-  /** News for users of the shard were lost, by another node (false: that is not this one's), or by this one. */
+  /** Another node lost news for users of the shard; false: that is not this one's. */
   missedElsewhere(shard: number): boolean;
+  /** This one did, and whom it told of it, or told them, is not the owner. `since`: as told, where it was before now. */
   missedStill(shard: number, since: number | null): void;
   missedUser(user: string, since: number | null): void;
   /** An actor is not where it was looked for. */
@@ -279,7 +280,8 @@ export class Peer implements Far {
   #moved(party: Party, key: string, news: boolean): void {
     this.#hub.astray();
     this.#over(`${party}${key}`, MOVED);
-    if (news) this.#hub.missedUser(key, this.out.since); // its batch is not taken yet: link-session.ts says this first
+    // Its batch is not taken yet: link-session.ts says this first.
+    if (news) this.#hub.missedUser(key, this.out.since);
   }
 
   /** `back`: it was told to make them good, and the shard is not its own. */
