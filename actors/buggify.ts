@@ -19,6 +19,7 @@ export const SITES = {
   'crash after': 'a handler breaks off when all is done: its effects stand, its state is lost',
   // ---- chats ----
   publish: 'a chat breaks off between two entries that it tells its members: the rest must still be told',
+  run: 'members are told of each entry by itself',
   passivate: 'a chat or user leaves memory after 20 ms: everything is read back from the store, again and again',
   flight: 'a chat takes 2 entries at a time: refused sends in the middle of a pipeline',
   append: 'one entry an append: states between entries that else share one',

@@ -92,7 +92,7 @@ export class Connection {
         if (!this.resume.live) this.resume.hold(message);
         else if (message.again === true)
           this.views.missed(message) ? this.followUp.unpassed(message.info.key, false, context) : this.resync();
-        else this.stream.delivery(message, this.login.user, message.origin === context.self);
+        else this.stream.delivery(message, this.login.user, context.self);
         return;
       case 'frame':
       case 'raw':
@@ -100,7 +100,7 @@ export class Connection {
         this.inflow.bytes -= message.bytes;
         return this.#frame(message, context);
       case 'sent':
-        return this.#intake.sent(message.n, message.seq, message.members);
+        return this.#intake.sent(message);
       case 'failed':
         return this.#intake.failed(message.n, message);
       case 'answer':

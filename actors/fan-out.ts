@@ -2,46 +2,72 @@
 // Invariant: durable entries reach the audience as it stood at that entry; nothing here waits or fails: who is not
 // reachable finds everything in the log.
 // Must not: be called with anything that is not durable, or touch the store.
+//
+//   entry ─▶ [ 7, 8, 9 ] ── the append ends, the members change, or it is long ──▶ one delivery to each member
 
+import { shrunk } from './buggify.js';
 import type { Entry } from './entry.js';
 import type { Fabric } from './fabric.js';
-import type { ConnectionRef, News } from './messages.js';
+import { LIMITS } from './limits.js';
+import type { ConnectionRef, News, Told } from './messages.js';
 import { Onlookers } from './onlookers.js';
 import type { Leavers } from './retelling.js';
 import type { Roster } from './roster.js';
 
 const nobody: readonly string[] = [];
-const NOTHING = new Uint8Array(0);
+const NOTHING: Told = { from: '', row: new Uint8Array(0), origin: null };
 
 export class FanOut {
   readonly onlookers: Onlookers;
   readonly #users: Fabric['users'];
+  /** Entries that the members are to be told of together, the number of the first, and the bytes of all. */
+  #run: Told[] = [];
+  #first = 0;
+  #bytes = 0;
+  readonly #longest: number;
 
   constructor(fabric: Fabric, chat: string) {
     this.#users = fabric.users;
+    this.#longest = shrunk(fabric.world, 'run', LIMITS.runEntries, 1);
     this.onlookers = new Onlookers(fabric, chat);
   }
 
-  /** A durable entry, in order. Who joins with it is told of it, who leaves with it too. */
-  entry(entry: Entry, roster: Roster): void {
-    const { change, from, seq, row } = entry;
+  /** A durable entry, in order. Who joins with it is told of it, who leaves with it too. `flush` follows. */
+  entry({ change, from, seq, row, waiters }: Entry, roster: Roster): void {
+    // What was before it has other members.
+    if (change !== null) this.flush(roster);
     const joined = change === null ? nobody : change.joined.map(({ user }) => user);
     for (const user of joined) roster.audience.add(user);
     const title = change?.settings?.title;
     if (title !== undefined) roster.info = { ...roster.info, title };
     // After a retry the newest connection is the one whose client waits for SENT.
-    const last = entry.waiters[entry.waiters.length - 1];
+    const last = waiters[waiters.length - 1];
     const origin = last?.type === 'send' ? last.connection : null;
-    this.#tell(roster, { type: 'delivery', info: roster.info, from, seq, row, origin, joined });
-    if (change === null) return this.onlookers.wrote(from, roster);
+    if (this.#run.length === 0) this.#first = seq;
+    this.#run.push({ from, row, origin });
+    this.#bytes += row.length;
+    if (change === null) {
+      if (this.#run.length >= this.#longest || this.#bytes >= LIMITS.runBytes) this.flush(roster);
+      return this.onlookers.wrote(from, roster);
+    }
+    this.flush(roster, joined);
     for (const user of change.gone) roster.audience.delete(user);
     this.onlookers.changed(change, roster);
+  }
+
+  /** The members are told of what came since the last time. */
+  flush(roster: Roster, joined = nobody): void {
+    if (this.#run.length === 0) return;
+    const entries = this.#run;
+    this.#run = [];
+    this.#bytes = 0;
+    this.#tell(roster, { type: 'delivery', info: roster.info, seq: this.#first, entries, joined });
   }
 
   /** How far the log goes, to everybody; to who is out of it, how far theirs does (retelling.ts). */
   again(head: number, roster: Roster, leavers: Leavers): void {
     const { info } = roster;
-    const news = { type: 'delivery', info, from: '', row: NOTHING, origin: null, joined: nobody, again: true } as const;
+    const news = { type: 'delivery', info, entries: [NOTHING], joined: nobody, again: true } as const;
     this.#tell(roster, { ...news, seq: head });
     for (const [user, seq] of leavers) if (!roster.audience.has(user)) this.#users.lookup(user)?.tell({ ...news, seq });
   }

@@ -15,7 +15,7 @@ import { readHistory } from './history.js';
 import { LIMITS } from './limits.js';
 import { readList } from './list.js';
 import { idText, isMessageId } from './message-id.js';
-import type { AccountFrame, ChatMessage } from './messages.js';
+import type { AccountFrame, ChatMessage, SentMessage } from './messages.js';
 import { type Answer, type Question, Questions } from './questions.js';
 import { Syncs } from './syncs.js';
 import { Watching } from './watching.js';
@@ -124,12 +124,15 @@ export class Intake {
     this.#connection.peer.failed(n, code, detail, after);
   }
 
-  sent(n: number, seq: number, members: number): void {
-    const open = this.#connection.awaited.settle(n, 0);
-    if (open === undefined) return;
-    this.#connection.resume.acknowledged(open.view.key, seq);
-    this.#connection.meter.told(members);
-    this.#connection.peer.sent(n, seq);
+  sent({ n, seq, members, count }: SentMessage): void {
+    const { awaited, resume, meter, peer } = this.#connection;
+    for (let at = 0; at < count; at += 1) {
+      const open = awaited.settle(n + at, 0);
+      if (open === undefined) continue;
+      resume.acknowledged(open.view.key, seq + at);
+      meter.told(members);
+      peer.sent(n + at, seq + at);
+    }
   }
 
   failed(n: number, { code, detail, after }: Refusal): void {
@@ -202,16 +205,12 @@ export class Intake {
       }
       case T.JOIN:
         return this.#join(frame, context);
-      case T.LIST:
-        if (this.#badLimit(r, frame.limit, LIMITS.listRows)) return;
-        return this.read(
-          r,
-          () => {
-            const bytes = shrunk(fabric.world, 'list', LIMITS.listBytes, 1);
-            return readList(fabric.reader, user, frame.after, frame.limit, bytes);
-          },
-          frame.limit,
-        );
+      case T.LIST: {
+        const { after, limit } = frame;
+        if (this.#badLimit(r, limit, LIMITS.listRows)) return;
+        const bytes = shrunk(fabric.world, 'list', LIMITS.listBytes, 1);
+        return this.read(r, () => readList(fabric.reader, user, after, limit, bytes), limit);
+      }
       case T.INFO:
       case T.INVITE:
       case T.CHANGE:

@@ -1,6 +1,5 @@
 // Owns every limit of the product, each with its reason. Nothing grows without one of these.
-// Invariant: a number that bounds a queue, buffer, cache, frame, group or table stands here and nowhere else
-// (what holds for rows of every engine: storage/store.ts).
+// Invariant: what bounds a queue, buffer, cache, frame, group or table stands here alone (rows of every engine: storage/store.ts).
 // Must not: be read from the environment; what operators may set is in cli/config.ts and names its limit here.
 
 export const LIMITS = {
@@ -165,10 +164,8 @@ export const LIMITS = {
   censusCells: 1_000,
   /** Node processes of one host: one a core, and no supervisor has more children. */
   hostNodes: 64,
-  /**
-   * ms between a node's signs of life to its host, and ms without one after which it is killed and started again. Its lease is
-   * over by then, and each client that is dealt to it waits for 10 s; a full collection or a slow disk hold up a node for less.
-   */
+  /** ms between a node's signs of life to its host, and ms without one after which it is killed and started again. Its lease is
+   * over by then, and each client that is dealt to it waits for 10 s; a full collection or a slow disk hold up a node for less. */
   hostBeatMs: 1_000,
   hostHangMs: 20_000,
   /** ms a node process has to stop, before its host kills it: its own times, twice over. */
@@ -325,6 +322,9 @@ export const LIMITS = {
   /** Bytes of entries and of the changes they make in one append of a chat; leaves room in a batch for the rows of a
    * small chat's members with all their devices. */
   appendBytes: 524_288,
+  /** Entries that members are told of in one message, and bytes after which that is closed: one more still fits a batch of a link. */
+  runEntries: 64,
+  runBytes: 65_536,
   /** Bytes of an entry beside its row: two keys, its number, its sender. */
   entryBytes: 160,
   /** Groups that one user is in: each costs a row to read on every resume. Counted when a group takes the user in. */

@@ -30,20 +30,37 @@ export function nameFor(info: ChatInfo, user: string): string {
   return info.pair[0] === user ? info.pair[1] : info.pair[0];
 }
 
-/** One durable entry of a chat's log on its way to the members. */
-export interface Delivery {
-  readonly type: 'delivery';
-  readonly info: ChatInfo;
+/** One durable entry of a chat's log, for the members. */
+export interface Told {
   readonly from: string;
-  readonly seq: number;
   /** As stored (transport/row.ts). */
   readonly row: Uint8Array;
   /** The connection that sent it: its client has it, and SENT goes there by a way of its own. */
   readonly origin: ConnectionRef | null;
-  /** Users whose view of the chat begins here. */
+}
+
+/** Durable entries of a chat's log on their way to the members: those of one append that the same members get. */
+export interface Delivery {
+  readonly type: 'delivery';
+  readonly info: ChatInfo;
+  /** Number of the first. */
+  readonly seq: number;
+  /** One at least; each has the number after the one before. */
+  readonly entries: readonly Told[];
+  /** Users whose view of the chat begins here: with the only entry that there is then. */
   readonly joined: readonly string[];
-  /** It may have been told before, by a node that is no more: says only how far the log goes, and `row` is empty. */
+  /** It may have been told before, by a node that is no more: says only how far the log goes, and the only `row` is empty. */
   readonly again?: true;
+}
+
+/** Number of the last. */
+export function lastOf({ seq, entries }: Delivery): number {
+  return seq + entries.length - 1;
+}
+
+/** Bytes of the entries that a message brings. */
+export function bytesOf(message: UserMessage | ConnectionMessage): number {
+  return message.type === 'delivery' ? message.entries.reduce((sum, { row }) => sum + row.length, 0) : 0;
 }
 
 export interface ReceiptNews {
@@ -93,6 +110,16 @@ export interface CountNews {
 /** What the members of a chat get told; a user passes it to each of its connections. */
 export type News = Delivery | ReceiptNews | TallyNews | TypingNews;
 
+/** SENDs of one chat are stored: `count` of them, from `n` on, with numbers from `seq` on. */
+export interface SentMessage {
+  readonly type: 'sent';
+  readonly n: number;
+  readonly seq: number;
+  /** How many were told of each. */
+  readonly members: number;
+  readonly count: number;
+}
+
 export type ConnectionMessage =
   | News
   | PresenceNews
@@ -104,8 +131,7 @@ export type ConnectionMessage =
   /** A long frame as it came: it is decoded in its connection's turn, so that others have theirs in between. */
   | { readonly type: 'raw'; readonly raw: Uint8Array; readonly bytes: number }
   | { readonly type: 'violation'; readonly code: Code; readonly close: number; readonly detail: string }
-  /** `members`: how many were told of it. */
-  | { readonly type: 'sent'; readonly n: number; readonly seq: number; readonly members: number }
+  | SentMessage
   | ({ readonly type: 'failed'; readonly n: number } & Refusal)
   /** `members`: how many were told of the event that the request made. */
   | { readonly type: 'answer'; readonly r: number; readonly results: readonly Plain[]; readonly members?: number }

@@ -67,6 +67,6 @@ export function tellOwn(
 
 /** Key of the chat of which an entry was deleted for everyone, or marks were set by the user; null: of none. */
 export function outdates(news: ConnectionMessage): string | null {
-  if (news.type === 'delivery') return rowDeletes(news.row) ? news.info.key : null;
+  if (news.type === 'delivery') return news.entries.some(({ row }) => rowDeletes(row)) ? news.info.key : null;
   return news.type === 'marked' ? chatKey(news.chat) : null;
 }

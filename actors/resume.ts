@@ -9,7 +9,7 @@ import { shrunk } from './buggify.js';
 import type { Certificate, Inventory, Owed } from './certificate.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
-import { type Delivery, nameFor, type ReceiptNews, type TallyNews } from './messages.js';
+import { type Delivery, lastOf, nameFor, type ReceiptNews, type TallyNews } from './messages.js';
 import type { Peer } from './peer.js';
 import { Vector } from './vector.js';
 import type { View, Views } from './views.js';
@@ -90,8 +90,9 @@ export class Resume {
   hold(delivery: Delivery): void {
     if (this.#arrived === null) return;
     const known = this.#arrived.get(delivery.info.key);
-    if (known === undefined) this.#arrived.set(delivery.info.key, { delivery, last: delivery.seq });
-    else known.last = Math.max(known.last, delivery.seq);
+    const last = lastOf(delivery);
+    if (known === undefined) this.#arrived.set(delivery.info.key, { delivery, last });
+    else known.last = Math.max(known.last, last);
   }
 
   /** A chat's receipts moved, and the client is not certified (it may have sent to the chat after its SYNC left), or was not

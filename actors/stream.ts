@@ -16,7 +16,7 @@ import { checkRow, rowSender } from '../transport/row.js';
 import { assert } from './errors.js';
 import { LIMITS } from './limits.js';
 import { readMarks } from './marks.js';
-import { type Delivery, nameFor } from './messages.js';
+import { type ConnectionRef, type Delivery, lastOf, nameFor } from './messages.js';
 import { UNKNOWN, type View, type Views } from './views.js';
 import { uncleared, visibleFrom } from './visibility.js';
 
@@ -58,25 +58,29 @@ export class Stream {
     this.#sink = sink;
   }
 
-  /** A live delivery for `user`; `own`: the client itself sent it. */
-  delivery(delivery: Delivery, user: string, own: boolean): void {
-    const view = this.#views.open(delivery.info.chat, delivery.info.key);
-    if (view.kind === 0 || view.name !== nameFor(delivery.info, user)) this.#views.describe(view, delivery.info, user);
-    const { seq } = delivery;
-    if (view.cursor === UNKNOWN) view.cursor = seq - 1;
-    if (seq <= view.cursor) return;
+  /** A live delivery for `user`; what `self` sent its client has. */
+  delivery(delivery: Delivery, user: string, self: ConnectionRef | null): void {
+    const { info, seq: first, entries } = delivery;
+    const view = this.#views.open(info.chat, info.key);
+    if (view.kind === 0 || view.name !== nameFor(info, user)) this.#views.describe(view, info, user);
+    if (view.cursor === UNKNOWN) view.cursor = first - 1;
+    const last = lastOf(delivery);
+    if (last <= view.cursor) return;
     if (view.behind) {
-      view.target = Math.max(view.target, seq);
+      view.target = Math.max(view.target, last);
       return;
     }
     if (delivery.joined.includes(user)) {
-      this.#sink.gap(view, seq, seq);
-      view.cursor = seq - 1;
+      this.#sink.gap(view, last, first);
+      view.cursor = first - 1;
     }
-    if (seq !== view.cursor + 1) this.#views.fallBehind(view, seq);
-    else if (own) view.cursor = seq;
-    else if (this.#room()) this.#push(view, delivery.from, seq, delivery.row);
-    else this.#views.fallBehind(view, seq);
+    for (let seq = Math.max(first, view.cursor + 1); seq <= last; seq += 1) {
+      const { from, row, origin } = entries[seq - first]!;
+      if (seq !== view.cursor + 1) return this.#views.fallBehind(view, last);
+      if (origin !== null && origin === self) view.cursor = seq;
+      else if (this.#room()) this.#push(view, from, seq, row);
+      else return this.#views.fallBehind(view, last);
+    }
   }
 
   /** The view whose log should be read next, or null: nothing is behind, there is no room, or a read is under way. */

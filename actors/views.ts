@@ -9,7 +9,7 @@ import { chatKey } from '../storage/keys.js';
 import type { ChatRef } from '../transport/frames.js';
 import { shrunk } from './buggify.js';
 import { LIMITS } from './limits.js';
-import { type ChatInfo, type Delivery, nameFor } from './messages.js';
+import { type ChatInfo, type Delivery, lastOf, nameFor } from './messages.js';
 import type { World } from './world.js';
 
 /** The cursor is learnt with the next delivery. */
@@ -164,7 +164,8 @@ export class Views {
   missed(delivery: Delivery): boolean {
     const view = this.get(delivery.info.key);
     if (view === undefined || view.cursor === UNKNOWN) return false;
-    if (delivery.seq > view.cursor) this.fallBehind(view, delivery.seq);
+    const last = lastOf(delivery);
+    if (last > view.cursor) this.fallBehind(view, last);
     return true;
   }
 

@@ -5,6 +5,7 @@
 import { JOINED, type Plain } from '../transport/frames.js';
 import type { Chat } from './chat.js';
 import { type Code, refuse } from './errors.js';
+import { LIMITS } from './limits.js';
 import type { ChatMessage, ConnectionRef, SendMessage } from './messages.js';
 
 export type RequestMessage = Extract<ChatMessage, { type: 'create' | 'change' | 'join' }>;
@@ -43,7 +44,7 @@ function joinedAs({ roster, sequencer }: Chat, user: string): number {
 
 /** `members`: how many are told of the entry, if it is a new one. */
 export function settle(waiter: Waiter, seq: number, members = 0): void {
-  if (waiter.type === 'send') waiter.connection.tell({ type: 'sent', n: waiter.n, seq, members });
+  if (waiter.type === 'send') waiter.connection.tell({ type: 'sent', n: waiter.n, seq, members, count: 1 });
   else waiter.connection.tell({ type: 'answer', r: waiter.r, results: waiter.results(seq), members });
 }
 
@@ -51,4 +52,39 @@ export function decline(waiter: Waiter, code: Code, detail: string, after?: numb
   const refusal = refuse(code, detail, after);
   if (waiter.type === 'send') waiter.connection.tell({ type: 'failed', n: waiter.n, ...refusal });
   else waiter.connection.tell({ type: 'refused', r: waiter.r, ...refusal });
+}
+
+/** Answers to the entries of one append: those that one connection sent one after the other are answered together. */
+export class Answers {
+  #connection: ConnectionRef | null = null;
+  #n = 0;
+  #seq = 0;
+  #members = 0;
+  #count = 0;
+
+  /** As `settle`, but for a SEND that may be answered with the next. `flush` follows. */
+  settle(waiter: Waiter, seq: number, members: number): void {
+    if (waiter.type !== 'send') return settle(waiter, seq, members);
+    const count = this.#count;
+    const follows = waiter.n === this.#n + count && seq === this.#seq + count && members === this.#members;
+    if (count > 0 && count < LIMITS.window && follows && waiter.connection === this.#connection) {
+      this.#count += 1;
+      return;
+    }
+    this.flush();
+    this.#connection = waiter.connection;
+    this.#n = waiter.n;
+    this.#seq = seq;
+    this.#members = members;
+    this.#count = 1;
+  }
+
+  flush(): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    this.#connection = null;
+    const count = this.#count;
+    this.#count = 0;
+    connection.tell({ type: 'sent', n: this.#n, seq: this.#seq, members: this.#members, count });
+  }
 }

@@ -2,6 +2,7 @@
 // Invariant: as in message-codec.ts; a type that is new in messages.ts does not compile before it has its place here.
 // Must not: know what a message means.
 
+import { LIMITS } from '../actors/limits.js';
 import type { ConnectionMessage, Registration } from '../actors/messages.js';
 import type { MarksRow } from '../storage/account-rows.js';
 import type { Reader } from '../transport/reader.js';
@@ -89,9 +90,15 @@ export const connectionCodec = new MessageCodec<ConnectionMessage>({
   profiled,
   sent: {
     tag: 10,
-    fields: 3,
-    write: ({ n, seq, members }, w) => w.int(n).int(seq).int(members),
-    read: (r) => ({ type: 'sent', n: r.uint(), seq: r.uint(), members: r.uint() }),
+    fields: 4,
+    least: 3,
+    write: ({ n, seq, members, count }, w) => w.int(n).int(seq).int(members).int(count),
+    read(r, _, count) {
+      const first = { type: 'sent', n: r.uint(), seq: r.uint(), members: r.uint() } as const;
+      const several = count < 4 ? 1 : r.uint();
+      if (several > LIMITS.window) r.fail('more SENDs than may be open');
+      return { ...first, count: several };
+    },
   },
   failed: {
     tag: 11,

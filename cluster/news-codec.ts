@@ -2,28 +2,60 @@
 // Invariant: as in message-codec.ts. The tags are below 10 in both unions.
 // Must not: know what a message means.
 
-import type { ConnectionMessage, Delivery, ReceiptNews, TallyNews, TypingNews } from '../actors/messages.js';
-import { readNames, type Shape, writeNames } from './message-codec.js';
+import type {
+  ConnectionMessage,
+  ConnectionRef,
+  Delivery,
+  ReceiptNews,
+  TallyNews,
+  Told,
+  TypingNews,
+} from '../actors/messages.js';
+import type { Reader } from '../transport/reader.js';
+import type { Writer } from '../transport/writer.js';
+import { type Refs, readNames, type Shape, writeNames } from './message-codec.js';
 
 export const delivery: Shape<Delivery> = {
   tag: 1,
-  fields: 7,
-  write({ info, from, seq, row, origin, joined, again }, w, refs) {
+  fields: 8,
+  least: 7,
+  write({ info, seq, entries, joined, again }, w, refs) {
+    const { from, row, origin } = entries[0]!;
     refs.infos.write(info, w);
     w.str(from).int(seq).bin(row);
-    if (origin === null) w.nil();
-    else refs.write(w, origin);
+    writeOrigin(origin, w, refs);
     writeNames(joined, w);
-    w.flag(again === true);
+    w.flag(again === true).array(entries.length - 1);
+    for (let at = 1; at < entries.length; at += 1) {
+      const { from, row, origin } = entries[at]!;
+      writeOrigin(origin, w.array(3).str(from).bin(row), refs);
+    }
   },
-  read(r, refs) {
+  read(r, refs, count) {
     const info = refs.infos.read(r);
     const [from, seq, row] = [r.str(), r.uint(), r.bin()];
-    const origin = r.nil() ? null : refs.read(r);
-    const told = { type: 'delivery', info, from, seq, row, origin, joined: readNames(r) } as const;
-    return r.flag() ? { ...told, again: true } : told;
+    const entries: Told[] = [{ from, row, origin: readOrigin(r, refs) }];
+    const joined = readNames(r);
+    const again = r.flag();
+    for (let rest = count < 8 ? 0 : r.array(); rest > 0; rest--) {
+      const fields = r.array();
+      const [from, row] = [r.str(), r.bin()];
+      entries.push({ from, row, origin: readOrigin(r, refs) });
+      r.skip(fields - 3, 2);
+    }
+    const told = { type: 'delivery', info, seq, entries, joined } as const;
+    return again ? { ...told, again } : told;
   },
 };
+
+function writeOrigin(origin: ConnectionRef | null, writer: Writer, refs: Refs): void {
+  if (origin === null) writer.nil();
+  else refs.write(writer, origin);
+}
+
+function readOrigin(reader: Reader, refs: Refs): ConnectionRef | null {
+  return reader.nil() ? null : refs.read(reader);
+}
 
 export const receipt: Shape<ReceiptNews> = {
   tag: 2,

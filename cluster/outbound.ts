@@ -12,6 +12,7 @@ import type { World } from '../actors/world.js';
 import { Writer } from '../transport/writer.js';
 import { chatCodec } from './chat-codec.js';
 import { connectionCodec } from './connection-codec.js';
+import { inParts } from './earlier-links.js';
 import { OP, type Op } from './envelope.js';
 import type { Lasting } from './lasting.js';
 import type { PeerLink } from './link.js';
@@ -23,7 +24,7 @@ type Target = string | number;
 interface Entry {
   readonly op: Op;
   /** Null: `targets` says all. */
-  readonly message: unknown;
+  readonly message: { readonly type: string } | null;
   readonly targets: Target[];
 }
 
@@ -89,13 +90,13 @@ export class Outbound {
   }
 
   /** A message for one receiver, alone. */
-  put(op: Op, target: Target, message: unknown, bytes = 0): void {
+  put(op: Op, target: Target, message: { readonly type: string }, bytes = 0): void {
     this.#last.set(target, this.#entries.length);
     this.#add({ op, message, targets: [target] }, bytes);
   }
 
   /** A message that others may get too. */
-  share(op: Op, target: Target, message: object, bytes: number): void {
+  share(op: Op, target: Target, message: { readonly type: string }, bytes: number): void {
     const last = this.#entries.length - 1;
     const place = this.#entries[last]?.message === message ? last : this.#places.get(message);
     const entry = place === undefined ? undefined : this.#entries[place];
@@ -145,7 +146,7 @@ export class Outbound {
     while (at < entries.length) {
       const start = at;
       const writer = this.#writer.reset();
-      while (at < entries.length && writer.length < LIMITS.outboundBatch) this.#write(entries[at++]!);
+      while (at < entries.length && writer.length < LIMITS.outboundBatch) this.#entry(entries[at++]!);
       const answer = this.link.send(writer.view());
       if (answer === 'ok') {
         this.#went(at === entries.length);
@@ -174,7 +175,13 @@ export class Outbound {
     this.#pending = null;
   }
 
-  #write({ op, message, targets }: Entry): void {
+  #entry({ op, message, targets }: Entry): void {
+    const parts = message === null ? null : inParts(message, this.link.version);
+    if (parts === null) this.#write(op, message, targets);
+    else for (const part of parts) this.#write(op, part, targets);
+  }
+
+  #write(op: Op, message: Entry['message'], targets: readonly Target[]): void {
     const writer = this.#writer;
     if (message === null) {
       writer.array(targets.length + 1).int(op);

@@ -10,7 +10,7 @@ export interface Speech {
   readonly rows: Versions;
 }
 
-export const SPEECH: Speech = { links: { low: 1, high: 1 }, rows: FORMATS };
+export const SPEECH: Speech = { links: { low: 1, high: 2 }, rows: FORMATS };
 
 /** The highest that both speak; 0: none. */
 export function agree(ours: Versions, theirs: Versions): number {

@@ -6,6 +6,7 @@ import { createHmac } from 'node:crypto';
 import type { Settings } from '../actors/fabric.js';
 import { LIMITS } from '../actors/limits.js';
 import type { Dial } from '../client/link.js';
+import { SPEECH, type Speech } from '../cluster/versions.js';
 import type { ClusterSetting } from '../services/member.js';
 import { Node } from './node.js';
 import type { ClusterPlan, Options } from './plan.js';
@@ -17,6 +18,8 @@ import type { Universe } from './universe.js';
 import { Wires } from './wires.js';
 
 const SECRET = 'of the simulated cluster';
+/** A build that speaks no more than the first version of links. */
+const EARLIER: Speech = { ...SPEECH, links: { low: 1, high: 1 } };
 /** Chances that a client tries another node than its own, and one that may not be there. */
 const ELSEWHERE = 0.15;
 const BLINDLY = 0.1;
@@ -41,6 +44,8 @@ export class ClusterSite implements Site {
   /** Owners as last seen by the first node, and virtual ms of the last change of anything. */
   #map = '';
   #moved = 0;
+  /** How many processes a node has had. */
+  readonly #lives = new Map<string, number>();
   /** Nodes that were ever started. */
   readonly #joined = new Set<Node>();
 
@@ -89,7 +94,12 @@ export class ClusterSite implements Site {
 
   #setting(node: Node, process: Process): ClusterSetting {
     const { name, address } = node;
+    const earlier = this.#plan.earlier[name] ?? 0;
+    const lives = this.#lives.get(name) ?? 0;
+    this.#lives.set(name, lives + 1);
+    if (earlier > 0 && lives === earlier) this.#universe.fault('node_upgrade', name);
     return {
+      speech: lives < earlier ? EARLIER : SPEECH,
       net: this.wires.of(process, name),
       mac: (bytes) => createHmac('sha256', SECRET).update(bytes).digest(),
       url: () => address,

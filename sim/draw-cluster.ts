@@ -154,7 +154,7 @@ export function drawCluster(seed: number): Plan {
   const random = stream(seed, 'cluster');
   const options = clusterOptions(optionsFor(drawOptions(stream(seed, 'options')), seed), random);
   const cast = drawCast(random);
-  const cluster = drawNodes(cast, random);
+  const cluster = drawNodes(cast, random, stream(seed, 'cluster builds'));
   const nodes = Array.from({ length: cluster.nodes + cluster.spare }, (_, n) => `n${n + 1}`);
   const steps: Step[] = opening(cast, random);
   const deeds = swarm(DEEDS, random, ['send'], random.pick([0.2, 0.4, 0.8]));
@@ -218,8 +218,7 @@ function inTheQuiet(steps: Step[], from: number, cast: Cast, luck: Random, nodes
   add(steps, at, { do: 'slow_wires', node: '*', to: '*', ms: 3_000, latency });
   for (let n = 1; n <= 4; n += 1) {
     const device = luck.pick(cast.devices);
-    const chat = chatOf(cast, device, luck);
-    add(steps, at + 1, { do: 'send', device, chat, body: `${device}#0000${n};`, size: 0 });
+    add(steps, at + 1, { do: 'send', device, chat: chatOf(cast, device, luck), body: `${device}#0000${n};`, size: 0 });
   }
   // From the sender's node to the chat's, and from there to the members'. Each beat is a flush.
   const cut = luck.between(latency / 4, 2 * latency + 50);
@@ -299,13 +298,15 @@ function clusterOptions(options: Options, random: Random): Options {
   };
 }
 
-function drawNodes({ devices }: Cast, random: Random): ClusterPlan {
+function drawNodes({ devices }: Cast, random: Random, builds: Random): ClusterPlan {
   const nodes = random.pick([3, 3, 3, 4, 5, random.between(2, 7)]);
   const names = Array.from({ length: nodes }, (_, n) => `n${n + 1}`);
   const faulty = random.chance(0.25);
   return {
     nodes,
     spare: random.pick([0, 0, 1, 2]),
+    // In the middle of a rolling upgrade, or not.
+    earlier: builds.chance(0.25) ? Object.fromEntries(names.map((name) => [name, builds.pick([0, 1, 1, 2])])) : {},
     homes: Object.fromEntries(devices.map((device) => [device, random.pick(names)])),
     wires: random.pick(WIRES),
     store: random.pick(STORES),

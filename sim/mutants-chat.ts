@@ -32,7 +32,7 @@ export const chatMutants: readonly Mutant[] = [
       {
         file: 'actors/gate.js',
         from: '        const taken = this.#chat.fabric.log.append(append);',
-        to: '        for (const entry of append.entries) this.#fanOut.entry(entry, roster);\n        const taken = this.#chat.fabric.log.append(append);',
+        to: '        for (const entry of append.entries) this.#fanOut.entry(entry, roster);\n        this.#fanOut.flush(roster);\n        const taken = this.#chat.fabric.log.append(append);',
       },
     ],
   },

@@ -75,7 +75,7 @@ export const lineMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'actors/stream.js',
-        from: '            view.target = Math.max(view.target, seq);\n            return;',
+        from: '            view.target = Math.max(view.target, last);\n            return;',
         to: '            return;',
       },
     ],
@@ -126,9 +126,9 @@ export const lineMutants: readonly Mutant[] = [
     limit: 20,
     edits: [
       {
-        file: 'actors/connection.js',
-        from: 'message.origin === context.self);',
-        to: 'message.from === this.login.user);',
+        file: 'actors/stream.js',
+        from: 'if (origin !== null && origin === self)',
+        to: 'if (from === user)',
       },
     ],
   },

@@ -25,6 +25,8 @@ export interface ClusterPlan {
   /** Nodes that there are at first, and those that may join. */
   readonly nodes: number;
   readonly spare: number;
+  /** For how many processes a node is of an earlier build, by its name. */
+  readonly earlier: Readonly<Record<string, number>>;
   /** Where each device connects, as long as somebody is there. */
   readonly homes: Readonly<Record<DeviceName, string>>;
   /** ms of a frame's way between nodes, and of a request's to the store. */

@@ -242,6 +242,7 @@ export const CLUSTER_FAULTS = [
   'node_zombie',
   'node_drain',
   'node_join',
+  'node_upgrade',
   'wire_cut',
   'wire_half_open',
   'wire_one_way',

@@ -31,6 +31,7 @@ import { type MemoryFault, type MemoryStore, openMemory } from '../../storage/me
 import type { Store } from '../../storage/store.js';
 import { decodeRow } from '../../transport/row.js';
 import { NO_QUOTAS } from '../quotas.js';
+import { numbers } from './delivery.js';
 import { ManualWorld } from './manual-world.js';
 
 /** An actor that remembers what it is told. */
@@ -267,14 +268,16 @@ export const DIRECT_KEY = chatKey(DIRECT);
 /** What a connection heard of its sends. */
 export function answers(ear: Ear<ConnectionMessage>): Sent[] {
   return ear.heard.flatMap((message): Sent[] => {
-    if (message.type === 'sent') return [{ n: message.n, seq: message.seq }];
+    if (message.type === 'sent') {
+      return Array.from({ length: message.count }, (_, at) => ({ n: message.n + at, seq: message.seq + at }));
+    }
     return message.type === 'failed' ? [{ n: message.n, code: message.code }] : [];
   });
 }
 
 /** Numbers of the deliveries that a user was told of. */
 export function told(ear: Ear<UserMessage>): number[] {
-  return ear.heard.flatMap((news) => (news.type === 'delivery' ? [news.seq] : []));
+  return numbers(ear.heard);
 }
 
 /** The receipts that a user was told of. */

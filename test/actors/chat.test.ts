@@ -112,7 +112,7 @@ test('a retry of an id that is in flight gets one number, and both are answered'
   assert.deepEqual(told(bob), [1]);
   const delivery = bob.heard[0]!;
   // The newer connection has the answer; the older one is most likely gone.
-  assert.equal(delivery.type === 'delivery' && delivery.origin, again.ref);
+  assert.equal(delivery.type === 'delivery' && delivery.entries[0]!.origin, again.ref);
 });
 
 test("somebody else's id is refused, in flight and stored", async () => {

@@ -11,13 +11,14 @@ import { CLOSE, T } from '../../transport/frames.js';
 import { encodeMessageRow } from '../../transport/row.js';
 import { ChatScene, DIRECT, DIRECT_KEY } from './chat-scene.js';
 import { Client } from './client-scene.js';
+import { oneEntry } from './delivery.js';
 
 const GROUP = Uint8Array.from({ length: 16 }, (_, at) => (at === 0 ? 2 : 7));
 const info: ChatInfo = { chat: GROUP, key: chatKey(GROUP), kind: 2, pair: null, title: 'crew' };
 
 function delivery(scene: ChatScene, seq: number, joined: readonly string[] = []): Delivery {
   const row = encodeMessageRow('bob', scene.id(), 0, new Uint8Array(3));
-  return { type: 'delivery', info, from: 'bob', seq, row, origin: null, joined };
+  return oneEntry({ info, seq, row, joined });
 }
 
 test('news lost while a SYNC is read: the client is asked again when it is answered', async () => {
@@ -101,7 +102,7 @@ test('a chat that breaks off: what it owed is answered once, what comes late is 
     client.of(T.ERROR).map(({ r, code }) => [r, code]),
     [[2, 'unavailable']],
   );
-  client.ref!.tell({ type: 'sent', n: 1, seq: 9, members: 2 });
+  client.ref!.tell({ type: 'sent', n: 1, seq: 9, members: 2, count: 1 });
   client.ref!.tell({ type: 'answer', r: 2, results: [] });
   await scene.settle();
   assert.deepEqual([client.of(T.SENT).length, client.of(T.OK).length], [0, 1]);
@@ -390,7 +391,7 @@ test('a delivery is dropped behind others of its chat, which is not followed yet
   // The rest of the mailbox is full of what concerns other chats.
   for (let i = 0; i < LIMITS.connectionMailbox - 4; i += 1) connection.tell({ type: 'drained' });
   for (const { key, value } of rows.slice(1)) {
-    connection.tell({ ...delivery(scene, seqOf(key)), info: direct, row: value });
+    connection.tell(oneEntry({ info: direct, seq: seqOf(key), row: value }));
   }
   await scene.settle();
   if (client.of(T.RESYNC).length > 0) has(Math.max(1, ...client.of(T.MESSAGE).map(({ seq }) => seq)));

@@ -66,7 +66,7 @@ class Group {
   answer(r: number): number | string | undefined {
     for (const heard of this.ear.heard) {
       if (heard.type === 'answer' && heard.r === r) return heard.results.find((field) => typeof field === 'number');
-      if (heard.type === 'sent' && heard.n === r) return heard.seq;
+      if (heard.type === 'sent' && heard.n <= r && r < heard.n + heard.count) return heard.seq + r - heard.n;
       if (heard.type === 'refused' && heard.r === r) return heard.code;
       if (heard.type === 'failed' && heard.n === r) return heard.code;
     }

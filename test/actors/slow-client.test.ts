@@ -10,6 +10,7 @@ import { T } from '../../transport/frames.js';
 import { encodeMessageRow } from '../../transport/row.js';
 import { ChatScene, DIRECT } from './chat-scene.js';
 import { Client } from './client-scene.js';
+import { oneEntry } from './delivery.js';
 
 const GROUP = Uint8Array.from({ length: 16 }, (_, at) => (at === 0 ? 2 : 7));
 const info = { chat: GROUP, key: chatKey(GROUP), kind: 2, pair: null, title: 'crew' } as const;
@@ -29,7 +30,7 @@ test('a burst within one slice: the socket is given no more than it may buffer, 
   deafen(client);
   const row = encodeMessageRow('bob', scene.id(), 0, new Uint8Array(LIMITS.body));
   for (let seq = 1; seq <= 40; seq += 1) {
-    client.ref!.tell({ type: 'delivery', info, from: 'bob', seq, row, origin: null, joined: [] });
+    client.ref!.tell(oneEntry({ info, seq, row }));
   }
   await scene.settle();
   assert.ok(client.of(T.MESSAGE).length > 1);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../actors/limits.js';
-import type { ChatInfo, Delivery } from '../../actors/messages.js';
+import type { ChatInfo, ConnectionRef } from '../../actors/messages.js';
 import { type Page, readPage, Stream } from '../../actors/stream.js';
 import { type View, Views } from '../../actors/views.js';
 import { visibleFrom } from '../../actors/visibility.js';
@@ -14,6 +14,7 @@ import { chatKey, inboxKey, messageKey } from '../../storage/keys.js';
 import { openMemory } from '../../storage/memory.js';
 import { encodeInbox, type Span } from '../../storage/rows.js';
 import { encodeMessageRow } from '../../transport/row.js';
+import { oneEntry } from './delivery.js';
 import { ManualWorld } from './manual-world.js';
 
 const ROW = encodeMessageRow('bob', new Uint8Array(16), 0, new Uint8Array(4));
@@ -93,16 +94,8 @@ class Scene {
     await this.#commit(at);
     if (!member && !joins) return;
     const joined = joins ? ['ada'] : [];
-    const delivery: Delivery = {
-      type: 'delivery',
-      info: this.infos[at]!,
-      from: 'bob',
-      seq,
-      row: ROW,
-      origin: null,
-      joined,
-    };
-    if (way === 'live') this.stream.delivery(delivery, 'ada', false);
+    const delivery = oneEntry({ info: this.infos[at]!, seq, row: ROW, joined });
+    if (way === 'live') this.stream.delivery(delivery, 'ada', null);
     else if (!this.views.missed(delivery)) this.resync();
   }
 
@@ -208,15 +201,8 @@ test('what the client itself sent counts as sent, and costs no credit', async ()
   await scene.append(0, 'message', 'live');
   assert.equal(scene.stream.credit, 0);
   scene.heads[0]! += 1;
-  const own: Delivery = {
-    type: 'delivery',
-    info: scene.infos[0]!,
-    from: 'ada',
-    seq: 2,
-    row: ROW,
-    origin: null,
-    joined: [],
-  };
-  scene.stream.delivery(own, 'ada', true);
+  const self: ConnectionRef = { kind: 'connection', key: '', incarnation: 1, alive: true, tell: () => 'ok' };
+  const own = oneEntry({ info: scene.infos[0]!, seq: 2, from: 'ada', row: ROW, origin: self });
+  scene.stream.delivery(own, 'ada', self);
   assert.deepEqual([scene.views.behind, scene.views.get(own.info.key)!.cursor], [0, 2]);
 });

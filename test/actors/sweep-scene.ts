@@ -87,8 +87,10 @@ export async function repeat(scene: ChatScene, id: Uint8Array, user = 'ada'): Pr
 export function expired(user: Ear<UserMessage>): { seq: number; from: string; range: unknown }[] {
   return user.heard.flatMap((news) => {
     if (news.type !== 'delivery') return [];
-    const row = decodeRow(news.row);
-    return row.type === T.EVENT && row.op === OP.expired ? [{ seq: news.seq, from: news.from, range: row.args }] : [];
+    return news.entries.flatMap(({ from, row: bytes }, at) => {
+      const row = decodeRow(bytes);
+      return row.type === T.EVENT && row.op === OP.expired ? [{ seq: news.seq + at, from, range: row.args }] : [];
+    });
   });
 }
 

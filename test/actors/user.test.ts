@@ -10,12 +10,13 @@ import type { ConnectionMessage, News } from '../../actors/messages.js';
 import { user } from '../../actors/user.js';
 import { chatKey, directChat } from '../../storage/keys.js';
 import { ChatScene, type Ear } from './chat-scene.js';
+import { oneEntry } from './delivery.js';
 
 const CHAT = directChat('ada', 'bob');
 const info = { chat: CHAT, key: chatKey(CHAT), kind: 1, pair: ['ada', 'bob'], title: '' } as const;
 
 function message(seq: number): News {
-  return { type: 'delivery', info, from: 'bob', seq, row: new Uint8Array(9), origin: null, joined: [] };
+  return oneEntry({ info, seq, row: new Uint8Array(9) });
 }
 
 const heard = ({ heard }: Ear<ConnectionMessage>): (number | string)[] =>

@@ -4,12 +4,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
 import type { ChatInfo, ChatMessage, ConnectionMessage, ConnectionRef, UserMessage } from '../../actors/messages.js';
 import { chatCodec } from '../../cluster/chat-codec.js';
 import { connectionCodec } from '../../cluster/connection-codec.js';
 import { Infos } from '../../cluster/infos.js';
-import { DEPTH, MessageCodec, type Refs } from '../../cluster/message-codec.js';
+import { DEPTH, MessageCodec, type Refs, writeInfo } from '../../cluster/message-codec.js';
 import { userCodec } from '../../cluster/user-codec.js';
 import { chatKey } from '../../storage/keys.js';
 import { Reader } from '../../transport/reader.js';
@@ -42,7 +43,8 @@ const row = new Uint8Array(70_000).fill(3);
 const none = new Uint8Array(0);
 
 const send = { type: 'send', user: 'ada', connection: own, n: 65_535, id, idText: idText(id) } as const;
-const delivery = { type: 'delivery', info: direct, from: 'ada', seq: 2 ** 47, row, origin: null, joined: [] } as const;
+const entry = { from: 'ada', row, origin: null };
+const delivery = { type: 'delivery', info: direct, seq: 2 ** 47, entries: [entry], joined: [] } as const;
 const receipt = { type: 'receipt', info: group, user: 'ada', device: '', delivered: 9, read: 0 } as const;
 const tally = { type: 'tally', info: group, delivered: 3, read: 2 } as const;
 const typing = { type: 'typing', info: direct, user: 'ada', on: true } as const;
@@ -50,7 +52,8 @@ const profiled = { type: 'profiled', user: 'ada', version: 3 } as const;
 const news = {
   delivery: [
     delivery,
-    { ...delivery, info: group, row: none, origin: other, joined: ['ada', 'eve'] },
+    { ...delivery, info: group, entries: [{ ...entry, row: none, origin: other }], joined: ['ada', 'eve'] },
+    { ...delivery, entries: [entry, { from: 'eve', row: none, origin: own }, { ...entry, origin: other }] },
     { ...delivery, again: true },
   ],
   receipt: [receipt, { ...receipt, device: 'phone' }],
@@ -108,7 +111,10 @@ const USER: Samples<UserMessage> = {
 
 const CONNECTION: Samples<ConnectionMessage> = {
   ...news,
-  sent: [{ type: 'sent', n: 1, seq: 2, members: 3 }],
+  sent: [
+    { type: 'sent', n: 1, seq: 2, members: 3, count: 1 },
+    { type: 'sent', n: 65_534, seq: 2, members: 3, count: 64 },
+  ],
   failed: [
     { type: 'failed', n: 1, code: 'busy', detail: 'later' },
     { type: 'failed', n: 1, code: 'rate_limited', detail: '', after: 20 },
@@ -174,11 +180,12 @@ roundTrip('connection', connectionCodec, CONNECTION);
 test('fields and types of a newer build are passed over, missing ones are a fault, a code that is not known is one to retry', () => {
   const writer = new Writer();
   writer
-    .array(6)
+    .array(7)
     .int(10)
     .int(1)
     .int(2)
     .int(3)
+    .int(4)
     .str('new')
     .plains([[1, [2]], null]);
   writer
@@ -189,7 +196,7 @@ test('fields and types of a newer build are passed over, missing ones are a faul
   writer.array(3).int(11).int(4).array(4).str('newer_code').str('why').nil().str('more');
   const reader = new Reader();
   reader.open(writer.view(), DEPTH);
-  assert.deepEqual(connectionCodec.read(reader, refs), { type: 'sent', n: 1, seq: 2, members: 3 });
+  assert.deepEqual(connectionCodec.read(reader, refs), { type: 'sent', n: 1, seq: 2, members: 3, count: 4 });
   assert.equal(connectionCodec.read(reader, refs), null);
   const failed = connectionCodec.read(reader, refs);
   assert.deepEqual(failed, { type: 'failed', n: 4, code: 'unavailable', detail: 'why' });
@@ -198,6 +205,29 @@ test('fields and types of a newer build are passed over, missing ones are a faul
   reader.open(writer.view(), DEPTH);
   assert.equal(connectionCodec.read(reader, refs), null);
   assert.notEqual(reader.fault, '');
+});
+
+test('what the first build tells has one entry, and stands for one SEND; more SENDs than may be open are a fault', () => {
+  const reader = new Reader();
+  const writer = new Writer().array(8).int(1);
+  writeInfo(direct, writer);
+  writer.str('ada').int(7).bin(row).nil().array(0).flag(false);
+  reader.open(writer.view(), DEPTH);
+  assert.deepEqual(userCodec.read(reader, refs), { ...delivery, seq: 7 });
+  writer.reset().array(4).int(10).int(1).int(2).int(3);
+  reader.open(writer.view(), DEPTH);
+  assert.deepEqual(connectionCodec.read(reader, refs), { type: 'sent', n: 1, seq: 2, members: 3, count: 1 });
+  writer
+    .reset()
+    .array(5)
+    .int(10)
+    .int(1)
+    .int(2)
+    .int(3)
+    .int(LIMITS.window + 1);
+  reader.open(writer.view(), DEPTH);
+  assert.equal(connectionCodec.read(reader, refs), null);
+  assert.match(reader.fault, /SENDs/);
 });
 
 test('a field that came later is absent in what an earlier build wrote', () => {

@@ -163,13 +163,13 @@ describe('losses', () => {
     const { connection } = a.chats.ear(KEY).heard[0] as { connection: ConnectionRef };
     const { a: side } = scene.cable('a', 'b');
     side.busy = true;
-    const big = { ...delivery(1), row: new Uint8Array(200_000) };
+    const big = delivery(1, null, 200_000);
     for (let i = 0; i < 50; i += 1) connection.tell({ ...big, seq: i + 1 });
     scene.settle();
     assert.equal(a.router.routed.users.tell('bob', { type: 'request', asker: ask(line.ref), frame: DEVICES }), 'busy');
     assert.equal(connection.tell(delivery(1_000)), 'ok');
     a.router.routed.users.lookup('bob')!.tell(delivery(1));
-    connection.tell({ type: 'sent', n: 1, seq: 1, members: 1 });
+    connection.tell({ type: 'sent', n: 1, seq: 1, members: 1, count: 1 });
     assert.deepEqual(heard(line), []);
     side.busy = false;
     a.router.room(side);

@@ -13,7 +13,9 @@ import type { FarConnection } from '../../cluster/outsiders.js';
 import type { Owner, Placement } from '../../cluster/placement.js';
 import { type Local, Router } from '../../cluster/router.js';
 import { shardOfChat, UserShards } from '../../cluster/shards.js';
+import { SPEECH } from '../../cluster/versions.js';
 import { chatKey } from '../../storage/keys.js';
+import { oneEntry } from '../actors/delivery.js';
 import { ManualWorld } from '../actors/manual-world.js';
 
 /** What an actor heard: messages, and signals in brief. */
@@ -138,7 +140,7 @@ export class TestNode {
 class Side implements PeerLink {
   readonly node: string;
   readonly incarnation: number;
-  readonly version = 1;
+  version = SPEECH.links.high;
   readonly session: number;
   state: 'up' | 'down' = 'up';
   sent = 0;
@@ -284,8 +286,8 @@ export function send(connection: ConnectionRef, n = 1): ChatMessage {
   return { type: 'send', user: 'ada', connection, n, id: ID, idText: idText(ID), after: null, body, pair: null };
 }
 
-export function delivery(seq: number, origin: ConnectionRef | null = null): Delivery {
-  return { type: 'delivery', info, from: 'ada', seq, row: new Uint8Array(50), origin, joined: [] };
+export function delivery(seq: number, origin: ConnectionRef | null = null, bytes = 50): Delivery {
+  return oneEntry({ info, seq, from: 'ada', row: new Uint8Array(bytes), origin });
 }
 
 export const heard = (ear: Ear<ConnectionMessage>): string[] =>

@@ -18,9 +18,9 @@ describe('messages', () => {
     assert.ok(typeof message === 'object' && message.type === 'send');
     const { connection } = message;
     assert.deepEqual({ ...message, connection: 0 }, { ...send(line.ref), connection: 0 });
-    connection.tell({ type: 'sent', n: 1, seq: 5, members: 2 });
+    connection.tell({ type: 'sent', n: 1, seq: 5, members: 2, count: 3 });
     scene.settle();
-    assert.deepEqual(line.heard, [{ type: 'sent', n: 1, seq: 5, members: 2 }]);
+    assert.deepEqual(line.heard, [{ type: 'sent', n: 1, seq: 5, members: 2, count: 3 }]);
   });
 
   test('what lives here does not touch a link; what lives nowhere is busy; what never crosses is dead', () => {
@@ -56,10 +56,44 @@ describe('messages', () => {
     a.router.routed.users.lookup('bob')!.tell(delivery(1, refs[0]!));
     scene.settle();
     const told = b.users.ear('bob').heard[1] as Delivery;
-    assert.equal(told.origin, registered!.connection, 'the same object stands for it, whoever names it');
+    assert.equal(told.entries[0]!.origin, registered!.connection, 'the same object stands for it, whoever names it');
     registered!.connection.tell(told);
     scene.settle();
-    assert.equal((line.heard[0] as Delivery).origin, line.ref);
+    assert.equal((line.heard[0] as Delivery).entries[0]!.origin, line.ref);
+  });
+
+  test('a peer that speaks the first version is told each entry, and each SEND, by itself', () => {
+    const { scene, a, b } = three();
+    const cable = scene.cable('a', 'b');
+    const line = b.connection();
+    const bob = b.users.ear('bob');
+    b.router.routed.chats.tell(KEY, send(line.ref));
+    scene.settle();
+    const { connection } = a.chats.ear(KEY).heard[0] as { connection: ConnectionRef };
+    const [first, second] = [delivery(4, connection), delivery(5)];
+    const both: Delivery = { ...first, entries: [...first.entries, ...second.entries] };
+    const stored = { type: 'sent', n: 65_534, seq: 4, members: 2, count: 2 } as const;
+    for (const version of [2, 1]) {
+      cable.a.version = version;
+      a.router.routed.users.lookup('bob')!.tell(both);
+      connection.tell(stored);
+      connection.tell(both);
+      scene.settle();
+    }
+    const parts = [
+      [4, 1, true],
+      [5, 1, false],
+    ];
+    const told = (heard: readonly unknown[]): unknown[] =>
+      (heard as Delivery[]).flatMap(({ type, seq, entries }) =>
+        type === 'delivery' ? [[seq, entries.length, entries[0]!.origin !== null]] : [],
+      );
+    assert.deepEqual(told(bob.heard), [[4, 2, true], ...parts]);
+    assert.deepEqual(told(line.heard), [[4, 2, true], ...parts]);
+    assert.deepEqual(
+      line.heard.filter((heard) => typeof heard === 'object' && heard.type === 'sent'),
+      [stored, { ...stored, count: 1 }, { ...stored, n: 65_535, seq: 5, count: 1 }],
+    );
   });
 
   test('a delivery leaves once a node, and each receiver keeps its order', () => {
@@ -220,7 +254,7 @@ describe('ends', () => {
     a.router.routed.users.lookup('bob')!.tell(delivery(1, connection));
     b.users.ear('bob');
     scene.settle();
-    const { origin } = b.users.ear('bob').heard[0] as Delivery;
+    const { origin } = (b.users.ear('bob').heard[0] as Delivery).entries[0]!;
     const chat = a.chats.ear(KEY);
     chat.ref.tell((context) => void context.monitor(connection));
     scene.settle();
@@ -248,7 +282,7 @@ describe('ends', () => {
     scene.settle();
     a.router.routed.users.lookup('bob')!.tell(delivery(1, connection));
     scene.settle();
-    assert.equal((b.users.ear('bob').heard[0] as Delivery).origin?.alive, false);
+    assert.equal((b.users.ear('bob').heard[0] as Delivery).entries[0]!.origin?.alive, false);
     assert.equal(b.router.stats().far, 0);
   });
 
@@ -264,7 +298,7 @@ describe('ends', () => {
     scene.cable('b', 'c').mend();
     a.router.routed.users.lookup('bob')!.tell(delivery(1, connection));
     scene.settle();
-    assert.equal((bob.heard[0] as Delivery).origin?.alive, false);
+    assert.equal((bob.heard[0] as Delivery).entries[0]!.origin?.alive, false);
     assert.equal(b.router.stats().far, 0);
   });
 

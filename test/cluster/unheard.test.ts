@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import type { ChatMessage, ConnectionMessage, ConnectionRef, UserMessage } from '../../actors/messages.js';
 import { chatKey } from '../../storage/keys.js';
+import { oneEntry } from '../actors/delivery.js';
 import { type Ear, RouterScene, type TestNode } from './router-scene.js';
 
 const KEY = chatKey(new Uint8Array(16).fill(1));
@@ -86,8 +87,7 @@ describe('on its way to the chat', () => {
     scene.give('a', { user: 'eve' });
     a.users.ear('eve');
     for (let seq = 1; seq < 50; seq += 1) {
-      const news = { type: 'delivery', info, from: 'ada', seq, row, origin: null, joined: [] } as const;
-      c.router.routed.users.lookup('eve')!.tell(news);
+      c.router.routed.users.lookup('eve')!.tell(oneEntry({ info, seq, row }));
     }
     assert.equal(c.router.routed.chats.tell(KEY, watch(line.ref)), 'busy');
   });

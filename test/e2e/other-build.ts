@@ -15,7 +15,7 @@ const FOLDERS = ['actors', 'cli', 'client', 'cluster', 'services', 'storage', 's
 type Change = readonly [file: string, from: string, to: string];
 
 const CHANGES: readonly Change[] = [
-  ['cluster/versions.js', 'links: { low: 1, high: 1 }', 'links: { low: 1, high: 2 }'],
+  ['cluster/versions.js', 'links: { low: 1, high: 2 }', 'links: { low: 1, high: 3 }'],
   ['storage/format.js', 'FORMATS = { low: 1, high: 1 }', 'FORMATS = { low: 1, high: 2 }'],
   ['actors/limits.js', 'formatRestMs: 600_000', 'formatRestMs: 2_000'],
   // A message between nodes has one field more, which an earlier build neither sends nor minds.

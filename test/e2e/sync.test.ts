@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
 import { type CertEntry, OP, type ServerFrame, T } from '../../transport/frames.js';
+import { oneEntry } from '../actors/delivery.js';
 import { newId, RawClient, type TestNode, testNode, text, utf8 } from './harness.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -346,15 +347,7 @@ test('bursts beyond the mailboxes of a connection and of a user are caught up fr
   const ref = node.users.lookup('bob')!;
   const info = { chat, key: hex(chat), kind: 1, pair: ['ada', 'bob'] as const, title: '' };
   // What fills a mailbox in one turn: old news of the same chat, as a chat would repeat them.
-  const stale = {
-    type: 'delivery',
-    info,
-    from: 'ada',
-    seq: 1,
-    row: utf8(''),
-    origin: null,
-    joined: [],
-  } as const;
+  const stale = oneEntry({ info, seq: 1 });
   for (let i = 0; i < LIMITS.userMailbox + 10; i += 1) ref.tell(stale);
   const seq = await say(ada, chat, 200);
   await bob.until(chat, seq);

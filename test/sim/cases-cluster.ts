@@ -30,6 +30,7 @@ export function clustered(scene: Scene): Scene {
   const cluster = {
     nodes: 2,
     spare: 0,
+    earlier: {},
     homes: {},
     wires: [0, 0],
     store: [0, 0],
