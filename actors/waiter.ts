@@ -64,7 +64,10 @@ export class Answers {
 
   /** As `settle`, but for a SEND that may be answered with the next. `flush` follows. */
   settle(waiter: Waiter, seq: number, members: number): void {
-    if (waiter.type !== 'send') return settle(waiter, seq, members);
+    if (waiter.type !== 'send') {
+      this.flush();
+      return settle(waiter, seq, members);
+    }
     const count = this.#count;
     const follows = waiter.n === this.#n + count && seq === this.#seq + count && members === this.#members;
     if (count > 0 && count < LIMITS.window && follows && waiter.connection === this.#connection) {

@@ -2,21 +2,27 @@
 // Invariant: what it is told means the same, in the same order.
 // Must not: agree on versions (versions.ts), or outlive the low end of what this build speaks.
 
-import type { Delivery, SentMessage } from '../actors/messages.js';
+import type { ConnectionMessage, UserMessage } from '../actors/messages.js';
 
 /** From this one on a delivery has several entries, and one answer stands for several SENDs. */
 const RUNS = 2;
 
-type Message = { readonly type: string } | Delivery | SentMessage;
+type Message = { readonly type: string };
 
-/** What is told in place of `message`; null: itself. */
-export function inParts(message: Message, version: number): readonly Message[] | null {
-  if (version >= RUNS) return null;
-  if (message.type === 'delivery') {
-    const { entries, seq } = message as Delivery;
-    return entries.map((entry, at): Delivery => ({ ...(message as Delivery), entries: [entry], seq: seq + at }));
+/** What waits for a peer that speaks `version`: as it is, or with parts in place of what it would misread. */
+export function spoken<E extends { readonly message: Message | null }>(entries: E[], version: number): E[] {
+  if (version >= RUNS) return entries;
+  return entries.flatMap((entry) => partsOf(entry.message as ConnectionMessage | UserMessage | null, entry));
+}
+
+function partsOf<E>(message: ConnectionMessage | UserMessage | null, entry: E): E[] {
+  if (message?.type === 'delivery') {
+    return message.entries.map((told, at) => {
+      return { ...entry, message: { ...message, entries: [told], seq: message.seq + at } };
+    });
   }
-  if (message.type !== 'sent') return null;
-  const sent = message as SentMessage;
-  return Array.from({ length: sent.count }, (_, at) => ({ ...sent, n: sent.n + at, seq: sent.seq + at, count: 1 }));
+  if (message?.type !== 'sent') return [entry];
+  return Array.from({ length: message.count }, (_, at) => {
+    return { ...entry, message: { ...message, n: message.n + at, seq: message.seq + at, count: 1 } };
+  });
 }

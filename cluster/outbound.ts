@@ -12,7 +12,7 @@ import type { World } from '../actors/world.js';
 import { Writer } from '../transport/writer.js';
 import { chatCodec } from './chat-codec.js';
 import { connectionCodec } from './connection-codec.js';
-import { inParts } from './earlier-links.js';
+import { spoken } from './earlier-links.js';
 import { OP, type Op } from './envelope.js';
 import type { Lasting } from './lasting.js';
 import type { PeerLink } from './link.js';
@@ -141,12 +141,12 @@ export class Outbound {
   /** Sends what waits, as far as the link takes it. */
   flush(): void {
     if (this.#over || this.#blocked) return;
-    const entries = this.#entries;
+    const entries = spoken(this.#entries, this.link.version);
     let at = 0;
     while (at < entries.length) {
       const start = at;
       const writer = this.#writer.reset();
-      while (at < entries.length && writer.length < LIMITS.outboundBatch) this.#entry(entries[at++]!);
+      while (at < entries.length && writer.length < LIMITS.outboundBatch) this.#write(entries[at++]!);
       const answer = this.link.send(writer.view());
       if (answer === 'ok') {
         this.#went(at === entries.length);
@@ -175,13 +175,7 @@ export class Outbound {
     this.#pending = null;
   }
 
-  #entry({ op, message, targets }: Entry): void {
-    const parts = message === null ? null : inParts(message, this.link.version);
-    if (parts === null) this.#write(op, message, targets);
-    else for (const part of parts) this.#write(op, part, targets);
-  }
-
-  #write(op: Op, message: Entry['message'], targets: readonly Target[]): void {
+  #write({ op, message, targets }: Entry): void {
     const writer = this.#writer;
     if (message === null) {
       writer.array(targets.length + 1).int(op);

@@ -81,6 +81,26 @@ test('a change of members is told by itself: those before it go to who was there
   assert.deepEqual(told(eve), [at + 3, at + 4, at + 5, at + 6]);
 });
 
+test('who sent and asked in a row is answered in that order', async () => {
+  const scene = await ChatScene.open();
+  const line = scene.connection();
+  const key = await scene.group(line.ref, ['bob']);
+  line.heard.length = 0;
+  const tell = (n: number, ask: boolean): void => {
+    const id = scene.id();
+    const asker = { user: 'ada', connection: line.ref, r: n };
+    const send = { n, id, idText: idText(id), after: null, body: new Uint8Array(1), pair: null };
+    if (ask) scene.fabric.chats.tell(key, { type: 'change', asker, id, op: OP.title, users: [], args: ['new'] });
+    else scene.fabric.chats.tell(key, { type: 'send', user: 'ada', connection: line.ref, ...send });
+  };
+  for (const [n, ask] of [false, false, true, false].entries()) tell(n, ask);
+  await scene.settle();
+  assert.deepEqual(
+    line.heard.map((heard) => (heard.type === 'sent' ? [heard.n, heard.count] : heard.type)),
+    [[0, 2], 'answer', [3, 1]],
+  );
+});
+
 test('a long append is told in several, by number and by bytes', async () => {
   const scene = await ChatScene.open();
   const [line, bob] = [scene.connection(), scene.user('bob')];

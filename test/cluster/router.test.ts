@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { LIMITS } from '../../actors/limits.js';
 import type { ConnectionRef, Delivery } from '../../actors/messages.js';
 import { delivery, heard, KEY, send, three } from './router-scene.js';
 
@@ -94,6 +95,25 @@ describe('messages', () => {
       line.heard.filter((heard) => typeof heard === 'object' && heard.type === 'sent'),
       [stored, { ...stored, count: 1 }, { ...stored, n: 65_535, seq: 5, count: 1 }],
     );
+  });
+
+  test('the longest delivery there is, to all of the largest group, fits the batches of either version', () => {
+    const { scene, a, b } = three();
+    const side = scene.cable('a', 'b').a;
+    const users = Array.from({ length: LIMITS.members }, (_, at) => `${at}`.padStart(LIMITS.userId, 'x'));
+    for (const user of users) scene.give('b', { user });
+    const ear = b.users.ear(users[0]!);
+    const few = delivery(1, null, LIMITS.runBytes / LIMITS.runEntries - 1).entries[0]!;
+    const last = delivery(1, null, LIMITS.body + LIMITS.entryBytes).entries[0]!;
+    const entries = [...Array.from({ length: LIMITS.runEntries - 1 }, () => few), last];
+    for (const version of [2, 1]) {
+      side.version = version;
+      const news: Delivery = { ...delivery(1), entries };
+      for (const user of users) a.router.routed.users.lookup(user)!.tell(news);
+      scene.settle();
+      assert.ok(side.batches.every(({ length }) => length <= LIMITS.linkBatchBytes));
+    }
+    assert.equal(ear.heard.length, 1 + LIMITS.runEntries);
   });
 
   test('a delivery leaves once a node, and each receiver keeps its order', () => {
