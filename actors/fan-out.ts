@@ -1,6 +1,6 @@
-// Owns telling a chat's members: what became durable, receipts, typing.
+// Owns telling a chat's members, and who waits for it: what became durable; receipts, typing.
 // Invariant: durable entries reach the audience as it stood at that entry; nothing here waits or fails: who is not
-// reachable finds everything in the log.
+// reachable finds everything in the log. Who sent it hears of an entry before those whom it is for.
 // Must not: be called with anything that is not durable, or touch the store.
 //
 //   entry ─▶ [ 7, 8, 9 ] ── the append ends, the members change, or it is long ──▶ one delivery to each member
@@ -13,6 +13,7 @@ import type { ConnectionRef, News, Told } from './messages.js';
 import { Onlookers } from './onlookers.js';
 import type { Leavers } from './retelling.js';
 import type { Roster } from './roster.js';
+import { Answers } from './waiter.js';
 
 const nobody: readonly string[] = [];
 const NOTHING: Told = { from: '', row: new Uint8Array(0), origin: null };
@@ -25,6 +26,7 @@ export class FanOut {
   #first = 0;
   #bytes = 0;
   readonly #longest: number;
+  readonly #answers = new Answers();
 
   constructor(fabric: Fabric, chat: string) {
     this.#users = fabric.users;
@@ -34,8 +36,10 @@ export class FanOut {
 
   /** A durable entry, in order. Who joins with it is told of it, who leaves with it too. `flush` follows. */
   entry({ change, from, seq, row, waiters }: Entry, roster: Roster): void {
-    // What was before it has other members.
-    if (change !== null) this.flush(roster);
+    for (const waiter of waiters) this.#answers.settle(waiter, seq, roster.audience.size);
+    // What was before it has other members; or it was not told, where the chat broke off.
+    const hole = this.#run.length > 0 && seq !== this.#first + this.#run.length;
+    if (change !== null || hole) this.flush(roster);
     const joined = change === null ? nobody : change.joined.map(({ user }) => user);
     for (const user of joined) roster.audience.add(user);
     const title = change?.settings?.title;
@@ -55,8 +59,9 @@ export class FanOut {
     this.onlookers.changed(change, roster);
   }
 
-  /** The members are told of what came since the last time. */
+  /** Senders and members are told of what came since the last time. */
   flush(roster: Roster, joined = nobody): void {
+    this.#answers.flush();
     if (this.#run.length === 0) return;
     const entries = this.#run;
     this.#run = [];

@@ -13,7 +13,7 @@ import type { FanOut } from './fan-out.js';
 import type { Inquiry } from './inquiry.js';
 import { LIMITS } from './limits.js';
 import type { Roster } from './roster.js';
-import { Answers, decline } from './waiter.js';
+import { decline } from './waiter.js';
 
 const nothing: readonly Entry[] = [];
 
@@ -31,7 +31,6 @@ export class Gate {
   /** Entries that are being told, and how many of them have been. */
   #telling: readonly Entry[] = nothing;
   #told = 0;
-  readonly #answers = new Answers();
   /** In a simulation it may break off in between. */
   readonly #fragile: boolean;
 
@@ -96,13 +95,11 @@ export class Gate {
       if (this.#fragile && !this.#ended) strike(this.#chat.fabric.world, 'publish');
       const entry = entries[this.#told]!;
       this.#told += 1;
-      for (const waiter of entry.waiters) this.#answers.settle(waiter, entry.seq, roster.audience.size);
       this.#fanOut.entry(entry, roster);
       if (entry.change !== null) moved = true;
     }
-    this.#telling = nothing;
-    this.#answers.flush();
     this.#fanOut.flush(roster);
+    this.#telling = nothing;
     const receipts = this.#fanOut.receipts(roster);
     if (this.#news !== null) this.#news.done = true;
     return receipts || moved;

@@ -58,11 +58,6 @@ export function lastOf({ seq, entries }: Delivery): number {
   return seq + entries.length - 1;
 }
 
-/** Bytes of the entries that a message brings. */
-export function bytesOf(message: UserMessage | ConnectionMessage): number {
-  return message.type === 'delivery' ? message.entries.reduce((sum, { row }) => sum + row.length, 0) : 0;
-}
-
 export interface ReceiptNews {
   readonly type: 'receipt';
   readonly info: ChatInfo;

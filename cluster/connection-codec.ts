@@ -96,7 +96,7 @@ export const connectionCodec = new MessageCodec<ConnectionMessage>({
     read(r, _, count) {
       const first = { type: 'sent', n: r.uint(), seq: r.uint(), members: r.uint() } as const;
       const several = count < 4 ? 1 : r.uint();
-      if (several > LIMITS.window) r.fail('more SENDs than may be open');
+      if (several < 1 || several > LIMITS.window) r.fail('no SEND, or more than may be open');
       return { ...first, count: several };
     },
   },

@@ -2,6 +2,7 @@
 // Invariant: as in message-codec.ts. The tags are below 10 in both unions.
 // Must not: know what a message means.
 
+import { LIMITS } from '../actors/limits.js';
 import type {
   ConnectionMessage,
   ConnectionRef,
@@ -37,7 +38,9 @@ export const delivery: Shape<Delivery> = {
     const entries: Told[] = [{ from, row, origin: readOrigin(r, refs) }];
     const joined = readNames(r);
     const again = r.flag();
-    for (let rest = count < 8 ? 0 : r.array(); rest > 0; rest--) {
+    let rest = count < 8 ? 0 : r.array();
+    if (rest >= LIMITS.runEntries || seq > Number.MAX_SAFE_INTEGER - rest) r.fail('more entries than a delivery has');
+    for (; rest > 0 && r.fault === ''; rest--) {
       const fields = r.array();
       const [from, row] = [r.str(), r.bin()];
       entries.push({ from, row, origin: readOrigin(r, refs) });

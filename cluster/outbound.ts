@@ -96,14 +96,14 @@ export class Outbound {
   }
 
   /** A message that others may get too. */
-  share(op: Op, target: Target, message: { readonly type: string }, bytes: number): void {
+  share(op: Op, target: Target, message: ConnectionMessage | UserMessage): void {
     const last = this.#entries.length - 1;
     const place = this.#entries[last]?.message === message ? last : this.#places.get(message);
     const entry = place === undefined ? undefined : this.#entries[place];
     // Behind that entry there may be something for this receiver, which this one must not overtake.
     if (entry === undefined || entry.op !== op || (place !== last && (this.#last.get(target) ?? -1) > place!)) {
       this.#places.set(message, this.#entries.length);
-      return this.put(op, target, message, bytes);
+      return this.put(op, target, message, bytesOf(message));
     }
     this.#last.set(target, place!);
     entry.targets.push(target);
@@ -223,4 +223,9 @@ export class Outbound {
 function writeTarget(target: Target, writer: Writer): void {
   if (typeof target === 'number') writer.int(target);
   else writer.str(target);
+}
+
+/** Of what a message brings: as a queue of its entries, each by itself, would count it. */
+function bytesOf(message: ConnectionMessage | UserMessage): number {
+  return message.type === 'delivery' ? message.entries.reduce((sum, { row }) => sum + row.length + ENTRY, 0) : 0;
 }

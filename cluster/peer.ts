@@ -7,7 +7,7 @@
 
 import type { Delivery, ExitReason } from '../actors/behaviour.js';
 import type { Directory } from '../actors/fabric.js';
-import { bytesOf, type ChatMessage, type ConnectionMessage, type UserMessage } from '../actors/messages.js';
+import type { ChatMessage, ConnectionMessage, UserMessage } from '../actors/messages.js';
 import type { Runtime } from '../actors/runtime.js';
 import { Watchers } from '../actors/watchers.js';
 import type { Reader } from '../transport/reader.js';
@@ -104,7 +104,7 @@ export class Peer implements Far {
     if (!userCodec.crosses(message)) return 'dead';
     const lasting = lasts(message);
     if (this.out.full && !lasting) return 'busy';
-    this.out.share(OP.news, key, message, bytesOf(message));
+    this.out.share(OP.news, key, message);
     if (lasting) this.out.lasting({ party: 'user', key, message });
     else this.out.news(shard);
     return 'ok';
@@ -120,11 +120,11 @@ export class Peer implements Far {
       case 'blocked':
       case 'marked':
         if (this.out.full) return this.#misses(connection);
-        this.out.share(OP.connection, number, message, bytesOf(message));
+        this.out.share(OP.connection, number, message);
         return 'ok';
       case 'typing':
       case 'profiled':
-        if (!this.out.full) this.out.share(OP.connection, number, message, 0);
+        if (!this.out.full) this.out.share(OP.connection, number, message);
         return 'ok';
       default:
         // Answers, as many as clients wait for, and what is told once.

@@ -4,11 +4,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Entry } from '../../actors/entry.js';
+import { FanOut } from '../../actors/fan-out.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
 import { type Delivery, lastOf, type UserMessage } from '../../actors/messages.js';
+import type { Roster } from '../../actors/roster.js';
 import { OP } from '../../transport/frames.js';
-import { ChatScene, DIRECT_KEY, type Ear, told } from './chat-scene.js';
+import { ChatScene, DIRECT, DIRECT_KEY, type Ear, told } from './chat-scene.js';
 
 /** First and last number of each delivery, and who joined with it. */
 const runs = (ear: Ear<UserMessage>): (number | string)[][] =>
@@ -98,6 +101,28 @@ test('who sent and asked in a row is answered in that order', async () => {
   assert.deepEqual(
     line.heard.map((heard) => (heard.type === 'sent' ? [heard.n, heard.count] : heard.type)),
     [[0, 2], 'answer', [3, 1]],
+  );
+});
+
+test('an entry that was not told leaves a hole, and gives no other its number', async () => {
+  const scene = await ChatScene.open();
+  const bob = scene.user('bob');
+  const info = { chat: DIRECT, key: DIRECT_KEY, kind: 1, pair: ['ada', 'bob'] as const, title: '' };
+  const roster = { audience: new Set(['bob']), info } as unknown as Roster;
+  const fanOut = new FanOut(scene.fabric, DIRECT_KEY);
+  for (const seq of [7, 9, 10]) {
+    const entry = new Entry('ada', scene.id(), '', 0, Uint8Array.of(seq), null, null);
+    entry.seq = seq;
+    fanOut.entry(entry, roster);
+  }
+  fanOut.flush(roster);
+  await scene.settle();
+  assert.deepEqual(
+    (bob.heard as Delivery[]).map(({ seq, entries }) => [seq, ...entries.map(({ row }) => row[0])]),
+    [
+      [7, 7],
+      [9, 9, 10],
+    ],
   );
 });
 
