@@ -112,14 +112,15 @@ const deletedIsGone: Rule = {
       if ([...rows.values()].some((holds) => holds))
         fault(`${short(entry.body)} was deleted and is on the disk`, answered.at);
       const late = wire.find(
-        ({ at, order, tap, way, what }) =>
+        ({ at, order, way, what }) =>
           order > answered.order &&
           at > answered.at + UNDER_WAY &&
           way === 'out' &&
           what.kind === 'entry' &&
           what.entry.body === entry.body &&
-          // Both came to the node while it stood still, or were held up together (seed 5550197 of the cluster).
-          !cutOff(tap.node, at),
+          // Both came to a node while it stood still, or were held up together (seed 5550197 of the cluster): the chat's, the
+          // user's or the connection's (488569059859).
+          !cutOff(null, at),
       );
       if (late !== undefined)
         fault(`${short(entry.body)} was deleted, and left for ${late.tap.device} afterwards`, late.at);

@@ -64,8 +64,8 @@ export interface Evidence {
   /** Only tallies are told: the group was large at some time, or may have been made so by a struck site. */
   large(chat: ChatStory): boolean;
   /** One of several nodes that stood still, that others could not reach, or that was no member, of late: what was changed elsewhere it may
-   * learn only now. */
-  cutOff(node: string, at: number): boolean;
+   * learn only now. Null: any of them. */
+  cutOff(node: string | null, at: number): boolean;
   /** The store that several nodes share held back answers of late: what is there may not be known to who wrote it. */
   answersLate(at: number): boolean;
   userOf(device: DeviceName): string;
@@ -209,13 +209,16 @@ export function gather(facts: readonly Fact[]): Evidence {
       if (plan.cluster === undefined) return false;
       const struck = blows(shelves, CUTS).some(
         (blow) =>
-          blow.at <= at && blow.at > at - OF_LATE && [blow.whom, blow.detail].some((of) => of === node || of === '*'),
+          blow.at <= at &&
+          blow.at > at - OF_LATE &&
+          (node === null || [blow.whom, blow.detail].some((of) => of === node || of === '*')),
       );
       if (struck) return true;
       joinsAndEnds ??= tenuresOf(evidence).nodes.filter(
         ({ before, incarnation }) => before?.incarnation !== incarnation,
       );
-      return outside(joinsAndEnds, node, at);
+      const nodes = node === null ? new Set(joinsAndEnds.map((change) => change.node)) : [node];
+      return [...nodes].some((each) => outside(joinsAndEnds!, each, at));
     },
     ends: (chat) => plan.options.retention !== 'forever' || timed.has(chat) || timed.has(''),
     large: (chat) => {

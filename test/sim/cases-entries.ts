@@ -35,6 +35,8 @@ import {
   put,
 } from './spoil.js';
 
+const ERASED = { type: 'event', body: '', event: { change: 'erased', users: [] } } as const;
+
 export const ENTRY_CASES: readonly Case[] = [
   [
     'SENT before the flush',
@@ -91,6 +93,12 @@ export const ENTRY_CASES: readonly Case[] = [
     'one id at two numbers',
     ['one_entry', 'once'],
     (scene) => logs(scene, GROUP, (entries) => [...entries, message(4, IDS.hello, 'ada', HELLO)], 'ada'),
+  ],
+  [
+    'an entry that is erased by itself',
+    ['kept'],
+    (scene) =>
+      logs(scene, DIRECT, (entries) => entries.map((entry) => (entry.seq === 2 ? { ...entry, ...ERASED } : entry))),
   ],
   [
     'a number left out',

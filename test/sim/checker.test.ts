@@ -50,14 +50,30 @@ for (const [name, rules, spoil] of CASES) {
 const found = (rule: string, scene: Scene): string[] =>
   check(recordOf(scene)).flatMap((each) => (each.rule === rule ? [each.detail] : []));
 
-test('a deletion comes to a node that stands still when that is over, after what was deleted', () => {
+test('a deletion comes when nodes that stood still or could not be reached go on, after what was deleted', () => {
   const [, , spoil] = CASES.find(([name]) => name === 'a frame with a deleted body')!;
-  for (const whom of ['n1', 'n2']) {
+  for (const fault of ['node_zombie', 'wire_one_way', 'node_join'] as const) {
     const scene = clustered(clean());
-    put(scene, calm(scene), { kind: 'fault', fault: 'node_zombie', whom, detail: '2500 ms' });
+    put(scene, calm(scene), { kind: 'fault', fault, whom: 'n2', detail: '' });
     spoil(scene);
     const [late] = found('deleted_is_gone', scene).filter((detail) => detail.includes('left for bob.1'));
-    assert.equal(late === undefined, whom === 'n1');
+    assert.equal(late === undefined, fault !== 'node_join');
+  }
+});
+
+test('what somebody asked to be deleted may be erased, also where nobody saw the event', () => {
+  const [, , spoil] = CASES.find(([name]) => name === 'an entry that is erased by itself')!;
+  for (const [code, excused] of [
+    ['', true],
+    ['closed', true],
+    ['not_allowed', false],
+  ] as const) {
+    const scene = clean();
+    const [asked, answered] = ask('ada.1', 9, 'delete_for_all', DIRECT, [], [2]);
+    put(scene, calm(scene), asked!, { ...(answered as Of<'answered'>), code });
+    spoil(scene);
+    const bare = found('kept', scene).filter((detail) => detail.includes('nobody deleted it'));
+    assert.equal(bare.length === 0, excused, code);
   }
 });
 
