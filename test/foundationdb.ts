@@ -1,6 +1,7 @@
 // Owns what tests on FoundationDB share: whether this machine has it, a private server, and a process that can load the client.
-// Invariant: server and data are gone when the test file ends, however it ends. Where fdbserver, fdbcli or libfdb_c is missing the
-// file is one skipped test that says what to install.
+// Invariant: server and data are gone when the test file ends, however it ends, and it does end: a process that its stores hold, or
+// that takes too long, fails with what it has printed. Where fdbserver, fdbcli or libfdb_c is missing the file is one skipped
+// test that says what to install.
 // Must not: use a cluster that it did not start.
 
 import assert from 'node:assert/strict';
@@ -27,6 +28,14 @@ const NEEDS =
   'https://github.com/apple/foundationdb/releases, or name fdbserver in FDBSERVER, with libfdb_c beside it or in ../lib';
 /** Set for the process that has LD_LIBRARY_PATH: it must be there before Node starts. */
 const INSIDE = 'WEFT_TEST_FOUNDATIONDB';
+/** ms for all tests of a file: less than the runner gives it, whose signal the process with the tests would not get. */
+const FILE_MS = 170_000;
+/** ms after its tests until a process that still has something to do is ended. All that a store does ends in less. */
+const HELD_MS = 10_000;
+/** ms to end when told to: more than fdbcli may take, during which nothing is heard. */
+const END_MS = 25_000;
+/** ms until a server that was started takes transactions. */
+const START_MS = 60_000;
 
 function find(): Installed | undefined {
   const path = (process.env.PATH ?? '').split(delimiter);
@@ -66,20 +75,48 @@ export async function onFoundationDb(
     test('foundationdb, in a process that can load its client', async () => {
       const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', fileURLToPath(module)], {
         env: { ...clientEnvironment(), [INSIDE]: '1' },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        // The channel tells the child that nobody waits for it any more, also where this process was killed.
+        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       });
       let output = '';
-      child.stdout.on('data', (data) => (output += data));
-      const [code, signal] = await once(child, 'close');
-      assert.ok(code === 0, `ended with ${code ?? signal}\n${output}`);
+      let late = '';
+      // Of a pipe that was asked for; the type does not know it where there are four.
+      child.stdout!.on('data', (data) => (output += data));
+      const patience = setTimeout(() => {
+        late = `did not end within ${FILE_MS} ms, `;
+        child.disconnect();
+      }, FILE_MS);
+      const end = setTimeout(() => child.kill('SIGKILL'), FILE_MS + END_MS);
+      // `close` does not come where the channel was closed on this side.
+      const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child.stdout!, 'end')]);
+      clearTimeout(patience);
+      clearTimeout(end);
+      assert.ok(code === 0 && late === '', `${late}ended with ${code ?? signal}\n${output}`);
     });
     return;
   }
+  process.once('disconnect', () => giveUp('nobody waits for these tests any more'));
+  // Its other end goes with whom it tells: that must not end this process before it has ended its server.
+  process.stdout.on('error', () => undefined);
+  // Listening for its end, the channel would hold the process.
+  process.channel?.unref();
   // Not by the runner's `before`: hooks of a file are run at once, and another one may need the server.
   const server = new FdbServer(installed);
   await server.start();
-  after(() => server.remove());
+  after(async () => {
+    await server.remove();
+    // A test that failed may have left a store open, whose watches and commits go on for ever: its failure has to be told.
+    setTimeout(() => giveUp(`the tests ended ${HELD_MS} ms ago, and something holds their process`), HELD_MS).unref();
+  });
   await tests(server);
+}
+
+function giveUp(why: string): void {
+  const known = process.getActiveResourcesInfo().join(', ');
+  process.stdout.write(
+    `\n${why} (Node knows of: ${known}; not of what a store has on its way in FoundationDB's client)\n`,
+  );
+  process.exit(1);
 }
 
 /** One process that is a whole cluster, on a free port of loopback, with its data in a temporary folder. */
@@ -111,9 +148,10 @@ class FdbServer {
     }
     this.launch();
     if (fresh) this.cli('configure new single ssd');
-    for (let tries = 0; !this.cli('status minimal').includes('is available'); tries++) {
-      assert.ok(tries < 100, 'the server does not become available');
-      await pause(100);
+    for (const until = Date.now() + START_MS; !this.cli('status minimal').includes('is available'); await pause(100)) {
+      const { exitCode, signalCode } = this.#process!;
+      assert.ok(exitCode === null && signalCode === null, `fdbserver ended by itself with ${exitCode ?? signalCode}`);
+      assert.ok(Date.now() < until, 'the server does not become available');
     }
   }
 
