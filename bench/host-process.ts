@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CLUSTER_SECRET_FILE } from '../cli/cluster-settings.js';
 import { DrainControl } from '../cli/drain-control.js';
+import { CliFailure } from '../cli/failure.js';
 import type { DrainPlan, DrainStatus } from '../cluster/drain.js';
 import type { ClusterReport } from '../services/cluster-report.js';
 import { hmac } from '../services/mac.js';
@@ -21,6 +22,8 @@ export interface HostProcessOptions extends NodeProcessOptions {
 
 /** ms to wait for what a node says of its cluster. */
 const ASK_MS = 1_000;
+/** ms for which a node that ought to be there is asked again. */
+const PATIENCE_MS = 5_000;
 /** ms between two looks at a drain. */
 const DRAIN_LOOK_MS = 50;
 
@@ -105,10 +108,10 @@ export class HostProcess {
 
   /** Resolves when the node is empty, or `over` says that this is no longer asked for; rejects with CliFailure where it cannot be drained. */
   async drain(node: number, plan: DrainPlan, over: (status: DrainStatus) => boolean = () => false): Promise<void> {
-    const control = await this.#control(node);
-    await control.begin(this.#mac(), plan);
+    const control = await answered(() => this.#control(node));
+    await answered(() => control.begin(this.#mac(), plan));
     for (;;) {
-      const status = await control.state();
+      const status = await answered(() => control.state());
       if (status === null || status.state === 'drained' || over(status)) return;
       await pause(DRAIN_LOOK_MS);
     }
@@ -116,8 +119,8 @@ export class HostProcess {
 
   /** Ends a drain. */
   async stay(node: number): Promise<void> {
-    const control = await this.#control(node);
-    await control.end(this.#mac());
+    const control = await answered(() => this.#control(node));
+    await answered(() => control.end(this.#mac()));
   }
 
   #control(node: number): Promise<DrainControl> {
@@ -145,5 +148,16 @@ export class HostProcess {
       reports.every((report) => report!.shards.every(({ owner }) => owner !== null)) &&
       owned.length === reports[0]!.shards.length
     );
+  }
+}
+
+/** Asked again for a while where nobody answers: a pooled socket may still lead to the process before, on a busy machine. */
+async function answered<T>(ask: () => Promise<T>): Promise<T> {
+  for (const until = performance.now() + PATIENCE_MS; ; await pause(DRAIN_LOOK_MS)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof CliFailure) || error.code !== 'unreachable' || performance.now() > until) throw error;
+    }
   }
 }
