@@ -77,6 +77,20 @@ test('what somebody asked to be deleted may be erased, also where nobody saw the
   }
 });
 
+test('what was told while a node on its way was held up comes to a client that has read it, and only that comes twice', () => {
+  for (const [fault, certified, excused] of [
+    ['wire_one_way', true, true],
+    ['wire_one_way', false, false],
+    ['node_join', true, false],
+  ] as const) {
+    const scene = clustered(clean());
+    const synced = certified ? [out('bob.1', 37, [[bytes(DIRECT), 2, 3]]), out('bob.1', 38, 1)] : [];
+    const told = out('bob.1', 34, bytes(DIRECT), 'ada', 1, bytes(IDS.first), 0, Buffer.from(FIRST));
+    put(scene, calm(scene), { kind: 'fault', fault, whom: 'n2', detail: '' }, ...synced, told);
+    assert.equal(found('streamed_in_order', scene).length === 0, excused, `${fault} ${certified}`);
+  }
+});
+
 test('what was removed comes to a node that was thrown out when it is back', () => {
   const [, , spoil] = CASES.find(([name]) => name === 'a removed device that still gets messages')!;
   for (const [node, back, excused] of [
