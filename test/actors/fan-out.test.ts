@@ -9,7 +9,8 @@ import { FanOut } from '../../actors/fan-out.js';
 import { LIMITS } from '../../actors/limits.js';
 import { idText } from '../../actors/message-id.js';
 import { type Delivery, lastOf, type UserMessage } from '../../actors/messages.js';
-import type { Roster } from '../../actors/roster.js';
+import { Roster } from '../../actors/roster.js';
+import { UNSET } from '../../storage/rows.js';
 import { OP } from '../../transport/frames.js';
 import { ChatScene, DIRECT, DIRECT_KEY, type Ear, told } from './chat-scene.js';
 
@@ -108,7 +109,9 @@ test('an entry that was not told leaves a hole, and gives no other its number', 
   const scene = await ChatScene.open();
   const bob = scene.user('bob');
   const info = { chat: DIRECT, key: DIRECT_KEY, kind: 1, pair: ['ada', 'bob'] as const, title: '' };
-  const roster = { audience: new Set(['bob']), info } as unknown as Roster;
+  const row = { ...UNSET, kind: 1, created: 1, title: '', large: false, members: [] };
+  const roster = new Roster(info, row, null, 100);
+  roster.audience.add('bob');
   const fanOut = new FanOut(scene.fabric, DIRECT_KEY);
   for (const seq of [7, 9, 10]) {
     const entry = new Entry('ada', scene.id(), '', 0, Uint8Array.of(seq), null, null);
