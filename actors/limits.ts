@@ -322,7 +322,7 @@ export const LIMITS = {
   /** Bytes of entries and of the changes they make in one append of a chat; leaves room in a batch for the rows of a
    * small chat's members with all their devices. */
   appendBytes: 524_288,
-  /** Entries that members are told of in one message, and bytes after which that is closed: one more still fits a batch of a link. */
+  /** Entries told in one message, as many as a client may have unanswered; bytes that close it: one more still fits a batch of a link. */
   runEntries: 64,
   runBytes: 65_536,
   /** Bytes of an entry beside its row: two keys, its number, its sender. */

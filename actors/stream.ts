@@ -74,9 +74,9 @@ export class Stream {
       this.#sink.gap(view, last, first);
       view.cursor = first - 1;
     }
-    for (let seq = Math.max(first, view.cursor + 1); seq <= last; seq += 1) {
+    if (first > view.cursor + 1) return this.#views.fallBehind(view, last);
+    for (let seq = view.cursor + 1; seq <= last; seq += 1) {
       const { from, row, origin } = entries[seq - first]!;
-      if (seq !== view.cursor + 1) return this.#views.fallBehind(view, last);
       if (origin !== null && origin === self) view.cursor = seq;
       else if (this.#room()) this.#push(view, from, seq, row);
       else return this.#views.fallBehind(view, last);

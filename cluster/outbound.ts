@@ -20,11 +20,12 @@ import type { Refs } from './message-codec.js';
 import { userCodec } from './user-codec.js';
 
 type Target = string | number;
+type Message = ChatMessage | ConnectionMessage | UserMessage;
 
 interface Entry {
   readonly op: Op;
   /** Null: `targets` says all. */
-  readonly message: { readonly type: string } | null;
+  readonly message: Message | null;
   readonly targets: Target[];
 }
 
@@ -90,7 +91,7 @@ export class Outbound {
   }
 
   /** A message for one receiver, alone. */
-  put(op: Op, target: Target, message: { readonly type: string }, bytes = 0): void {
+  put(op: Op, target: Target, message: Message, bytes = 0): void {
     this.#last.set(target, this.#entries.length);
     this.#add({ op, message, targets: [target] }, bytes);
   }
