@@ -11,8 +11,7 @@ export const LIMITS = {
   sliceMs: 1,
   /** ms the run queue may work before I/O gets its turn. Sockets are read in between, so this bounds added latency. */
   turnMs: 4,
-  /** The same while nothing but bulk work is ready: a message that comes meanwhile has several steps to make (socket, chat,
-   * disk and back), and waits for the rest of a turn at each. */
+  /** The same while nothing but bulk work is ready: a message that comes meanwhile waits for the rest of a turn at each of its steps. */
   bulkTurnMs: 1,
   /** Messages the run queue may handle before I/O gets its turn: above what 4 ms can hold on any machine, so it ends a
    * turn only where the clock stands still, as in simulation. */
@@ -261,8 +260,7 @@ export const LIMITS = {
   userDevices: 16,
   /** Rows of devices read at a time: all that a user can have, and what older builds took beyond it. */
   deviceRows: 256,
-  /** ms by which a device's row may be behind when it connects, and when it goes: what a crash or a flapping network
-   * makes of when it was last seen. */
+  /** ms by which a device's row may be behind when it connects, and when it goes: so much a crash makes of when it was last seen. */
   seenMs: 3_600_000,
   seenSlackMs: 60_000,
   /** Requests of one user's devices that wait for the one before to be durable. */
@@ -371,8 +369,7 @@ export const LIMITS = {
   // ---- retention ----
   /** ms that a message waits at most for devices that do not come, under `until-delivered`. */
   undeliveredMs: 2_592_000_000,
-  /** ms that ids are remembered beyond the end of their messages, where not every device had them: a client may come back
-   * with an unanswered SEND after its message has ended. */
+  /** ms that ids are remembered beyond the end of their messages, where not every device had them: a SEND may come back after that. */
   rememberMs: 2_592_000_000,
   /** Rows taken out of a log in one append, at some 20 µs each: a sender waits for the transaction that is under way. */
   sweepRows: 50,
@@ -492,6 +489,9 @@ export const LIMITS = {
   /** Messages that are said again until they are taken: positions of a link's worth of clients; and how many in one turn. */
   lastingMessages: 65_536,
   lastingStep: 512,
+  /** SENDs that wait for a shard to have an owner: ms, a lease and what a move takes beyond (2.4 s at most), and bytes of all of them. */
+  bufferedMs: 3_000,
+  bufferedBytes: 8_388_608,
   /** ms after which connections say anew which chats are open, when shards have moved or a link is up: once for a whole failover. */
   rewatchMs: 500,
   /** After news were lost, users that are told to have their clients ask, and ms until the next: 5,000 a second. */

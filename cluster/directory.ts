@@ -1,22 +1,25 @@
 // Owns the directories that a node's actors use where there are many nodes: chats and users by key, wherever they live.
 // Invariant: what lives here is told as on a single node, at the cost of one look-up of its shard's owner; the rest leaves by the
-// owner's session. Nobody's, or on its way: `busy`.
-// Must not: keep messages, or know more of other nodes than their session.
+// owner's session. Nobody's, or on its way: a SEND waits (shard-buffer.ts), all else hears `busy`.
+// Must not: know more of other nodes than their session.
 
 import type { Delivery } from '../actors/behaviour.js';
 import type { Directory } from '../actors/fabric.js';
 import type { ChatMessage, UserMessage } from '../actors/messages.js';
 import type { Ref } from '../actors/ref.js';
+import type { Runtime } from '../actors/runtime.js';
 import type { Watchers } from '../actors/watchers.js';
 import { PARTY } from './envelope.js';
 import { unheard } from './lasting.js';
 import { type Elsewhere, FarActor } from './outsiders.js';
 import type { Peer } from './peer.js';
 import type { Placement } from './placement.js';
+import { ShardBuffer } from './shard-buffer.js';
 import type { SoftPost } from './soft-post.js';
 
 /** Where shards and their owners' sessions are known. */
 export interface Ways {
+  readonly runtime: Runtime;
   readonly placement: Placement;
   peerOf(node: string): Peer | undefined;
   /** News for users of the shard were lost. */
@@ -35,15 +38,18 @@ abstract class Routed<M extends ChatMessage | UserMessage> implements Directory<
 
   protected abstract shardOf(key: string): number;
   protected abstract send(peer: Peer, key: string, message: M): Delivery;
+  /** The shard has no owner, or none within reach. */
+  protected abstract unplaced(shard: number, key: string, message: M): Delivery;
   abstract whisper(key: string, message: M): Delivery;
   abstract watchable(key: string): Watchers | null;
 
   tell(key: string, message: M): Delivery {
-    const owner = this.ways.placement.owner(this.shardOf(key));
-    if (owner === null) return 'busy';
+    const shard = this.shardOf(key);
+    const owner = this.ways.placement.owner(shard);
+    if (owner === null) return this.unplaced(shard, key, message);
     if (owner.mine) return this.local.tell(key, message);
     const peer = this.ways.peerOf(owner.node);
-    return peer === undefined ? 'busy' : this.send(peer, key, message);
+    return peer === undefined ? this.unplaced(shard, key, message) : this.send(peer, key, message);
   }
 
   lookup(key: string): Ref<M> | undefined {
@@ -67,6 +73,7 @@ abstract class Routed<M extends ChatMessage | UserMessage> implements Directory<
 
 export class RoutedChats extends Routed<ChatMessage> {
   readonly kind = 'conversation';
+  readonly buffer: ShardBuffer;
   readonly #shardOf: (key: string) => number;
   readonly #unheard: (key: string, message: ChatMessage) => void;
 
@@ -80,6 +87,7 @@ export class RoutedChats extends Routed<ChatMessage> {
     super(ways, local);
     this.#shardOf = shardOf;
     this.#unheard = unheard;
+    this.buffer = new ShardBuffer(ways.runtime, this);
   }
 
   protected shardOf(key: string): number {
@@ -90,6 +98,16 @@ export class RoutedChats extends Routed<ChatMessage> {
     return peer.tellChat(key, message);
   }
 
+  /** There may be an owner within reach now. */
+  placed(shard: number): void {
+    const owner = this.ways.placement.owner(shard);
+    if (owner?.mine === true || this.peer(shard) !== undefined) this.buffer.release(shard);
+  }
+
+  protected unplaced(shard: number, key: string, message: ChatMessage): Delivery {
+    return message.type === 'send' && this.buffer.put(shard, key, message) ? 'ok' : 'busy';
+  }
+
   whisper(key: string, message: ChatMessage): Delivery {
     const peer = this.peer(this.shardOf(key));
     if (peer !== undefined) return peer.whisperChat(key, message);
@@ -98,7 +116,7 @@ export class RoutedChats extends Routed<ChatMessage> {
   }
 
   watchable(key: string): Watchers | null {
-    return this.peer(this.shardOf(key))?.watchable(PARTY.chat, key) ?? null;
+    return this.peer(this.shardOf(key))?.watchable(PARTY.chat, key) ?? this.buffer.watchable(key);
   }
 }
 
@@ -134,6 +152,10 @@ export class RoutedUsers extends Routed<UserMessage> {
 
   protected send(peer: Peer, key: string, message: UserMessage): Delivery {
     return peer.tellUser(key, message);
+  }
+
+  protected unplaced(): Delivery {
+    return 'busy';
   }
 
   whisper(key: string, message: UserMessage): Delivery {

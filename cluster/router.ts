@@ -58,6 +58,8 @@ export interface RouterStats {
   /** Times that news for a shard's users were lost, and shards where that is not made good. */
   readonly losses: number;
   readonly missed: number;
+  /** SENDs that wait for their shard to have an owner within reach. */
+  readonly buffered: number;
   /** Messages that are said again, and those for which there was no room. */
   readonly lasting: number;
   readonly forgotten: number;
@@ -70,7 +72,7 @@ export class Router implements Hub, Ways {
   readonly users: Local<UserMessage>;
   readonly chats: Directory<ChatMessage>;
   /** What actors use. */
-  readonly routed: { readonly users: Directory<UserMessage>; readonly chats: Directory<ChatMessage> };
+  readonly routed: { readonly users: RoutedUsers; readonly chats: RoutedChats };
   readonly #options: RouterOptions;
   readonly #peers = new Map<string, Peer>();
   readonly #userShards = new UserShards();
@@ -115,6 +117,7 @@ export class Router implements Hub, Ways {
   close(): void {
     this.#unsubscribe();
     for (const peer of [...this.#peers.values()]) this.#lost(peer);
+    this.routed.chats.buffer.close();
   }
 
   stats(): RouterStats {
@@ -127,6 +130,7 @@ export class Router implements Hub, Ways {
       astray: this.#astray,
       losses: this.#missed.losses,
       missed: this.#missed.size,
+      buffered: this.routed.chats.buffer.size,
       lasting: this.#lasting.size,
       forgotten: this.#lasting.dropped,
     };
@@ -138,6 +142,7 @@ export class Router implements Hub, Ways {
     const before = this.#peers.get(link.node);
     if (before !== undefined) this.#lost(before);
     this.#peers.set(link.node, new Peer(this, this.runtime.world, link));
+    for (let shard = 0; shard < LIMITS.shards; shard++) this.routed.chats.placed(shard);
     this.#options.shaken();
     this.#missed.try();
   }
@@ -176,6 +181,7 @@ export class Router implements Hub, Ways {
   #moved(shard: number, node: string | null): void {
     const moved = (party: Party, key: string): boolean => this.#shardOf(party, key) === shard;
     for (const peer of this.#peers.values()) if (peer.node !== node) peer.leave(moved);
+    this.routed.chats.placed(shard);
     this.#options.shaken();
     this.#missed.try();
   }

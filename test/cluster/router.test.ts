@@ -26,11 +26,12 @@ describe('messages', () => {
 
   test('what lives here does not touch a link; what lives nowhere is busy; what never crosses is dead', () => {
     const { scene, a, b } = three();
+    const asker = { user: 'ada', connection: a.connection().ref, r: 1 };
     assert.equal(a.router.routed.chats.tell(KEY, send(a.connection().ref)), 'ok');
     assert.equal(a.router.routed.chats.lookup(KEY), a.chats.lookup(KEY));
     assert.equal(b.router.routed.chats.tell(KEY, { type: 'sweep', reply: { answer: () => undefined } }), 'dead');
     scene.give(null, { chat: KEY });
-    assert.equal(a.router.routed.chats.tell(KEY, send(a.connection().ref)), 'busy');
+    assert.equal(a.router.routed.chats.tell(KEY, { type: 'info', asker }), 'busy');
     scene.settle();
     assert.equal(a.chats.ear(KEY).heard.length, 1);
     assert.equal(scene.cable('a', 'b').a.sent, 0);
@@ -338,7 +339,7 @@ describe('ends', () => {
     assert.deepEqual(chat.heard.slice(1), [`down b/${connection.incarnation} noconnection`]);
     assert.equal(a.runtime.inspect(chat.ref)?.monitors, 0);
     assert.equal(b.runtime.inspect(line.ref)?.monitors, 0);
-    assert.equal(b.router.routed.chats.tell(KEY, send(line.ref)), 'busy');
+    assert.equal(b.router.routed.chats.lookup(KEY)?.alive, false);
     scene.cable('a', 'b').mend();
     assert.equal(b.router.routed.chats.tell(KEY, send(line.ref)), 'ok');
     scene.settle();
