@@ -489,7 +489,7 @@ export const LIMITS = {
   /** Messages that are said again until they are taken: positions of a link's worth of clients; and how many in one turn. */
   lastingMessages: 65_536,
   lastingStep: 512,
-  /** SENDs that wait for a shard to have an owner: ms, a lease and what a move takes beyond (2.4 s at most), and bytes of all of them. */
+  /** SENDs that wait for a shard to have an owner: ms since the first, above what a failover takes (2.4 s at most); bytes of all of them. */
   bufferedMs: 3_000,
   bufferedBytes: 8_388_608,
   /** ms after which connections say anew which chats are open, when shards have moved or a link is up: once for a whole failover. */

@@ -116,7 +116,8 @@ export class RoutedChats extends Routed<ChatMessage> {
   }
 
   watchable(key: string): Watchers | null {
-    return this.peer(this.shardOf(key))?.watchable(PARTY.chat, key) ?? this.buffer.watchable(key);
+    const shard = this.shardOf(key);
+    return this.peer(shard)?.watchable(PARTY.chat, key) ?? this.buffer.watchable(shard, key);
   }
 }
 

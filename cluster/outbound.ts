@@ -47,8 +47,8 @@ export interface Losses {
   readonly lasting: readonly Lasting[];
 }
 
-/** Bytes that a message which waits is taken to need beside its body. */
-export const ENTRY = 64;
+/** Bytes that an entry is taken to need beside its body. */
+const ENTRY = 64;
 
 export class Outbound {
   readonly link: PeerLink;

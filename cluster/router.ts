@@ -117,7 +117,6 @@ export class Router implements Hub, Ways {
   close(): void {
     this.#unsubscribe();
     for (const peer of [...this.#peers.values()]) this.#lost(peer);
-    this.routed.chats.buffer.close();
   }
 
   stats(): RouterStats {
