@@ -1,9 +1,9 @@
 // Owns the SENDs of this node's clients to chats whose owner died or is out of reach: their shard has another one within a lease, and a
 // sender that is refused meanwhile asks again and again, each time later than needed (Akka's shard regions buffer for the same reason).
 // Invariant: what was taken is told once, in the order it came, as soon as there is an owner within reach; or all that waits for a shard is
-// refused together, so nothing that waits longer overtakes what was refused before it. Then that shard takes no more: it is
-// no failover any more, and whoever has a window full of such SENDs has other chats. Whoever monitors a chat with a SEND in here
-// monitors the actor that it goes to.
+// refused together; and what follows a SEND that is elsewhere is not taken: so nothing that waits gets before what is refused. Once
+// refused, a shard takes no more until it has an owner: it is no failover any more, and whoever has a window full of such SENDs has other
+// chats. Whoever monitors a chat with a SEND in here monitors the actor that it goes to.
 // Must not: take what nobody waits for an answer to (lasting.ts has that), or what came from another node: it is told where the owner is.
 //
 //   tell ─ no owner ─▶ put ─▶ [ shard 3: m1 m2 | shard 9: m4 ] ── owner within reach ──▶ release ─▶ its pool, or its node
@@ -21,6 +21,7 @@ type Send = Extract<ChatMessage, { type: 'send' }>;
 interface Waiting {
   /** Oldest first; null: they were refused. */
   sends: { readonly key: string; readonly message: Send }[] | null;
+  readonly ids: Set<string>;
   /** Of their chats. */
   readonly watchers: Map<string, Watchers>;
   readonly cancel: () => void;
@@ -48,20 +49,22 @@ export class ShardBuffer {
     return size;
   }
 
-  /** False: there is no room, or the shard has had no owner for too long. */
+  /** False: there is no room, the shard has had no owner for too long, or the SEND before it is with an actor that may decline it yet. */
   put(shard: number, key: string, message: Send): boolean {
     const waiting = this.#shards.get(shard) ?? this.#begin(shard);
     const bytes = bytesOf(message);
     if (waiting.sends === null || this.#bytes + bytes > LIMITS.bufferedBytes) return false;
+    if (message.after !== null && !waiting.ids.has(message.after)) return false;
     this.#bytes += bytes;
     waiting.sends.push({ key, message });
+    waiting.ids.add(message.idText);
     if (!waiting.watchers.has(key)) waiting.watchers.set(key, new Watchers());
     return true;
   }
 
   #begin(shard: number): Waiting {
     const cancel = this.#runtime.world.timer(LIMITS.bufferedMs, () => this.#refuse(shard));
-    const waiting = { sends: [], watchers: new Map(), cancel };
+    const waiting = { sends: [], ids: new Set<string>(), watchers: new Map(), cancel };
     this.#shards.set(shard, waiting);
     return waiting;
   }
@@ -90,7 +93,7 @@ export class ShardBuffer {
 
   #refuse(shard: number): void {
     const { sends, watchers } = this.#shards.get(shard)!;
-    this.#shards.set(shard, { sends: null, watchers: new Map(), cancel: () => undefined });
+    this.#shards.set(shard, { sends: null, ids: new Set(), watchers: new Map(), cancel: () => undefined });
     for (const { message } of sends ?? []) {
       this.#bytes -= bytesOf(message);
       excuse(message, 'dead');

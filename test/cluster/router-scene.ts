@@ -277,11 +277,11 @@ export function userApart(taken: readonly string[]): string {
 
 export const CHAT = new Uint8Array(16).fill(1);
 export const KEY = chatKey(CHAT);
-const ID = new Uint8Array(16).fill(9);
+export const ID = new Uint8Array(16).fill(9);
 
 const info = { chat: CHAT, key: KEY, kind: 1, pair: ['ada', 'bob'] as const, title: '' };
 
-export function send(connection: ConnectionRef, n = 1): ChatMessage {
+export function send(connection: ConnectionRef, n = 1): Extract<ChatMessage, { type: 'send' }> {
   const body = new Uint8Array([n]);
   return { type: 'send', user: 'ada', connection, n, id: ID, idText: idText(ID), after: null, body, pair: null };
 }

@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LIMITS } from '../../actors/limits.js';
+import { idText } from '../../actors/message-id.js';
 import type { ChatMessage, ConnectionMessage } from '../../actors/messages.js';
-import { type Ear, KEY, type RouterScene, send, type TestNode, three } from './router-scene.js';
+import { type Ear, ID, KEY, type RouterScene, send, type TestNode, three } from './router-scene.js';
 
 const numbers = (ear: Ear<ChatMessage>): number[] =>
   ear.heard.map((message) => (typeof message === 'object' && message.type === 'send' ? message.n : Number.NaN));
@@ -132,6 +133,17 @@ describe('SENDs that waited in vain', () => {
     scene.settle();
     scene.give(null, { chat: KEY });
     assert.equal(chats.tell(KEY, large), 'ok', 'what has gone takes no room');
+  });
+
+  test('are refused where what they follow is with an actor that may decline it yet', () => {
+    const { scene, b, line } = waiting();
+    const { chats } = b.router.routed;
+    const [other, known] = ['0193c0de-0000-7000-8000-000000000001', idText(ID)];
+    assert.equal(chats.tell(KEY, { ...send(line.ref, 4), after: other }), 'busy');
+    assert.equal(chats.tell(KEY, { ...send(line.ref, 4), after: known }), 'ok');
+    scene.give('b', { chat: KEY });
+    scene.settle();
+    assert.deepEqual(numbers(b.chats.ear(KEY)), [1, 2, 3, 4]);
   });
 
   test('are refused as its pool refuses them, when it has come', () => {
