@@ -178,6 +178,8 @@ export class Links {
         const { node, incarnation, to, toIncarnation } = step.hello;
         const peer = this.#peers.get(node);
         const known = peer?.member.incarnation ?? -1;
+        // Who dials a node that does not serve yet comes again.
+        if (this.#incarnation === undefined) return 'stranger';
         if (to !== this.#options.node || toIncarnation !== this.#incarnation) return 'elsewhere';
         if (peer === undefined || known < incarnation) events.stranger(node, incarnation);
         // It may have been told of by now, if the view was read within the call.

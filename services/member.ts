@@ -1,6 +1,6 @@
 // Owns how a node is part of a cluster: its links, its membership with the shards that it owns, and the router between them.
-// Invariant: links outlive a life as a member, so an eviction costs no wire's setup twice; what each part tells the others is here and
-// nowhere else.
+// Invariant: links listen beyond a life as a member; in a life there are none before its actors are started, so nothing comes for an
+// actor that cannot be had yet. What each part tells the others is here and nowhere else.
 // Must not: hold behaviour of its own, or know sockets.
 
 import type { Directory } from '../actors/fabric.js';
@@ -12,6 +12,7 @@ import type { Guests } from '../cluster/drain.js';
 import type { Mac } from '../cluster/link-greeting.js';
 import { Links } from '../cluster/links.js';
 import type { Net } from '../cluster/net.js';
+import type { Member as Peer } from '../cluster/observer.js';
 import type { FarConnection } from '../cluster/outsiders.js';
 import { Router } from '../cluster/router.js';
 import { ShardActors } from '../cluster/shard-actors.js';
@@ -65,6 +66,8 @@ export class Member {
   readonly hearing: Hearing;
   #links: Links | null = null;
   #shaken = false;
+  /** The life whose actors were started. */
+  #serving: number | undefined;
   readonly #setting: ClusterSetting;
   readonly #parts: MemberParts;
 
@@ -121,6 +124,18 @@ export class Member {
     });
   }
 
+  /** The actors are started. Other nodes find this one in the store before; until now their SENDs waited (shard-buffer.ts). */
+  serve(): void {
+    this.#link(this.cluster.members);
+  }
+
+  #link(members: readonly Peer[]): void {
+    const { node, ready } = this.#parts;
+    const mine = members.find((member) => member.node === node)?.incarnation;
+    if (ready()) this.#serving = mine;
+    this.#links?.peers(mine === this.#serving ? members : []);
+  }
+
   get links(): Links {
     if (this.#links === null) throw new Error('the links are not open');
     return this.#links;
@@ -157,7 +172,7 @@ export class Member {
           },
         });
         this.#links = links;
-        unwatch = this.cluster.watch((members) => links?.peers(members));
+        unwatch = this.cluster.watch((members) => this.#link(members));
       },
       stop: async () => {
         unwatch();

@@ -136,6 +136,7 @@ export class Wiring {
       sweeper: worker('sweeper', sweeper, () => ({ fabric: this.fabric, stats }), {
         started: (ref) => {
           parts.sweeper = ref;
+          this.member?.serve();
         },
       }),
       connections: () => connectionService(this.runtime, this.fabric, parts),
