@@ -49,6 +49,26 @@ test('direct chats and a group over three nodes', async () => {
   assert.ok(devices.every(({ losses }) => losses <= 1));
 });
 
+test('a node that is back within its lease owns shards at once, and has no links before its actors are started', async () => {
+  const scene = new NodeScene();
+  await scene.settled(...NODES);
+  const { member } = scene.node('n3').wiring;
+  const before = member!.cluster.status()!.shards.filter(({ mine }) => mine).length;
+  scene.kill('n3');
+  await scene.run(300);
+  const { wiring } = scene.start('n3');
+  let early = 0;
+  const owned = (): number => wiring.member!.cluster.status()?.shards.filter(({ mine }) => mine).length ?? 0;
+  // Only actors that are started let themselves be told of a chat.
+  while (wiring.member!.cluster.members.length === 0 || !wiring.fabric.sweeper.due(`01${'0'.repeat(30)}`, 60_000)) {
+    assert.equal(wiring.member!.cluster.members.length > 0 && wiring.member!.links.stats().length > 0, false);
+    early = Math.max(early, owned());
+    await scene.run(0.05);
+  }
+  assert.equal(early, before, 'its shards are open by then');
+  await scene.until(() => scene.balanced, 1_000, 'links with all');
+});
+
 /** Everybody talks for `ms`, a round each 40. */
 async function meanwhile({ scene, talk }: Party, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 40) {
