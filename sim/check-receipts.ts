@@ -38,16 +38,18 @@ const trueClaims: Rule = {
 const possible: Rule = {
   name: 'receipts_possible',
   promise: 'nobody, whatever he claims, is said to have or to have read what is not there',
-  check({ wire, chats, of }, fault) {
+  check({ wire, chats, of, userOf }, fault) {
+    // Cleared by its only member before anything of it was seen: what was there is not known (seeds 679278207404, 437014155747).
+    const unseen = (chat: ChatId): boolean => (chats.get(chat)?.head ?? 0) === 0;
     const beyond = (chat: ChatId, top: number): boolean => top > (chats.get(chat)?.head ?? 0);
     for (const { at, tap, way, what } of wire) {
       if (way === 'in' || (what.kind !== 'receipt' && what.kind !== 'tally')) continue;
       const top = Math.max(what.delivered, what.read);
+      if (unseen(what.chat) && what.kind === 'receipt' && what.user === userOf(tap.device)) continue;
       if (beyond(what.chat, top)) fault(`${tap.device} was told of ${top} in ${what.chat.slice(0, 8)}`, at);
     }
     for (const { chat, members } of of('info')) {
-      // Cleared by its only member before anything of it was seen (seed 679278207404).
-      if ((chats.get(chat)?.head ?? 0) === 0) continue;
+      if (unseen(chat)) continue;
       for (const { user, delivered, read } of members) {
         if (beyond(chat, Math.max(delivered, read)))
           fault(`${user} stands at ${delivered}/${read} in ${chat.slice(0, 8)}`);

@@ -91,6 +91,18 @@ test('what was told while a node on its way was held up comes to a client that h
   }
 });
 
+test('of a chat that was cleared before anything of it was seen its member hears where he stands; of others he may not', () => {
+  for (const [told, user, excused] of [
+    ['bob.1', 'bob', true],
+    ['bob.1', 'ada', false],
+    ['ada.1', 'bob', false],
+  ] as const) {
+    const scene = clean();
+    put(scene, calm(scene), out(told, 36, Buffer.alloc(16, 7), user, 1, 0));
+    assert.equal(found('receipts_possible', scene).length === 0, excused, `${told} of ${user}`);
+  }
+});
+
 test('what was removed comes to a node that was thrown out when it is back', () => {
   const [, , spoil] = CASES.find(([name]) => name === 'a removed device that still gets messages')!;
   for (const [node, back, excused] of [
