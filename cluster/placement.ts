@@ -12,7 +12,7 @@ export interface Owner {
 }
 
 export interface Placement {
-  /** Null: nobody known, or on its way from one node to another. Senders try again soon. */
+  /** Null: nobody known, or on its way from one node to another. SENDs wait (shard-buffer.ts), other senders try again soon. */
   owner(shard: number): Owner | null;
   /** Told of each change once it holds; must not throw. The returned function ends it. */
   subscribe(listener: (shard: number, owner: Owner | null) => void): () => void;

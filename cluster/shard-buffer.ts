@@ -19,21 +19,23 @@ import { excuse } from './refusals.js';
 type Send = Extract<ChatMessage, { type: 'send' }>;
 
 interface Waiting {
-  /** Oldest first; null: they were refused. */
-  sends: { readonly key: string; readonly message: Send }[] | null;
+  /** Oldest first. */
+  readonly sends: { readonly key: string; readonly message: Send }[];
   readonly ids: Set<string>;
   /** Of their chats. */
   readonly watchers: Map<string, Watchers>;
   readonly cancel: () => void;
 }
 
-/** Bytes that a SEND which waits is taken to need beside its body: with this the most are told in one turn, too. */
+/** Bytes that a SEND which waits is taken to need beside its body; so 16,384 are the most that are told in one turn. */
 const ENTRY = 512;
 
 export class ShardBuffer {
   readonly #runtime: Runtime;
   readonly #chats: Directory<ChatMessage>;
   readonly #shards = new Map<number, Waiting>();
+  /** Shards that waited in vain, until they have an owner. */
+  readonly #vain = new Set<number>();
   #bytes = 0;
 
   /** `chats`: where they are told once their shard can be reached. */
@@ -45,20 +47,20 @@ export class ShardBuffer {
   /** SENDs that wait. */
   get size(): number {
     let size = 0;
-    for (const { sends } of this.#shards.values()) size += sends?.length ?? 0;
+    for (const { sends } of this.#shards.values()) size += sends.length;
     return size;
   }
 
   /** False: there is no room, the shard has had no owner for too long, or the SEND before it is with an actor that may decline it yet. */
   put(shard: number, key: string, message: Send): boolean {
-    const waiting = this.#shards.get(shard) ?? this.#begin(shard);
     const bytes = bytesOf(message);
-    if (waiting.sends === null || this.#bytes + bytes > LIMITS.bufferedBytes) return false;
-    if (message.after !== null && !waiting.ids.has(message.after)) return false;
+    if (this.#vain.has(shard) || this.#bytes + bytes > LIMITS.bufferedBytes) return false;
+    if (message.after !== null && this.#shards.get(shard)?.ids.has(message.after) !== true) return false;
+    const { sends, ids, watchers } = this.#shards.get(shard) ?? this.#begin(shard);
     this.#bytes += bytes;
-    waiting.sends.push({ key, message });
-    waiting.ids.add(message.idText);
-    if (!waiting.watchers.has(key)) waiting.watchers.set(key, new Watchers());
+    sends.push({ key, message });
+    ids.add(message.idText);
+    if (!watchers.has(key)) watchers.set(key, new Watchers());
     return true;
   }
 
@@ -76,11 +78,12 @@ export class ShardBuffer {
 
   /** The shard has an owner within reach. */
   release(shard: number): void {
+    this.#vain.delete(shard);
     const waiting = this.#shards.get(shard);
     if (waiting === undefined) return;
     this.#shards.delete(shard);
     waiting.cancel();
-    for (const { key, message } of waiting.sends ?? []) {
+    for (const { key, message } of waiting.sends) {
       this.#bytes -= bytesOf(message);
       excuse(message, this.#chats.tell(key, message));
     }
@@ -93,8 +96,9 @@ export class ShardBuffer {
 
   #refuse(shard: number): void {
     const { sends, watchers } = this.#shards.get(shard)!;
-    this.#shards.set(shard, { sends: null, ids: new Set(), watchers: new Map(), cancel: () => undefined });
-    for (const { message } of sends ?? []) {
+    this.#shards.delete(shard);
+    this.#vain.add(shard);
+    for (const { message } of sends) {
       this.#bytes -= bytesOf(message);
       excuse(message, 'dead');
     }

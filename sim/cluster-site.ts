@@ -148,9 +148,10 @@ export class ClusterSite implements Site {
       if (status.members.length !== joined.length) return `${name} sees ${status.members.length} members`;
       const none = status.shards.find(({ owned }) => !owned);
       if (none !== undefined) return `${name} knows no owner of shard ${none.shard}`;
-      const { peers, missed, lasting } = wiring.member!.router.stats();
+      const { peers, missed, lasting, buffered } = wiring.member!.router.stats();
       if (peers !== joined.length - 1) return `${name} lacks links`;
       if (missed > 0 || lasting > 0) return `${name} has to make good what was lost`;
+      if (buffered > 0) return `${name} has SENDs for shards that it can reach`;
       const astray = status.shards.find(({ shard }) => !this.#knows(wiring.placement.owner(shard)?.node, shard));
       if (astray !== undefined) return `${name} takes another for the owner of shard ${astray.shard}`;
     }

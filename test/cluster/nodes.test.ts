@@ -60,8 +60,10 @@ test('a node that is back within its lease owns shards at once, and has no links
   let early = 0;
   const owned = (): number => wiring.member!.cluster.status()?.shards.filter(({ mine }) => mine).length ?? 0;
   // Only actors that are started let themselves be told of a chat.
+  const since = scene.clock.now;
   while (wiring.member!.cluster.members.length === 0 || !wiring.fabric.sweeper.due(`01${'0'.repeat(30)}`, 60_000)) {
     assert.equal(wiring.member!.cluster.members.length > 0 && wiring.member!.links.stats().length > 0, false);
+    assert.ok(scene.clock.now - since < 5_000, 'its actors are started');
     early = Math.max(early, owned());
     await scene.run(0.05);
   }

@@ -86,7 +86,7 @@ describe('SENDs to a shard that changes hands', () => {
     ends(scene, a, line);
   });
 
-  test('do not wait for an owner who is known and out of reach, nor for another shard', () => {
+  test('stay where they are while the owner is out of reach, whatever becomes of other links and shards', () => {
     const { scene, b } = waiting();
     scene.cable('b', 'c').break();
     scene.give('c', { chat: KEY });
@@ -140,6 +140,7 @@ describe('SENDs that waited in vain', () => {
     const { chats } = b.router.routed;
     const [other, known] = ['0193c0de-0000-7000-8000-000000000001', idText(ID)];
     assert.equal(chats.tell(KEY, { ...send(line.ref, 4), after: other }), 'busy');
+    assert.equal(b.router.stats().buffered, 3);
     assert.equal(chats.tell(KEY, { ...send(line.ref, 4), after: known }), 'ok');
     scene.give('b', { chat: KEY });
     scene.settle();
